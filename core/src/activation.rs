@@ -1,0 +1,151 @@
+//! Activations and their derivatives.
+//!
+//! Nothing is remembered that the activations already tell: a zero is its own mask, for ReLU and for dropout alike. The
+//! derivative at exactly zero is 0. Only a negative slope below zero hides the sign of its argument, and such a layer
+//! keeps the argument in the place of the delta that will overwrite it.
+
+/// What a neuron does with its weighted sum `z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Activation {
+    /// `z`: the logits of an output layer.
+    #[default]
+    Identity,
+    /// `max(z, 0)`.
+    Relu,
+    /// `z` above zero, `slope * z` below. A negative slope is allowed: All-ReLU alternates its sign.
+    LeakyRelu {
+        /// Slope below zero, finite and not 0.
+        slope: f32,
+    },
+}
+
+impl Activation {
+    /// All-ReLU of a hidden layer counted from 0: slope `-slope`, `+slope`, `-slope`…
+    ///
+    /// Source: Curci et al. 2021, equation 2, arXiv 2102.01732.
+    pub const fn all_relu(slope: f32, hidden_layer: usize) -> Self {
+        Self::LeakyRelu { slope: if hidden_layer.is_multiple_of(2) { -slope } else { slope } }
+    }
+
+    /// The activation of one sum.
+    #[inline(always)]
+    pub fn apply(self, z: f32) -> f32 {
+        match self {
+            Self::Identity => z,
+            Self::Relu => {
+                // Not `max`: a NaN must stay visible in the loss.
+                if z <= 0.0 { 0.0 } else { z }
+            }
+            Self::LeakyRelu { slope } => {
+                if z <= 0.0 {
+                    slope * z
+                } else {
+                    z
+                }
+            }
+        }
+    }
+
+    /// The derivative at `z`, 0 at exactly zero.
+    #[inline(always)]
+    pub fn derivative(self, z: f32) -> f32 {
+        match self {
+            Self::Identity => 1.0,
+            Self::Relu => {
+                if z > 0.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Self::LeakyRelu { slope } => {
+                if z > 0.0 {
+                    1.0
+                } else if z == 0.0 {
+                    0.0
+                } else {
+                    slope
+                }
+            }
+        }
+    }
+
+    /// Whether the derivative needs `z` because the activation hides its sign.
+    #[inline(always)]
+    pub(crate) const fn hides_sign(self) -> bool {
+        matches!(self, Self::LeakyRelu { slope } if slope < 0.0)
+    }
+
+    /// Applies the activation to a row of sums.
+    #[inline(always)]
+    pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {
+        for value in row {
+            *value = self.apply(*value);
+        }
+    }
+
+    /// Multiplies the gradient by an activation's row with the derivative with respect to `z`.
+    ///
+    /// `y` is the activation after dropout; `z` the sum if the activation hides its sign, otherwise anything with the
+    /// sign of `z` (that is, `y`). `scale` is dropout's, 1 without.
+    #[inline(always)]
+    pub(crate) fn backward_row<const LANES: usize>(
+        self,
+        gradient: &mut [f32; LANES],
+        y: &[f32; LANES],
+        z: &[f32; LANES],
+        scale: f32,
+    ) {
+        match self {
+            Self::Identity | Self::Relu => {
+                // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
+                let linear = matches!(self, Self::Identity);
+                for ((g, &y), _) in gradient.iter_mut().zip(y).zip(z) {
+                    let open = if linear { y != 0.0 } else { y > 0.0 };
+                    *g = if open { *g * scale } else { 0.0 };
+                }
+            }
+            Self::LeakyRelu { slope } => {
+                for ((g, &y), &z) in gradient.iter_mut().zip(y).zip(z) {
+                    let slope = if z > 0.0 { scale } else { slope * scale };
+                    *g = if y == 0.0 { 0.0 } else { *g * slope };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_at_hand() {
+        assert_eq!(Activation::Relu.apply(-2.0), 0.0);
+        assert_eq!(Activation::Relu.apply(3.0), 3.0);
+        assert!(Activation::Relu.apply(f32::NAN).is_nan());
+        assert_eq!(Activation::all_relu(0.5, 0).apply(-2.0), 1.0);
+        assert_eq!(Activation::all_relu(0.5, 1).apply(-2.0), -1.0);
+    }
+
+    #[test]
+    fn all_relu_alternates() {
+        assert_eq!(Activation::all_relu(0.6, 0), Activation::LeakyRelu { slope: -0.6 });
+        assert_eq!(Activation::all_relu(0.6, 1), Activation::LeakyRelu { slope: 0.6 });
+        assert!(Activation::all_relu(0.6, 2).hides_sign());
+    }
+
+    #[test]
+    fn backward_row_is_the_derivative() {
+        for activation in [Activation::Relu, Activation::LeakyRelu { slope: 0.1 }, Activation::all_relu(0.6, 0)] {
+            let z = [-1.5f32, 2.0];
+            let y = z.map(|z| activation.apply(z));
+            let mut gradient = [3.0f32, 5.0];
+            activation.backward_row(&mut gradient, &y, if activation.hides_sign() { &z } else { &y }, 1.0);
+            let expected = [3.0 * activation.derivative(-1.5), 5.0 * activation.derivative(2.0)];
+            assert_eq!(gradient, expected);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Integer widths of the sparse structure.
+//!
+//! Columns and row pointers are stored in the narrowest integer that the network allows. A [`Format`] names a pair of
+//! widths; every buffer of a network uses the same pair.
+
+use core::fmt::Debug;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for u16 {}
+    impl Sealed for u32 {}
+}
+
+/// An unsigned integer that stores a column or a row pointer: `u8`, `u16` or `u32`.
+pub trait Index: sealed::Sealed + bytemuck::Pod + Copy + Ord + Debug + Default + Send + Sync {
+    /// The largest value it holds.
+    const MAX: usize;
+
+    /// Widens to `usize`.
+    fn to_usize(self) -> usize;
+
+    /// Narrows; values above [`Index::MAX`] wrap, which construction rules out.
+    fn wrapping_from(value: usize) -> Self;
+}
+
+macro_rules! impl_index {
+    ($($integer:ty),*) => {$(
+        impl Index for $integer {
+            const MAX: usize = <$integer>::MAX as usize;
+
+            #[inline(always)]
+            fn to_usize(self) -> usize {
+                self as usize
+            }
+
+            #[inline(always)]
+            fn wrapping_from(value: usize) -> Self {
+                value as Self
+            }
+        }
+    )*};
+}
+impl_index!(u8, u16, u32);
+
+/// The widths of a network's structure: one integer for columns, one for row pointers.
+///
+/// | format | columns | row pointers | fits |
+/// |---|---|---|---|
+/// | [`Narrow`] | `u8` | `u16` | indexed side up to 256 neurons, 65,535 connections a layer |
+/// | [`Compact`] | `u16` | `u16` | 65,536 neurons, 65,535 connections a layer |
+/// | [`Standard`] | `u16` | `u32` | 65,536 neurons, 4.29 billion connections a layer |
+/// | [`Wide`] | `u32` | `u32` | 4.29 billion neurons and connections a layer |
+pub trait Format: Copy + Debug + Send + Sync + 'static {
+    /// Stores a column.
+    type Index: Index;
+    /// Stores a row pointer, and a position in the values.
+    type Pointer: Index;
+}
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name;
+
+        impl Format for $name {
+            type Index = $index;
+            type Pointer = $pointer;
+        }
+    )*};
+}
+formats! {
+    /// Columns in one byte, row pointers in two: the smallest, for microcontrollers.
+    Narrow: u8, u16;
+    /// Columns and row pointers in two bytes.
+    Compact: u16, u16;
+    /// Columns in two bytes, row pointers in four: the workstation's choice.
+    Standard: u16, u32;
+    /// Columns and row pointers in four bytes.
+    Wide: u32, u32;
+}

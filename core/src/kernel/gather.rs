@@ -1,0 +1,76 @@
+//! Sums over connections, one output row at a time: the forward pass, and the gradient of a layer's inputs.
+
+use crate::csr::{CsrRef, row_lengths, take};
+use crate::index::{Format, Index};
+use crate::kernel::lanes::multiply_add;
+
+/// Computes each row of `W x` and hands it to `emit` with its output row.
+///
+/// Shapes: `W` CSR `[rows, n]`; `x` `[n][LANES]`; `out` `[rows][LANES]`.
+/// Cost: `nnz * LANES` multiply-adds, no scratch.
+#[inline(always)]
+pub(crate) fn rows<F: Format, const LANES: usize, T>(
+    w: CsrRef<'_, F>,
+    x: &[[f32; LANES]],
+    out: impl Iterator<Item = T>,
+    mut emit: impl FnMut(T, [f32; LANES]),
+) {
+    for ((cols, values), out) in w.rows().zip(out) {
+        let mut sum = [0.0; LANES];
+        for (col, &w) in cols.iter().zip(values) {
+            if let Some(x) = x.get(col.to_usize()) {
+                multiply_add(&mut sum, w, x);
+            }
+        }
+        emit(out, sum);
+    }
+}
+
+/// The transposed structure of an output-major matrix: for each input, the output neurons it reaches and where the
+/// weights are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransposedRef<'a, F: Format> {
+    pub(crate) indptr: &'a [F::Pointer],
+    pub(crate) rows: &'a [F::Index],
+    pub(crate) positions: &'a [F::Pointer],
+}
+
+impl<F: Format> TransposedRef<'_, F> {
+    /// The inputs before `input`, and the rest.
+    pub(crate) fn split(self, input: usize) -> (Self, Self) {
+        let base = self.indptr.first().map_or(0, |p| p.to_usize());
+        let input = input.min(self.indptr.len().saturating_sub(1));
+        let at = self.indptr.get(input).map_or(0, |p| p.to_usize().saturating_sub(base));
+        let (mut rows, mut positions) = (self.rows, self.positions);
+        let top = Self {
+            indptr: self.indptr.get(..=input).unwrap_or_default(),
+            rows: take(&mut rows, at),
+            positions: take(&mut positions, at),
+        };
+        (top, Self { indptr: self.indptr.get(input..).unwrap_or_default(), rows, positions })
+    }
+}
+
+/// Computes each row of `W' d` through the transposed structure and hands it to `emit` with its output row.
+///
+/// Shapes: `d` `[n_out][LANES]`; `out` one row an input of the block. A connection's order is that of ascending output
+/// neurons, as [`scatter`](crate::kernel::scatter) visits them.
+#[inline(always)]
+pub(crate) fn transposed_rows<F: Format, const LANES: usize, T>(
+    transposed: TransposedRef<'_, F>,
+    values: &[f32],
+    d: &[[f32; LANES]],
+    out: impl Iterator<Item = T>,
+    mut emit: impl FnMut(T, [f32; LANES]),
+) {
+    let (mut rows, mut positions) = (transposed.rows, transposed.positions);
+    for (len, out) in row_lengths(transposed.indptr).zip(out) {
+        let mut sum = [0.0; LANES];
+        for (row, position) in take(&mut rows, len).iter().zip(take(&mut positions, len)) {
+            if let Some((d, &w)) = d.get(row.to_usize()).zip(values.get(position.to_usize())) {
+                multiply_add(&mut sum, w, d);
+            }
+        }
+        emit(out, sum);
+    }
+}

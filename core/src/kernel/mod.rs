@@ -1,0 +1,12 @@
+//! Kernels over tiles of samples.
+//!
+//! Activations are `[[f32; LANES]]`: one row a neuron, samples innermost. A connection costs one multiply-add over
+//! `LANES` contiguous floats. Every kernel works on a block of rows, so that threads share nothing they write, and each
+//! neuron's sum runs over its connections in ascending order from +0, whatever the block, the storage or the
+//! instruction set. No multiply-add is fused.
+
+pub(crate) mod dense;
+pub(crate) mod gather;
+pub(crate) mod lanes;
+pub(crate) mod scatter;
+pub(crate) mod weight_step;

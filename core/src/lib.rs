@@ -1,0 +1,71 @@
+//! Training of truly sparse neural networks whose connections evolve while they learn.
+//!
+//! No `std`, no allocator, no `unsafe`: the same code trains on a 16 KB microcontroller and on a workstation, and gives
+//! the same bits on both. The caller owns all memory. A [`footprint::Description`] says how many bytes a network needs,
+//! as a constant; an [`mlp::Mlp`] is cut from one block of that size; what was constructed cannot fail later.
+//!
+//! ```
+//! use rewire_core::prelude::*;
+//!
+//! // Exclusive or, learned by a network of 2-8-2 neurons.
+//! const LAYERS: [LayerSpec; 2] =
+//!     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
+//! const NETWORK: Description = Description::training(&LAYERS, 1);
+//! let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+//!
+//! let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
+//! network.initialise(&Portable, 1, FanIn::Connections);
+//! let samples = Table::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0, 1, 1, 0]).unwrap();
+//! let sgd = Sgd::new(0.1)?;
+//! for epoch in 1..=500 {
+//!     let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| core::ops::ControlFlow::Continue(()));
+//! }
+//! assert_eq!(network.evaluate(&Portable, &samples).accuracy(), 1.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Results depend on the seed, the description and `LANES`, on nothing else: not on threads, vector width, storage order
+//! or machine. Sums have one order, no multiply-add is fused, and `exp` and `log` come from `libm`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod activation;
+pub mod arena;
+pub mod backend;
+pub mod coo;
+pub mod csr;
+pub mod error;
+pub mod footprint;
+pub mod index;
+mod kernel;
+pub mod layer;
+pub mod loss;
+pub mod mlp;
+mod pass;
+pub mod random;
+pub mod samples;
+pub mod sgd;
+pub mod topology;
+pub mod train;
+mod update;
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::activation::Activation;
+    pub use crate::arena::Block;
+    pub use crate::backend::{Backend, Portable};
+    pub use crate::footprint::{Description, Footprint};
+    pub use crate::index::{Compact, Format, Narrow, Standard, Wide};
+    pub use crate::layer::{LayerSpec, Storage, erdos_renyi_connections};
+    pub use crate::loss::Metrics;
+    pub use crate::mlp::Mlp;
+    pub use crate::random::Permutation;
+    pub use crate::samples::{Samples, Table};
+    pub use crate::sgd::{Sgd, WeightDecay};
+    pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
+    pub use crate::train::Place;
+}

@@ -1,0 +1,270 @@
+//! A network: the model, its optimizer state and its workspace, all cut from one block.
+
+use heapless::Vec;
+
+use crate::arena::Arena;
+use crate::csr::{CsrMut, CsrRef, transpose_into};
+use crate::error::{ArenaError, BuildError, StructureError};
+use crate::footprint::{Description, tile_align};
+use crate::index::{Format, Index};
+use crate::kernel::gather::TransposedRef;
+use crate::layer::{LayerSpec, Storage};
+
+/// Layers that an [`Mlp`] holds unless its last parameter says otherwise.
+pub const MAX_LAYERS: usize = 8;
+
+/// A layer's model and optimizer state.
+#[derive(Debug)]
+pub(crate) struct Layer<'a, F: Format> {
+    pub(crate) spec: LayerSpec,
+    /// All `n_in * n_out` weights of a dense layer, or those of the connections.
+    pub(crate) weights: &'a mut [f32],
+    pub(crate) bias: &'a mut [f32],
+    /// Empty for a dense layer, as are the columns.
+    pub(crate) indptr: &'a mut [F::Pointer],
+    pub(crate) indices: &'a mut [F::Index],
+    /// One per weight, or none.
+    pub(crate) velocity: &'a mut [f32],
+    pub(crate) bias_velocity: &'a mut [f32],
+    pub(crate) transposed: Option<Transposed<'a, F>>,
+}
+
+/// The structure of a layer read from its inputs.
+#[derive(Debug)]
+pub(crate) struct Transposed<'a, F: Format> {
+    indptr: &'a mut [F::Pointer],
+    positions: &'a mut [F::Pointer],
+    rows: &'a mut [F::Index],
+}
+
+impl<'a, F: Format> Transposed<'a, F> {
+    pub(crate) fn as_ref(&self) -> TransposedRef<'_, F> {
+        TransposedRef { indptr: self.indptr, rows: self.rows, positions: self.positions }
+    }
+}
+
+impl<F: Format> Layer<'_, F> {
+    /// The stored matrix, with no rows for a dense layer.
+    #[inline(always)]
+    pub(crate) fn csr(&self) -> CsrRef<'_, F> {
+        CsrRef::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights)
+    }
+
+    /// The stored matrix as evolution changes it.
+    pub(crate) fn csr_mut(&mut self) -> CsrMut<'_, F> {
+        CsrMut {
+            ncols: self.spec.ncols(),
+            indptr: self.indptr,
+            indices: self.indices,
+            values: self.weights,
+            velocity: self.velocity,
+        }
+    }
+
+    /// Rebuilds the transposed structure, if the layer keeps one.
+    pub(crate) fn rebuild_transposed(&mut self) {
+        let csr = CsrRef::<F>::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights);
+        if let Some(Transposed { indptr, positions, rows }) = &mut self.transposed {
+            transpose_into(csr, indptr, rows, positions);
+        }
+    }
+}
+
+/// Activations and deltas of a layer, for all tiles of a minibatch one after the other.
+#[derive(Debug)]
+pub(crate) struct LayerTiles<'a, const LANES: usize> {
+    pub(crate) y: &'a mut [[f32; LANES]],
+    /// Holds the sums of an activation that hides their sign until the backward pass overwrites them; empty in
+    /// inference.
+    pub(crate) delta: &'a mut [[f32; LANES]],
+}
+
+/// Everything that a pass over a minibatch writes besides the model.
+#[derive(Debug)]
+pub(crate) struct Workspace<'a, const LANES: usize, const LAYERS: usize> {
+    pub(crate) input: &'a mut [[f32; LANES]],
+    pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    pub(crate) labels: &'a mut [[u16; LANES]],
+}
+
+/// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
+///
+/// `F` names the integers of its structure, `LANES` the samples in a tile: 1 on a microcontroller, 16 to 128 where there
+/// are vectors. A constructed network has valid structure, and none of its steps fails or panics.
+#[derive(Debug)]
+pub struct Mlp<'a, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
+    pub(crate) layers: Vec<Layer<'a, F>, LAYERS>,
+    pub(crate) workspace: Workspace<'a, LANES, LAYERS>,
+    pub(crate) batch_size: usize,
+    pub(crate) training: bool,
+    pub(crate) bytes: usize,
+}
+
+/// One layer of a model, read only.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerRef<'a, F: Format> {
+    /// Widths, connections, storage, activation.
+    pub spec: LayerSpec,
+    /// Biases, one a neuron.
+    pub bias: &'a [f32],
+    /// Weights in storage order: connections of a sparse layer, `[n_out, n_in]` of a dense one.
+    pub weights: &'a [f32],
+    /// The stored matrix of a sparse layer.
+    pub csr: Option<CsrRef<'a, F>>,
+    /// Velocities of the weights, in the same order; empty without.
+    pub velocity: &'a [f32],
+    /// Velocities of the biases; empty without.
+    pub bias_velocity: &'a [f32],
+}
+
+impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, LAYERS> {
+    /// Cuts a network from the start of `block`: all weights zero and every sparse layer empty until
+    /// [`Mlp::initialise`] or [`Mlp::load_layer`].
+    ///
+    /// # Errors
+    ///
+    /// A description that is wrong (see [`Description::validate`]), or a block that is too small or misaligned; the
+    /// block's contents are then unspecified.
+    pub fn new(description: &Description<'_>, block: &'a mut [u8]) -> Result<Self, BuildError> {
+        description.validate::<F, LANES>()?;
+        let too_many = BuildError::TooManyLayers { found: description.layers.len(), limit: LAYERS };
+        let needed = description.footprint::<F, LANES>().bytes();
+        if block.len() < needed {
+            return Err(ArenaError::TooSmall { needed, available: block.len() }.into());
+        }
+        let (float, pointer, index) = (size_of::<f32>(), size_of::<F::Pointer>(), size_of::<F::Index>());
+        let mut arena = Arena::new(block);
+        let mut layers = Vec::new();
+        for &spec in description.layers {
+            let (rows, connections) = if spec.is_dense() { (0, 0) } else { (spec.nrows() + 1, spec.connections) };
+            let layer = Layer {
+                spec,
+                weights: arena.take(spec.connections, float)?,
+                bias: arena.take(spec.n_out, float)?,
+                indptr: arena.take(rows, pointer)?,
+                indices: arena.take(connections, index)?,
+                velocity: &mut [],
+                bias_velocity: &mut [],
+                transposed: None,
+            };
+            layers.push(layer).map_err(|_| too_many)?;
+        }
+        if description.velocity {
+            for layer in &mut layers {
+                layer.velocity = arena.take(layer.spec.connections, float)?;
+                layer.bias_velocity = arena.take(layer.spec.n_out, float)?;
+            }
+        }
+        let (tiles, align) = (description.tiles(LANES), tile_align::<LANES>());
+        let n_in = description.layers.first().map_or(0, |layer| layer.n_in);
+        let input = arena.take::<[f32; LANES]>(n_in * tiles, align)?;
+        let mut tile_layers = Vec::new();
+        for (i, layer) in layers.iter_mut().enumerate() {
+            let rows = layer.spec.n_out * tiles;
+            let y = arena.take(rows, align)?;
+            let delta = arena.take(if description.training { rows } else { 0 }, align)?;
+            tile_layers.push(LayerTiles { y, delta }).map_err(|_| too_many)?;
+            if description.is_transposed(i) {
+                layer.transposed = Some(Transposed {
+                    indptr: arena.take(layer.spec.n_in + 1, pointer)?,
+                    positions: arena.take(layer.spec.connections, pointer)?,
+                    rows: arena.take(layer.spec.connections, index)?,
+                });
+            }
+        }
+        let labels = arena.take::<[u16; LANES]>(tiles, align_of::<u16>())?;
+        Ok(Self {
+            layers,
+            workspace: Workspace { input, layers: tile_layers, labels },
+            batch_size: description.batch_size,
+            training: description.training,
+            bytes: arena.used(),
+        })
+    }
+
+    /// Bytes cut from the block, padding included.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Input width.
+    pub fn n_in(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.spec.n_in)
+    }
+
+    /// Output width.
+    pub fn n_out(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.spec.n_out)
+    }
+
+    /// The most samples a step takes.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Connections of all layers.
+    pub fn connections(&self) -> usize {
+        self.layers.iter().map(|layer| layer.spec.connections).sum()
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> impl ExactSizeIterator<Item = LayerRef<'_, F>> {
+        self.layers.iter().map(|layer| LayerRef {
+            spec: layer.spec,
+            bias: layer.bias,
+            weights: layer.weights,
+            csr: (!layer.spec.is_dense()).then(|| layer.csr()),
+            velocity: layer.velocity,
+            bias_velocity: layer.bias_velocity,
+        })
+    }
+
+    /// Replaces a layer's weights, biases and, unless it is dense, structure.
+    ///
+    /// `velocity` and `bias_velocity` may be empty, which sets velocities to zero.
+    ///
+    /// # Errors
+    ///
+    /// A slice of the wrong length, or structure whose invariants do not hold; the layer is then unchanged.
+    pub fn load_layer(&mut self, index: usize, from: &LayerRef<'_, F>) -> Result<(), StructureError> {
+        let found = self.layers.len();
+        let layer = self.layers.get_mut(index).ok_or(StructureError::Length { expected: index + 1, found })?;
+        let length =
+            |expected, found| if expected == found { Ok(()) } else { Err(StructureError::Length { expected, found }) };
+        length(layer.weights.len(), from.weights.len())?;
+        length(layer.bias.len(), from.bias.len())?;
+        for (to, from) in [(&layer.velocity, from.velocity), (&layer.bias_velocity, from.bias_velocity)] {
+            if !from.is_empty() {
+                length(to.len(), from.len())?;
+            }
+        }
+        if let Storage::OutputMajor | Storage::InputMajor = layer.spec.storage {
+            let csr = from.csr.ok_or(StructureError::Length { expected: layer.indptr.len(), found: 0 })?;
+            length(layer.indptr.len(), csr.indptr().len())?;
+            length(layer.indices.len(), csr.indices().len())?;
+            CsrRef::<F>::new(layer.spec.ncols(), csr.indptr(), csr.indices(), from.weights)?;
+            copy(layer.indptr, csr.indptr());
+            copy(layer.indices, csr.indices());
+        }
+        copy(layer.weights, from.weights);
+        copy(layer.bias, from.bias);
+        for (to, from) in [(&mut *layer.velocity, from.velocity), (&mut *layer.bias_velocity, from.bias_velocity)] {
+            to.fill(0.0);
+            copy(to, from);
+        }
+        layer.rebuild_transposed();
+        Ok(())
+    }
+}
+
+/// Copies element by element as far as both reach: lengths are the caller's to check, and this cannot panic.
+fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
+}
+
+/// Counters for one layer's rows, borrowed from floats that are free while no pass runs.
+pub(crate) fn counters<P: Index, const LANES: usize>(rows: &mut [[f32; LANES]]) -> &mut [P] {
+    bytemuck::try_cast_slice_mut(rows.as_flattened_mut()).unwrap_or_default()
+}

@@ -1,0 +1,429 @@
+//! Forward, loss and backward over tiles.
+
+use heapless::Vec;
+
+use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::csr::{CsrRef, take_mut};
+use crate::index::Format;
+use crate::kernel::gather::{self, TransposedRef};
+use crate::kernel::{dense, scatter};
+use crate::layer::Storage;
+use crate::loss::{Metrics, softmax_cross_entropy};
+use crate::mlp::{Layer, LayerTiles, Workspace};
+use crate::random::{DropoutMask, Permutation};
+use crate::samples::Samples;
+use crate::train::Place;
+
+/// Multiply-adds below which a block is not cut: it should outlast handing it over.
+const MIN_BLOCK: usize = 1 << 18;
+
+/// Work that can be cut into two parts that write disjoint memory.
+pub(crate) trait Block: Send + Sized {
+    /// Cuts it about in half.
+    fn split(self) -> (Self, Self);
+
+    /// Does it.
+    fn run(self);
+}
+
+/// Runs a block in `parts` parts.
+pub(crate) fn run_block<B: Backend, T: Block>(backend: &B, parts: usize, block: T) {
+    if parts > 1 {
+        let (a, b) = block.split();
+        backend.join(|| run_block(backend, parts.div_ceil(2), a), || run_block(backend, parts / 2, b));
+    } else {
+        backend.dispatch(
+            #[inline(always)]
+            || block.run(),
+        );
+    }
+}
+
+/// Tiles that one call works on, with the buffers of all layers.
+pub(crate) struct Tiles<'a, const LANES: usize, const LAYERS: usize> {
+    /// Index of the first of these tiles within the minibatch.
+    first: usize,
+    count: usize,
+    input: &'a mut [[f32; LANES]],
+    layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    labels: &'a mut [[u16; LANES]],
+}
+
+impl<'a, const LANES: usize, const LAYERS: usize> Tiles<'a, LANES, LAYERS> {
+    /// All `count` tiles of a workspace.
+    pub(crate) fn new(workspace: &'a mut Workspace<'_, LANES, LAYERS>, count: usize) -> Self {
+        let mut layers = Vec::new();
+        for tile in &mut workspace.layers {
+            // Both have the capacity of the vector they are taken from, here and in `split`.
+            let _ = layers.push(LayerTiles { y: tile.y, delta: tile.delta });
+        }
+        Self { first: 0, count, input: workspace.input, layers, labels: workspace.labels }
+    }
+
+    /// The first `count` tiles, and the rest.
+    pub(crate) fn split(self, count: usize) -> (Self, Self) {
+        let (tiles, count) = (self.count.max(1), count.min(self.count));
+        let cut = |slice: &mut &'a mut [[f32; LANES]]| {
+            let rows = slice.len() / tiles * count;
+            take_mut(slice, rows)
+        };
+        let (mut input, mut labels) = (self.input, self.labels);
+        let mut top = Tiles {
+            first: self.first,
+            count,
+            input: cut(&mut input),
+            layers: Vec::new(),
+            labels: take_mut(&mut labels, count),
+        };
+        let mut rest =
+            Tiles { first: self.first + count, count: self.count - count, input, layers: Vec::new(), labels };
+        for LayerTiles { mut y, mut delta } in self.layers {
+            let _ = top.layers.push(LayerTiles { y: cut(&mut y), delta: cut(&mut delta) });
+            let _ = rest.layers.push(LayerTiles { y, delta });
+        }
+        (top, rest)
+    }
+}
+
+/// What every tile of a minibatch needs to know.
+pub(crate) struct Pass<'p, 'm, B, S, F: Format> {
+    pub(crate) backend: &'p B,
+    pub(crate) samples: &'p S,
+    pub(crate) layers: &'p [Layer<'m, F>],
+    /// Maps positions to samples; evaluation takes them in order.
+    pub(crate) order: Option<&'p Permutation>,
+    /// Position of the minibatch's first sample.
+    pub(crate) start: u32,
+    /// Samples in the minibatch.
+    pub(crate) batch: usize,
+    pub(crate) place: Place,
+    /// Absent in evaluation, which has no backward pass.
+    pub(crate) dropout: Option<f32>,
+    /// Parts that each of a tile's passes is cut into.
+    pub(crate) blocks: usize,
+}
+
+impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
+    /// Runs tiles, halving until one is left. The tree depends on their count alone, and so does the order of the sum.
+    pub(crate) fn run<const LANES: usize, const LAYERS: usize>(&self, tiles: Tiles<'_, LANES, LAYERS>) -> Metrics
+    where
+        S: Samples<LANES>,
+    {
+        if tiles.count > 1 {
+            let half = tiles.count.div_ceil(2);
+            let (a, b) = tiles.split(half);
+            let (a, b) = self.backend.join(|| self.run(a), || self.run(b));
+            return a.merge(b);
+        }
+        let Tiles { first, input, mut layers, labels, .. } = tiles;
+        let Some(labels) = labels.first_mut() else { return Metrics::default() };
+        let used = self.fill(first, input, labels);
+
+        let rate = self.dropout.unwrap_or(0.0);
+        let mut x: &[[f32; LANES]] = input;
+        let last = self.layers.len().saturating_sub(1);
+        for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
+            let rate = if i < last { rate } else { 0.0 };
+            let place = self.place;
+            let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
+            self.forward(layer, mask, first * LANES, x, tile);
+            x = tile.y;
+        }
+
+        let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
+        let metrics = self.backend.dispatch(
+            #[inline(always)]
+            || softmax_cross_entropy(output.y, labels, used, output.delta),
+        );
+        if self.dropout.is_some() {
+            let scale = 1.0 / (1.0 - rate);
+            let mut above: &[[f32; LANES]] = output.delta;
+            let mut layers = self.layers;
+            while let Some((layer, below)) = layers.split_last() {
+                let (Some(inner), Some((tile, rest))) = (below.last(), core::mem::take(&mut hidden).split_last_mut())
+                else {
+                    break;
+                };
+                self.backward(layer, inner, scale, above, tile);
+                above = tile.delta;
+                (layers, hidden) = (below, rest);
+            }
+        }
+        metrics
+    }
+
+    /// Fetches a tile's samples; returns how many there are.
+    fn fill<const LANES: usize>(&self, tile: usize, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) -> usize
+    where
+        S: Samples<LANES>,
+    {
+        let first = tile * LANES;
+        let used = self.batch.saturating_sub(first).min(LANES);
+        let mut indices = [0; LANES];
+        for (position, index) in (self.start + first as u32..).zip(indices.iter_mut()) {
+            *index = self.order.map_or(position, |order| order.at(position));
+        }
+        if used < LANES {
+            for row in x.iter_mut() {
+                *row = [0.0; LANES];
+            }
+        }
+        let epoch = if self.dropout.is_some() { self.place.epoch } else { 0 };
+        self.samples.fill(indices.get(..used).unwrap_or_default(), epoch, x, labels);
+        used
+    }
+
+    /// Parts worth cutting a pass over this layer into.
+    fn parts<const LANES: usize>(&self, layer: &Layer<'_, F>) -> usize {
+        self.blocks.min(layer.spec.connections * LANES / MIN_BLOCK).max(1)
+    }
+
+    fn forward<const LANES: usize>(
+        &self,
+        layer: &Layer<'_, F>,
+        mask: DropoutMask,
+        first_sample: usize,
+        x: &[[f32; LANES]],
+        tile: &mut LayerTiles<'_, LANES>,
+    ) {
+        let activation = layer.spec.activation;
+        let keep_sums = self.dropout.is_some() && activation.hides_sign();
+        let mut work = Forward {
+            sums: Sums::<F>::Ready,
+            x,
+            bias: layer.bias,
+            y: &mut *tile.y,
+            z: if keep_sums { &mut *tile.delta } else { &mut [] },
+            first_neuron: 0,
+            activation,
+            mask,
+            first_sample,
+        };
+        match layer.spec.storage {
+            Storage::Dense => {
+                let product = MatrixMultiply {
+                    m: layer.spec.n_out,
+                    n: LANES,
+                    k: layer.spec.n_in,
+                    alpha: 1.0,
+                    a: Strided { values: layer.weights, row_stride: layer.spec.n_in, col_stride: 1 },
+                    b: Strided { values: x.as_flattened(), row_stride: LANES, col_stride: 1 },
+                    beta: 0.0,
+                    c: work.y.as_flattened_mut(),
+                };
+                if !self.backend.matrix_multiply(product) {
+                    work.sums = Sums::Dense(layer.weights);
+                }
+            }
+            Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
+            Storage::InputMajor => self.backend.dispatch(
+                #[inline(always)]
+                || scatter::rows(layer.csr(), x, work.y),
+            ),
+        }
+        run_block(self.backend, self.parts::<LANES>(layer), work);
+    }
+
+    /// Takes the deltas above `layer` through it and through the activation of `inner`, the layer below.
+    fn backward<const LANES: usize>(
+        &self,
+        layer: &Layer<'_, F>,
+        inner: &Layer<'_, F>,
+        scale: f32,
+        above: &[[f32; LANES]],
+        tile: &mut LayerTiles<'_, LANES>,
+    ) {
+        let activation = inner.spec.activation;
+        let mut work = Backward {
+            sums: InputSums::Ready,
+            values: layer.weights,
+            above,
+            y: &*tile.y,
+            delta: &mut *tile.delta,
+            activation,
+            scale,
+        };
+        match (layer.spec.storage, &layer.transposed) {
+            (Storage::Dense, _) => {
+                let product = MatrixMultiply {
+                    m: layer.spec.n_in,
+                    n: LANES,
+                    k: layer.spec.n_out,
+                    alpha: 1.0,
+                    a: Strided { values: layer.weights, row_stride: 1, col_stride: layer.spec.n_in },
+                    b: Strided { values: above.as_flattened(), row_stride: LANES, col_stride: 1 },
+                    beta: 0.0,
+                    c: work.delta.as_flattened_mut(),
+                };
+                // A product would overwrite the sums that wait in the delta's place.
+                if activation.hides_sign() || !self.backend.matrix_multiply(product) {
+                    work.sums = InputSums::Dense { n_in: layer.spec.n_in, first: 0 };
+                }
+            }
+            (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed.as_ref()),
+            (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
+            (Storage::OutputMajor, None) => self.backend.dispatch(
+                #[inline(always)]
+                || scatter::rows(layer.csr(), above, work.delta),
+            ),
+        }
+        run_block(self.backend, self.parts::<LANES>(layer), work);
+    }
+}
+
+/// Where a layer's weighted sums come from.
+enum Sums<'a, F: Format> {
+    Sparse(CsrRef<'a, F>),
+    Dense(&'a [f32]),
+    /// Already in the place of the activations.
+    Ready,
+}
+
+/// A block of a layer's neurons, forward.
+struct Forward<'a, F: Format, const LANES: usize> {
+    sums: Sums<'a, F>,
+    x: &'a [[f32; LANES]],
+    bias: &'a [f32],
+    y: &'a mut [[f32; LANES]],
+    /// Where the sums are kept, or empty.
+    z: &'a mut [[f32; LANES]],
+    first_neuron: usize,
+    activation: crate::activation::Activation,
+    mask: DropoutMask,
+    first_sample: usize,
+}
+
+impl<F: Format, const LANES: usize> Block for Forward<'_, F, LANES> {
+    fn split(self) -> (Self, Self) {
+        let Self { sums, x, mut bias, mut y, mut z, first_neuron, activation, mask, first_sample } = self;
+        let half = y.len() / 2;
+        let (top, rest) = match sums {
+            Sums::Sparse(csr) => {
+                let (top, rest) = csr.split_rows(half);
+                (Sums::Sparse(top), Sums::Sparse(rest))
+            }
+            Sums::Dense(mut weights) => {
+                let top = crate::csr::take(&mut weights, half * x.len());
+                (Sums::Dense(top), Sums::Dense(weights))
+            }
+            Sums::Ready => (Sums::Ready, Sums::Ready),
+        };
+        let top = Self {
+            sums: top,
+            x,
+            bias: crate::csr::take(&mut bias, half),
+            y: take_mut(&mut y, half),
+            z: take_mut(&mut z, half),
+            first_neuron,
+            activation,
+            mask,
+            first_sample,
+        };
+        (top, Self { sums: rest, x, bias, y, z, first_neuron: first_neuron + half, activation, mask, first_sample })
+    }
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sums, x, bias, y, z, first_neuron, activation, mask, first_sample } = self;
+        let mut kept = z.iter_mut();
+        let mut neurons = first_neuron..;
+        let finish = |(y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]| {
+            for sum in &mut sum {
+                *sum += bias;
+            }
+            if let Some(z) = kept.next() {
+                *z = sum;
+            }
+            activation.apply_row(&mut sum);
+            let neuron = neurons.next().unwrap_or_default();
+            if !mask.is_off() {
+                mask.apply(neuron, first_sample, &mut sum);
+            }
+            *y = sum;
+        };
+        match sums {
+            Sums::Sparse(csr) => gather::rows(csr, x, y.iter_mut().zip(bias), finish),
+            Sums::Dense(weights) => dense::rows(weights, x, y.iter_mut().zip(bias), finish),
+            Sums::Ready => {
+                let mut finish = finish;
+                for (y, bias) in y.iter_mut().zip(bias) {
+                    let sum = *y;
+                    finish((y, bias), sum);
+                }
+            }
+        }
+    }
+}
+
+/// Where the gradient of a layer's inputs comes from.
+enum InputSums<'a, F: Format> {
+    Transposed(TransposedRef<'a, F>),
+    InputMajor(CsrRef<'a, F>),
+    Dense {
+        n_in: usize,
+        first: usize,
+    },
+    /// Already in the place of the deltas.
+    Ready,
+}
+
+/// A block of a layer's inputs, backward.
+struct Backward<'a, F: Format, const LANES: usize> {
+    sums: InputSums<'a, F>,
+    /// All the layer's weights.
+    values: &'a [f32],
+    above: &'a [[f32; LANES]],
+    y: &'a [[f32; LANES]],
+    /// Holds the sums of an activation that hides their sign, until it is overwritten.
+    delta: &'a mut [[f32; LANES]],
+    activation: crate::activation::Activation,
+    scale: f32,
+}
+
+impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
+    fn split(self) -> (Self, Self) {
+        let Self { sums, values, above, mut y, mut delta, activation, scale } = self;
+        let half = delta.len() / 2;
+        let (top, rest) = match sums {
+            InputSums::Transposed(transposed) => {
+                let (top, rest) = transposed.split(half);
+                (InputSums::Transposed(top), InputSums::Transposed(rest))
+            }
+            InputSums::InputMajor(csr) => {
+                let (top, rest) = csr.split_rows(half);
+                (InputSums::InputMajor(top), InputSums::InputMajor(rest))
+            }
+            InputSums::Dense { n_in, first } => {
+                (InputSums::Dense { n_in, first }, InputSums::Dense { n_in, first: first + half })
+            }
+            InputSums::Ready => (InputSums::Ready, InputSums::Ready),
+        };
+        let (y_top, delta_top) = (crate::csr::take(&mut y, half), take_mut(&mut delta, half));
+        let top = Self { sums: top, values, above, y: y_top, delta: delta_top, activation, scale };
+        (top, Self { sums: rest, values, above, y, delta, activation, scale })
+    }
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sums, values, above, y, delta, activation, scale } = self;
+        let out = delta.iter_mut().zip(y);
+        let hides_sign = activation.hides_sign();
+        let finish = |(delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]| {
+            activation.backward_row(&mut sum, y, if hides_sign { delta } else { y }, scale);
+            *delta = sum;
+        };
+        match sums {
+            InputSums::Transposed(transposed) => gather::transposed_rows(transposed, values, above, out, finish),
+            InputSums::InputMajor(csr) => gather::rows(csr, above, out, finish),
+            InputSums::Dense { n_in, first } => {
+                dense::transposed_rows(values, n_in, first, above, out, finish);
+            }
+            InputSums::Ready => {
+                for (delta, y) in out {
+                    let sum = *delta;
+                    finish((delta, y), sum);
+                }
+            }
+        }
+    }
+}

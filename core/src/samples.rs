@@ -1,0 +1,63 @@
+//! Where samples come from.
+
+/// A source of labelled samples.
+pub trait Samples<const LANES: usize>: Sync {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes up to `LANES` samples into a tile: sample `indices[lane]` into lane `lane` of every row.
+    ///
+    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below the
+    /// output width. `epoch` is 0 in evaluation, where a source leaves samples as they are. What is written must be a
+    /// function of the arguments alone.
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]);
+}
+
+/// Samples in memory, one after the other.
+///
+/// ```
+/// use rewire_core::samples::{Samples, Table};
+///
+/// let table = Table::new(&[0.0, 1.0, 2.0, 3.0], &[0, 1]).unwrap();
+/// let (mut x, mut labels) = ([[0.0f32; 2]; 2], [0u16; 2]);
+/// table.fill(&[1, 0], 0, &mut x, &mut labels);
+/// assert_eq!((x, labels), ([[2.0, 0.0], [3.0, 1.0]], [1, 0]));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    features: &'a [f32],
+    labels: &'a [u16],
+    n_in: usize,
+}
+
+impl<'a> Table<'a> {
+    /// Samples whose features, `[labels.len(), n_in]`, lie one after the other; `None` when they do not divide evenly.
+    pub fn new(features: &'a [f32], labels: &'a [u16]) -> Option<Self> {
+        let n_in = features.len().checked_div(labels.len())?;
+        (n_in > 0 && n_in * labels.len() == features.len()).then_some(Self { features, labels, n_in })
+    }
+}
+
+impl<const LANES: usize> Samples<LANES> for Table<'_> {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
+            let index = index as usize;
+            *label = self.labels.get(index).copied().unwrap_or_default();
+            let features = self.features.get(index * self.n_in..).unwrap_or_default();
+            for (row, &feature) in x.iter_mut().zip(features) {
+                if let Some(slot) = row.get_mut(lane) {
+                    *slot = feature;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Stochastic gradient descent with momentum and two kinds of weight decay.
+//!
+//! With gradient `g` (mean over the minibatch), velocity `v`, learning rate `lr`, momentum `m`, decay `d`:
+//!
+//! | kind | velocity | parameter |
+//! |---|---|---|
+//! | [`WeightDecay::Decoupled`], the SET reference's | `v = m v - lr g` | `w += v - d w` (the decay is not scaled by `lr`) |
+//! | [`WeightDecay::Coupled`] | `v = m v - lr (g + d w)` | `w += v` |
+//!
+//! The coupled kind is what Keras does with an L2 penalty `d/2 w²`, and equals PyTorch's while the learning rate is
+//! constant. Both decay biases too. Dropout belongs to the step as well, so it is set here.
+//!
+//! A velocity below [`FLUSH`] becomes exactly zero: repeated multiplication by the momentum would otherwise end in
+//! subnormal numbers, which cost many times a normal one on some processors. The rule is part of the algorithm, so every
+//! machine computes the same bits.
+
+use crate::error::SettingError;
+
+/// Velocities and output deltas with a magnitude below this become 0.
+pub const FLUSH: f32 = 1e-30;
+
+/// Where weight decay enters the update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum WeightDecay {
+    /// Subtracts `weight_decay * w` from the weight, whatever the learning rate: the SET reference.
+    #[default]
+    Decoupled,
+    /// Adds `weight_decay * w` to the gradient: an L2 penalty, as PyTorch and Keras have it.
+    Coupled,
+}
+
+/// Validated settings of a training step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Sgd {
+    learning_rate: f32,
+    momentum: f32,
+    weight_decay: f32,
+    decay: WeightDecay,
+    dropout: f32,
+}
+
+impl Sgd {
+    /// Plain descent: no momentum, no decay, no dropout.
+    ///
+    /// # Errors
+    ///
+    /// When the learning rate is negative, infinite or NaN.
+    pub fn new(learning_rate: f32) -> Result<Self, SettingError> {
+        let plain =
+            Self { learning_rate: 0.0, momentum: 0.0, weight_decay: 0.0, decay: WeightDecay::Decoupled, dropout: 0.0 };
+        plain.with_learning_rate(learning_rate)
+    }
+
+    /// The same settings with another learning rate.
+    ///
+    /// # Errors
+    ///
+    /// When it is negative, infinite or NaN.
+    pub fn with_learning_rate(mut self, learning_rate: f32) -> Result<Self, SettingError> {
+        self.learning_rate = check(
+            "learning rate",
+            learning_rate,
+            "finite and at least 0",
+            learning_rate.is_finite() && learning_rate >= 0.0,
+        )?;
+        Ok(self)
+    }
+
+    /// Sets the momentum. A network built without velocity ignores it.
+    ///
+    /// # Errors
+    ///
+    /// When it is outside `[0, 1)`.
+    pub fn with_momentum(mut self, momentum: f32) -> Result<Self, SettingError> {
+        self.momentum = share("momentum", momentum)?;
+        Ok(self)
+    }
+
+    /// Sets the weight decay and where it enters.
+    ///
+    /// # Errors
+    ///
+    /// When it is outside `[0, 1)`.
+    pub fn with_weight_decay(mut self, weight_decay: f32, decay: WeightDecay) -> Result<Self, SettingError> {
+        self.weight_decay = share("weight decay", weight_decay)?;
+        self.decay = decay;
+        Ok(self)
+    }
+
+    /// Sets the share of hidden activations dropped in training.
+    ///
+    /// # Errors
+    ///
+    /// When it is outside `[0, 1)`.
+    pub fn with_dropout(mut self, dropout: f32) -> Result<Self, SettingError> {
+        self.dropout = share("dropout", dropout)?;
+        Ok(self)
+    }
+
+    /// The learning rate.
+    pub fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    /// The share of hidden activations dropped.
+    pub fn dropout(&self) -> f32 {
+        self.dropout
+    }
+
+    /// The factors of one minibatch of `batch` samples.
+    pub(crate) fn update(&self, batch: usize) -> Update {
+        let (coupled, decoupled) = match self.decay {
+            WeightDecay::Decoupled => (0.0, self.weight_decay),
+            WeightDecay::Coupled => (self.learning_rate * self.weight_decay, 0.0),
+        };
+        Update { rate: self.learning_rate / batch.max(1) as f32, momentum: self.momentum, coupled, decoupled }
+    }
+}
+
+/// A share in `[0, 1)`, or an error that names it.
+///
+/// # Errors
+///
+/// When it is outside.
+pub fn share(name: &'static str, value: f32) -> Result<f32, SettingError> {
+    check(name, value, "at least 0 and below 1", (0.0..1.0).contains(&value))
+}
+
+fn check(name: &'static str, value: f32, expected: &'static str, holds: bool) -> Result<f32, SettingError> {
+    if holds { Ok(value) } else { Err(SettingError { name, value, expected }) }
+}
+
+/// The factors that a minibatch's update multiplies by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update {
+    /// Learning rate over batch size.
+    pub(crate) rate: f32,
+    pub(crate) momentum: f32,
+    /// Learning rate times coupled decay.
+    pub(crate) coupled: f32,
+    pub(crate) decoupled: f32,
+}
+
+impl Update {
+    /// The velocity before the first gradient of a minibatch.
+    #[inline(always)]
+    pub(crate) fn begin(&self, velocity: f32, weight: f32) -> f32 {
+        self.momentum * velocity - self.coupled * weight
+    }
+
+    /// The velocity after a tile's gradient, summed over its samples.
+    #[inline(always)]
+    pub(crate) fn accumulate(&self, velocity: f32, gradient: f32) -> f32 {
+        velocity - self.rate * gradient
+    }
+
+    /// Velocity and weight at the end of a minibatch.
+    #[inline(always)]
+    pub(crate) fn end(&self, velocity: f32, weight: f32) -> (f32, f32) {
+        let velocity = flush(velocity);
+        (velocity, weight + (velocity - self.decoupled * weight))
+    }
+}
+
+/// Zero for what is too small to matter.
+#[inline(always)]
+pub(crate) fn flush(value: f32) -> f32 {
+    if value.abs() < FLUSH { 0.0 } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decoupled_decay_is_the_reference_formula() {
+        let sgd = Sgd::new(0.5).unwrap().with_momentum(0.9).unwrap();
+        let update = sgd.with_weight_decay(0.1, WeightDecay::Decoupled).unwrap().update(2);
+        // v = 0.9 * 1 - 0.5 * 4 / 2 = -0.1; w = 3 + (-0.1 - 0.1 * 3) = 2.6
+        let v = update.accumulate(update.begin(1.0, 3.0), 4.0);
+        let (v, w) = update.end(v, 3.0);
+        assert!((v + 0.1).abs() < 1e-6 && (w - 2.6).abs() < 1e-6);
+    }
+
+    #[test]
+    fn coupled_decay_scales_with_the_learning_rate() {
+        let sgd = Sgd::new(0.5).unwrap();
+        let update = sgd.with_weight_decay(0.1, WeightDecay::Coupled).unwrap().update(1);
+        // v = -0.5 * (4 + 0.1 * 3) = -2.15; w = 0.85
+        let v = update.accumulate(update.begin(1.0, 3.0), 4.0);
+        let (_, w) = update.end(v, 3.0);
+        assert!((w - 0.85).abs() < 1e-6);
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_named() {
+        assert_eq!(Sgd::new(f32::NAN).unwrap_err().name, "learning rate");
+        assert_eq!(Sgd::new(f32::INFINITY).unwrap_err().name, "learning rate");
+        let sgd = Sgd::new(0.1).unwrap();
+        assert_eq!(sgd.with_dropout(1.0).unwrap_err().name, "dropout");
+        assert_eq!(sgd.with_momentum(-0.1).unwrap_err().name, "momentum");
+        assert_eq!(sgd.with_weight_decay(f32::NAN, WeightDecay::Coupled).unwrap_err().name, "weight decay");
+    }
+
+    #[test]
+    fn tiny_velocities_become_zero() {
+        assert_eq!(flush(1e-31).to_bits(), 0.0f32.to_bits());
+        assert_eq!(flush(-1e-29), -1e-29);
+        assert!(flush(f32::NAN).is_nan());
+    }
+}

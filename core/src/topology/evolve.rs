@@ -1,0 +1,222 @@
+//! The start of a network's life and its evolution, for all layers.
+
+use heapless::Vec;
+
+use crate::backend::Backend;
+use crate::csr::{CsrRef, row_lengths, take_mut};
+use crate::error::SettingError;
+use crate::index::{Format, Index};
+use crate::layer::Storage;
+use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, counters};
+use crate::random::{Generator, Purpose};
+use crate::sgd::share;
+use crate::topology::grow::grow_random;
+use crate::topology::prune::prune_magnitude;
+
+/// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum FanIn {
+    /// The connections that a neuron really has. For connections that evolution grows: the layer's mean.
+    #[default]
+    Connections,
+    /// The layer's input width, as if it were dense: the SET reference.
+    Dense,
+}
+
+/// The first value of a connection that evolution grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum GrownWeight {
+    /// Zero: the network computes the same function after evolution's growth as before it.
+    Zero,
+    /// Uniform, scaled by the fan-in: the SET reference.
+    #[default]
+    Uniform,
+}
+
+/// Validated settings of evolution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Evolution {
+    zeta: f32,
+    grown: GrownWeight,
+    fan_in: FanIn,
+}
+
+impl Evolution {
+    /// Replaces the share `zeta` of each sparse layer's connections, the output layer excluded.
+    ///
+    /// # Errors
+    ///
+    /// When `zeta` is outside `[0, 1)`.
+    pub fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
+        Ok(Self { zeta: share("zeta", zeta)?, grown, fan_in })
+    }
+}
+
+/// He's bound for a fan-in.
+fn he_limit(fan_in: usize) -> f32 {
+    libm::sqrtf(6.0 / fan_in.max(1) as f32)
+}
+
+impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
+    /// Draws positions of every sparse layer (Erdős–Rényi: exactly its connections, uniform, no cell twice) and every
+    /// weight; sets biases and velocities to zero.
+    ///
+    /// Scratch comes from the tiles, so a network built for inference, which has no deltas, stays empty.
+    pub fn initialise<B: Backend>(&mut self, backend: &B, seed: u64, fan_in: FanIn) {
+        let mut scratch = scratch(&mut self.workspace);
+        each_layer(backend, &mut self.layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
+            initialise_layer(layer, seed, index, fan_in, scratch);
+            layer.spec.connections
+        });
+    }
+
+    /// One round of SET: prunes and regrows every sparse layer but the last, in place.
+    ///
+    /// `pruned` sees the structure of each layer, by index, after pruning and before regrowth: its surviving
+    /// connections. Returns how many connections were replaced. Scratch comes from the tiles, whose contents nobody
+    /// reads between steps.
+    pub fn evolve<B: Backend>(
+        &mut self,
+        backend: &B,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+        pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
+    ) -> usize {
+        let Some((_, layers)) = self.layers.split_last_mut() else { return 0 };
+        let mut scratch = scratch(&mut self.workspace);
+        each_layer(backend, layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
+            if layer.spec.is_dense() {
+                return 0;
+            }
+            let mut generator = Generator::new(seed, Purpose::Growth, epoch, 0, index);
+            let limit = he_limit(match evolution.fan_in {
+                FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
+                FanIn::Dense => layer.spec.n_in,
+            });
+            let mut matrix = layer.csr_mut();
+            let removed = prune_magnitude(&mut matrix, evolution.zeta);
+            pruned(index as usize, matrix.as_ref());
+            let counters = scratch.rows::<F::Pointer>(layer.spec.storage);
+            let added = grow_random(&mut layer.csr_mut(), removed, counters, &mut generator, |generator, _| {
+                match evolution.grown {
+                    GrownWeight::Zero => 0.0,
+                    GrownWeight::Uniform => generator.symmetric(limit),
+                }
+            });
+            if removed > 0 {
+                layer.rebuild_transposed();
+            }
+            added
+        })
+    }
+}
+
+/// Tiles that a layer may count in while no pass runs: no other layer uses the same.
+struct Scratch<'a, const LANES: usize> {
+    /// One row an input.
+    inputs: &'a mut [[f32; LANES]],
+    /// One row an output neuron.
+    outputs: &'a mut [[f32; LANES]],
+}
+
+impl<const LANES: usize> Scratch<'_, LANES> {
+    /// Counters for the rows of the stored matrix.
+    fn rows<P: Index>(&mut self, storage: Storage) -> &mut [P] {
+        match storage {
+            Storage::InputMajor => counters(self.inputs),
+            Storage::Dense | Storage::OutputMajor => counters(self.outputs),
+        }
+    }
+}
+
+/// Each layer's scratch: the activations below it and its own deltas.
+fn scratch<'a, const LANES: usize, const LAYERS: usize>(
+    workspace: &'a mut Workspace<'_, LANES, LAYERS>,
+) -> Vec<Scratch<'a, LANES>, LAYERS> {
+    let mut scratch = Vec::new();
+    let mut inputs = &mut *workspace.input;
+    for LayerTiles { y, delta } in &mut workspace.layers {
+        // The same capacity as the vector it comes from.
+        let _ = scratch.push(Scratch { inputs, outputs: delta });
+        inputs = y;
+    }
+    scratch
+}
+
+/// Calls `work` for each layer with its index and scratch, perhaps on several threads; returns the sum.
+fn each_layer<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    layers: &mut [Layer<'_, F>],
+    scratch: &mut [Scratch<'_, LANES>],
+    first: u32,
+    work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_, LANES>) -> usize + Sync),
+) -> usize {
+    let half = layers.len() / 2;
+    if half > 0
+        && let Some((top, rest)) = layers.split_at_mut_checked(half)
+        && let Some((top_scratch, rest_scratch)) = scratch.split_at_mut_checked(half)
+    {
+        let (a, b) = backend.join(
+            || each_layer(backend, top, top_scratch, first, work),
+            || each_layer(backend, rest, rest_scratch, first + half as u32, work),
+        );
+        return a + b;
+    }
+    layers.first_mut().zip(scratch.first_mut()).map_or(0, |(layer, scratch)| work(layer, first, scratch))
+}
+
+fn initialise_layer<F: Format, const LANES: usize>(
+    layer: &mut Layer<'_, F>,
+    seed: u64,
+    index: u32,
+    fan_in: FanIn,
+    scratch: &mut Scratch<'_, LANES>,
+) {
+    let spec = layer.spec;
+    layer.bias.fill(0.0);
+    layer.velocity.fill(0.0);
+    layer.bias_velocity.fill(0.0);
+    layer.indptr.fill(F::Pointer::default());
+    let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
+    if !spec.is_dense() {
+        let counters = scratch.rows::<F::Pointer>(spec.storage);
+        grow_random(&mut layer.csr_mut(), spec.connections, counters, &mut positions, |_, _| 0.0);
+    }
+    let mut weights = Generator::new(seed, Purpose::Weights, 0, 0, index);
+    let by_width = matches!(fan_in, FanIn::Dense) || spec.is_dense();
+    let width_limit = he_limit(spec.n_in);
+    match spec.storage {
+        _ if by_width => {
+            for weight in layer.weights.iter_mut() {
+                *weight = weights.symmetric(width_limit);
+            }
+        }
+        Storage::Dense | Storage::OutputMajor => {
+            let mut values = &mut *layer.weights;
+            for len in row_lengths(layer.indptr) {
+                let limit = he_limit(len);
+                for weight in take_mut(&mut values, len) {
+                    *weight = weights.symmetric(limit);
+                }
+            }
+        }
+        Storage::InputMajor => {
+            let fan_ins: &mut [F::Pointer] = counters(scratch.outputs);
+            fan_ins.fill(F::Pointer::default());
+            for col in layer.indices.iter() {
+                if let Some(count) = fan_ins.get_mut(col.to_usize()) {
+                    *count = F::Pointer::wrapping_from(count.to_usize() + 1);
+                }
+            }
+            for (weight, col) in layer.weights.iter_mut().zip(layer.indices.iter()) {
+                let fan_in = fan_ins.get(col.to_usize()).map_or(1, |count| count.to_usize());
+                *weight = weights.symmetric(he_limit(fan_in));
+            }
+        }
+    }
+    layer.rebuild_transposed();
+}

@@ -1,0 +1,185 @@
+//! Adds connections at uniform random free cells.
+
+use crate::csr::{CsrMut, take_mut};
+use crate::index::{Format, Index};
+use crate::random::Generator;
+
+/// Adds `additions` connections, at most as many as there is capacity for, and returns how many were added.
+///
+/// Every set of free cells of that size is equally likely. A row is chosen with a probability in proportion to its free
+/// cells, by rejection; within a row, the free cell by its rank among the row's free cells. `weight` gives each new
+/// connection its value from its column; its velocity is zero. `counters` is scratch with one element a row.
+///
+/// Worked example: a row `[0 5 0 0]` has the free columns 0, 2, 3; rank 1 is column 2.
+pub fn grow_random<F: Format>(
+    matrix: &mut CsrMut<'_, F>,
+    additions: usize,
+    counters: &mut [F::Pointer],
+    generator: &mut Generator,
+    mut weight: impl FnMut(&mut Generator, usize) -> f32,
+) -> usize {
+    let (nrows, ncols, nnz) = (matrix.nrows(), matrix.ncols, matrix.nnz());
+    let free = nrows.saturating_mul(ncols).saturating_sub(nnz);
+    let additions = additions.min(matrix.capacity() - nnz).min(free).min(<F::Pointer as Index>::MAX - nnz);
+    if additions == 0 || counters.len() < nrows {
+        return 0;
+    }
+    share_out(matrix, additions, counters, generator);
+    spread(matrix, nnz + additions, counters);
+
+    let (mut indices, mut values, mut velocity) = (&mut *matrix.indices, &mut *matrix.values, &mut *matrix.velocity);
+    for (len, added) in crate::csr::row_lengths(matrix.indptr).zip(counters.iter()) {
+        let row = take_mut(&mut indices, len);
+        let values = take_mut(&mut values, len);
+        let velocity = take_mut(&mut velocity, len);
+        for filled in len.saturating_sub(added.to_usize())..len {
+            let rank = generator.below((ncols - filled) as u32) as usize;
+            let (col, at) = free_column(row.get(..filled).unwrap_or_default(), rank);
+            let value = weight(generator, col);
+            shift_in(row.get_mut(at..=filled).unwrap_or_default(), F::Index::wrapping_from(col));
+            shift_in(values.get_mut(at..=filled).unwrap_or_default(), value);
+            shift_in(velocity.get_mut(at..=filled).unwrap_or_default(), 0.0);
+        }
+    }
+    additions
+}
+
+/// Draws into `counters` how many new connections each row gets.
+fn share_out<F: Format>(
+    matrix: &CsrMut<'_, F>,
+    additions: usize,
+    counters: &mut [F::Pointer],
+    generator: &mut Generator,
+) {
+    let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols);
+    counters.fill(F::Pointer::default());
+    let mut left = additions;
+    while left > 0 {
+        let row = generator.below(nrows) as usize;
+        let ends = matrix.indptr.get(row).zip(matrix.indptr.get(row + 1));
+        let len = ends.map_or(0, |(start, end)| end.to_usize() - start.to_usize());
+        if let Some(counter) = counters.get_mut(row) {
+            let taken = len + counter.to_usize();
+            if generator.below(ncols as u32) as usize >= taken {
+                *counter = F::Pointer::wrapping_from(counter.to_usize() + 1);
+                left -= 1;
+            }
+        }
+    }
+}
+
+/// Moves every row to where it starts once all rows have room for their new connections, last row first.
+fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Pointer]) {
+    // Moves forward only, so copying from the back never overwrites what is still to be read.
+    let mut write = nnz;
+    let mut rows = &mut *matrix.indptr;
+    let mut counters = counters.get(..rows.len().saturating_sub(1)).unwrap_or_default();
+    while let Some((end, before)) = core::mem::take(&mut rows).split_last_mut() {
+        let Some((added, counters_before)) = counters.split_last() else { break };
+        let start = before.last().map_or(0, |start| start.to_usize());
+        let old_end = end.to_usize();
+        *end = F::Pointer::wrapping_from(write);
+        write -= added.to_usize();
+        if write != old_end {
+            for read in (start..old_end).rev() {
+                write -= 1;
+                copy_within(matrix.indices, read, write);
+                copy_within(matrix.values, read, write);
+                copy_within(matrix.velocity, read, write);
+            }
+        } else {
+            write = start;
+        }
+        (rows, counters) = (before, counters_before);
+    }
+}
+
+#[inline(always)]
+fn copy_within<T: Copy>(slice: &mut [T], from: usize, to: usize) {
+    if let Some(&value) = slice.get(from)
+        && let Some(slot) = slice.get_mut(to)
+    {
+        *slot = value;
+    }
+}
+
+/// The free column of this rank in a row, and where it belongs among the row's columns.
+#[inline(always)]
+fn free_column<I: Index>(row: &[I], rank: usize) -> (usize, usize) {
+    let (mut col, mut at) = (rank, 0);
+    for taken in row {
+        if taken.to_usize() > col {
+            break;
+        }
+        col += 1;
+        at += 1;
+    }
+    (col, at)
+}
+
+/// Puts a value first and moves the rest up by one; what was last falls out.
+#[inline(always)]
+fn shift_in<T>(slice: &mut [T], mut value: T) {
+    for slot in slice {
+        core::mem::swap(slot, &mut value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Narrow;
+    use crate::random::Purpose;
+
+    #[test]
+    fn ranks_count_free_columns() {
+        assert_eq!(free_column(&[1u8], 0), (0, 0));
+        assert_eq!(free_column(&[1u8], 1), (2, 1));
+        assert_eq!(free_column(&[1u8], 2), (3, 1));
+        assert_eq!(free_column(&[0u8, 1, 3], 0), (2, 2));
+        assert_eq!(free_column(&[0u8, 1, 3], 1), (4, 3));
+    }
+
+    #[test]
+    fn every_cell_is_equally_likely_beside_those_taken() {
+        // 3 x 4 with two cells taken in row 0: growing 5 of the 10 free cells takes each half of the time.
+        let rounds = 4000;
+        let mut hits = [[0u32; 4]; 3];
+        for round in 0..rounds {
+            let (mut indptr, mut indices, mut values) = ([0u16, 2, 2, 2], [1u8, 3, 0, 0, 0, 0, 0], [1.0f32; 7]);
+            let mut matrix = CsrMut::<Narrow> {
+                ncols: 4,
+                indptr: &mut indptr,
+                indices: &mut indices,
+                values: &mut values,
+                velocity: &mut [],
+            };
+            let mut generator = Generator::new(1, Purpose::Growth, round, 0, 0);
+            assert_eq!(grow_random(&mut matrix, 5, &mut [0; 3], &mut generator, |_, _| 0.5), 5);
+            for (row, (cols, values)) in matrix.as_ref().rows().enumerate() {
+                assert!(cols.windows(2).all(|pair| pair[0] < pair[1]));
+                for (&col, &value) in cols.iter().zip(values) {
+                    if value == 0.5 {
+                        hits[row][usize::from(col)] += 1;
+                    } else {
+                        assert!(row == 0 && (col == 1 || col == 3));
+                    }
+                }
+            }
+        }
+        let expected = f64::from(rounds) / 2.0;
+        let free = (0..3).flat_map(|r| (0..4).map(move |c| (r, c))).filter(|&(r, c)| r > 0 || c % 2 == 0);
+        let chi_squared: f64 = free.map(|(r, c)| (f64::from(hits[r][c]) - expected).powi(2) / (expected / 2.0)).sum();
+        // 9 degrees of freedom: 27.9 is the 99.9th percentile.
+        assert!(chi_squared < 27.9, "{hits:?}");
+    }
+
+    #[test]
+    fn a_matrix_can_be_filled_to_the_last_cell() {
+        let (mut indptr, mut indices, mut values) = ([0u16; 3], [0u8; 6], [0.0f32; 6]);
+        let mut matrix = CsrMut::<Narrow>::empty(2, 3, &mut indptr, &mut indices, &mut values, &mut []).unwrap();
+        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
+        assert_eq!(grow_random(&mut matrix, 99, &mut [0; 2], &mut generator, |_, col| col as f32), 6);
+        assert_eq!((indptr, indices, values), ([0, 3, 6], [0, 1, 2, 0, 1, 2], [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]));
+    }
+}

@@ -1,0 +1,203 @@
+//! Removes the connections nearest zero.
+
+use crate::csr::CsrMut;
+use crate::index::{Format, Index};
+
+/// Bits of a digit in the selection, and the counters it needs for each sign.
+const DIGIT_BITS: u32 = 6;
+const DIGITS: usize = 1 << DIGIT_BITS;
+
+/// Which weights of one sign go: magnitudes below the threshold, and the first few that equal it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cut {
+    /// Bits of the magnitude; positive floats order as their bits do.
+    threshold: u32,
+    /// How many go whose magnitude equals the threshold.
+    ties: u32,
+    /// Sum of both kinds.
+    total: u32,
+}
+
+/// Removes the share `zeta` of the positive weights nearest zero and of the negative weights nearest zero, and returns
+/// how many went.
+///
+/// Shares round down. The sign bit decides, so a weight of +0 counts as positive and goes first. Of equal magnitudes
+/// those that come first in CSR order go. Survivors keep weight and velocity, and move to the front: the last row
+/// pointer then says how many there are.
+///
+/// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
+pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
+    let nnz = matrix.nnz();
+    let mut cuts = select(matrix.values.get(..nnz).unwrap_or_default(), zeta);
+    let removed = cuts.iter().map(|cut| cut.total as usize).sum();
+    if removed == 0 {
+        return 0;
+    }
+    let (mut read, mut write) = (0, 0);
+    let mut start = 0;
+    for pointer in matrix.indptr.iter_mut() {
+        // Each pointer ends the row before it; the first one ends nothing.
+        let end = pointer.to_usize();
+        while read < end {
+            let value = matrix.values.get(read).copied().unwrap_or_default();
+            if !goes(&mut cuts, value) {
+                if let Some(&col) = matrix.indices.get(read)
+                    && let Some(slot) = matrix.indices.get_mut(write)
+                {
+                    *slot = col;
+                }
+                if let Some(slot) = matrix.values.get_mut(write) {
+                    *slot = value;
+                }
+                if let Some(&velocity) = matrix.velocity.get(read)
+                    && let Some(slot) = matrix.velocity.get_mut(write)
+                {
+                    *slot = velocity;
+                }
+                write += 1;
+            }
+            read += 1;
+        }
+        *pointer = F::Pointer::wrapping_from(write);
+        start = end;
+    }
+    debug_assert_eq!(start, nnz);
+    removed
+}
+
+/// Sign (0 positive, 1 negative) and magnitude bits.
+#[inline(always)]
+fn parts(value: f32) -> (usize, u32) {
+    let bits = value.to_bits();
+    ((bits >> 31) as usize, bits & 0x7FFF_FFFF)
+}
+
+/// Whether a weight goes; uses up ties.
+#[inline(always)]
+fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
+    let (sign, magnitude) = parts(value);
+    let Some(cut) = cuts.get_mut(sign & 1) else { return false };
+    if magnitude == cut.threshold && cut.ties > 0 {
+        cut.ties -= 1;
+        return true;
+    }
+    cut.total > 0 && magnitude < cut.threshold
+}
+
+/// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
+fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
+    let mut counts = [0u32; 2];
+    for &value in values {
+        let (sign, _) = parts(value);
+        if let Some(count) = counts.get_mut(sign & 1) {
+            *count += 1;
+        }
+    }
+    let mut cuts = counts.map(|count| {
+        let total = ((count as f32 * zeta) as u32).min(count);
+        Cut { threshold: 0, ties: total, total }
+    });
+    let mut shift = 31u32;
+    while shift > 0 {
+        let bits = DIGIT_BITS.min(shift);
+        shift -= bits;
+        let mut histogram = [[0u32; DIGITS]; 2];
+        for &value in values {
+            let (sign, magnitude) = parts(value);
+            if let Some((cut, histogram)) = cuts.get(sign & 1).zip(histogram.get_mut(sign & 1))
+                && (magnitude ^ cut.threshold) >> (shift + bits) == 0
+                && let Some(count) = histogram.get_mut((magnitude >> shift) as usize & (DIGITS - 1) & ((1 << bits) - 1))
+            {
+                *count += 1;
+            }
+        }
+        for (cut, histogram) in cuts.iter_mut().zip(&histogram) {
+            // `ties` is how many of the weights that share the digits so far must go.
+            for (digit, &count) in (0u32..).zip(histogram) {
+                if cut.ties <= count {
+                    cut.threshold |= digit << shift;
+                    break;
+                }
+                cut.ties -= count;
+            }
+        }
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Narrow;
+
+    fn prune(values: &[f32], zeta: f32) -> (std::vec::Vec<f32>, std::vec::Vec<u8>, usize) {
+        let mut values = values.to_vec();
+        let mut velocity: std::vec::Vec<f32> = (0..values.len()).map(|i| i as f32).collect();
+        let mut indices: std::vec::Vec<u8> = (0..values.len() as u8).collect();
+        let mut indptr = [0, values.len() as u16];
+        let mut matrix = CsrMut::<Narrow> {
+            ncols: values.len(),
+            indptr: &mut indptr,
+            indices: &mut indices,
+            values: &mut values,
+            velocity: &mut velocity,
+        };
+        let removed = prune_magnitude(&mut matrix, zeta);
+        let left = matrix.nnz();
+        for (velocity, index) in matrix.velocity().iter().zip(matrix.as_ref().indices()) {
+            assert_eq!(*velocity, f32::from(*index), "a velocity moves with its connection");
+        }
+        (values[..left].to_vec(), indices[..left].to_vec(), removed)
+    }
+
+    #[test]
+    fn both_signs_lose_their_share_nearest_zero() {
+        let (values, indices, removed) = prune(&[0.5, -0.1, 0.1, -0.9, 0.3, 0.7, -0.2, -0.4], 0.25);
+        assert_eq!((values, removed), (std::vec![0.5, -0.9, 0.3, 0.7, -0.2, -0.4], 2));
+        assert_eq!(indices, [0, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn zeta_zero_changes_nothing() {
+        let values = [0.0, -0.0, 1e-40, -3.0];
+        assert_eq!(prune(&values, 0.0).2, 0);
+    }
+
+    #[test]
+    fn ties_go_in_order_and_no_more_than_the_share() {
+        assert_eq!(prune(&[0.5; 10], 0.3).1, [3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn zeros_go_first() {
+        assert_eq!(prune(&[0.5, 0.0, 1e-30, 0.4], 0.5).1, [0, 3]);
+    }
+
+    #[test]
+    fn shares_that_are_not_binary_round_as_people_expect() {
+        for (zeta, expected) in [(0.1, 1), (0.2, 2), (0.3, 3), (0.6, 6), (0.7, 7), (0.9, 9)] {
+            assert_eq!(prune(&[1.0; 10], zeta).2, expected, "{zeta}");
+        }
+    }
+
+    #[test]
+    fn the_selection_agrees_with_a_sort() {
+        let mut generator = crate::random::Generator::new(1, crate::random::Purpose::Weights, 0, 0, 0);
+        for round in 0..50u16 {
+            // Coarse values make ties.
+            let values: std::vec::Vec<f32> =
+                (0..200).map(|_| (generator.symmetric(8.0) * f32::from(round + 1)) as i32 as f32 / 4.0).collect();
+            let mut expected: std::vec::Vec<f32> = std::vec::Vec::new();
+            for negative in [false, true] {
+                let mut side: std::vec::Vec<f32> =
+                    values.iter().copied().filter(|v| v.is_sign_negative() == negative).collect();
+                side.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+                expected.extend(&side[(side.len() as f32 * 0.3) as usize..]);
+            }
+            let mut left = prune(&values, 0.3).0;
+            left.sort_by(f32::total_cmp);
+            expected.sort_by(f32::total_cmp);
+            assert_eq!(left, expected);
+        }
+    }
+}

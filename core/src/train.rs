@@ -1,0 +1,134 @@
+//! One minibatch, one epoch, one evaluation: the only training loop there is.
+//!
+//! A minibatch is cut into tiles of `LANES` samples. Each tile runs forward, loss and backward on its own, so tiles run
+//! on different threads without waiting for each other ([`crate::pass`] inside); then the update runs over blocks of rows
+//! of all layers.
+
+use core::ops::ControlFlow;
+
+use crate::backend::Backend;
+use crate::index::Format;
+use crate::loss::Metrics;
+use crate::mlp::Mlp;
+use crate::pass::{Pass, Tiles};
+use crate::random::Permutation;
+use crate::samples::Samples;
+use crate::sgd::Sgd;
+use crate::update::update_layers;
+
+/// The place of a step, from which its randomness is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epoch, counted from 1.
+    pub epoch: u32,
+    /// Minibatch within the epoch, counted from 0.
+    pub step: u32,
+}
+
+impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
+    /// Trains one minibatch: samples `order.at(start)`, `order.at(start + 1)`… of up to [`Mlp::batch_size`].
+    ///
+    /// Returns the metrics before the update. A network built for inference is only evaluated.
+    pub fn step<B: Backend, S: Samples<LANES>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        order: &Permutation,
+        start: u32,
+        sgd: &Sgd,
+        place: Place,
+    ) -> Metrics {
+        let rest = samples.len().saturating_sub(start as usize);
+        let batch = rest.min(self.batch_size);
+        let dropout = self.training.then_some(sgd.dropout());
+        let metrics = self.pass(backend, samples, Some(order), start, batch, dropout, place);
+        if self.training && batch > 0 {
+            let tiles = batch.div_ceil(LANES);
+            let workspace = &mut self.workspace;
+            update_layers(backend, sgd.update(batch), tiles, &mut self.layers, workspace.input, &workspace.layers);
+        }
+        metrics
+    }
+
+    /// Trains every sample once, in a random order; a last partial minibatch is trained too.
+    ///
+    /// `after` sees each step, counted from 0, with the epoch's metrics so far, and may break.
+    ///
+    /// Returns the metrics of what was trained: `Break` when `after` ended the epoch early.
+    pub fn train_epoch<B: Backend, S: Samples<LANES>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        sgd: &Sgd,
+        seed: u64,
+        epoch: u32,
+        mut after: impl FnMut(u32, &Metrics) -> ControlFlow<()>,
+    ) -> ControlFlow<Metrics, Metrics> {
+        let len = samples.len() as u32;
+        let order = Permutation::new(seed, epoch, len);
+        let mut metrics = Metrics::default();
+        for (step, start) in (0..).zip((0..len).step_by(self.batch_size.max(1))) {
+            let place = Place { seed, epoch, step };
+            metrics = metrics.merge(self.step(backend, samples, &order, start, sgd, place));
+            if after(step, &metrics).is_break() {
+                return ControlFlow::Break(metrics);
+            }
+        }
+        ControlFlow::Continue(metrics)
+    }
+
+    /// Measures loss and accuracy over all samples, in order and without dropout.
+    pub fn evaluate<B: Backend, S: Samples<LANES>>(&mut self, backend: &B, samples: &S) -> Metrics {
+        let mut metrics = Metrics::default();
+        let place = Place { seed: 0, epoch: 0, step: 0 };
+        for start in (0..samples.len()).step_by(self.batch_size.max(1)) {
+            let batch = (samples.len() - start).min(self.batch_size);
+            metrics = metrics.merge(self.pass(backend, samples, None, start as u32, batch, None, place));
+        }
+        metrics
+    }
+
+    /// Computes the logits of up to [`Mlp::batch_size`] samples from `start` on and hands them over, tile by tile:
+    /// `[n_out][LANES]` with the number of lanes in use.
+    pub fn predict<B: Backend, S: Samples<LANES>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        start: usize,
+        mut each: impl FnMut(&[[f32; LANES]], usize),
+    ) {
+        let batch = samples.len().saturating_sub(start).min(self.batch_size);
+        let place = Place { seed: 0, epoch: 0, step: 0 };
+        self.pass(backend, samples, None, start as u32, batch, None, place);
+        let n_out = self.n_out().max(1);
+        if let Some(output) = self.workspace.layers.last() {
+            for (tile, logits) in output.y.chunks_exact(n_out).take(batch.div_ceil(LANES)).enumerate() {
+                each(logits, (batch - tile * LANES).min(LANES));
+            }
+        }
+    }
+
+    /// Forward, loss and, with a dropout rate, backward over the tiles of one minibatch.
+    #[expect(clippy::too_many_arguments, reason = "the one place where training and evaluation meet")]
+    fn pass<B: Backend, S: Samples<LANES>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        order: Option<&Permutation>,
+        start: u32,
+        batch: usize,
+        dropout: Option<f32>,
+        place: Place,
+    ) -> Metrics {
+        let count = batch.div_ceil(LANES);
+        if count == 0 {
+            return Metrics::default();
+        }
+        let capacity = self.workspace.labels.len();
+        let tiles = Tiles::new(&mut self.workspace, capacity).split(count).0;
+        let blocks = backend.threads().div_ceil(count);
+        Pass { backend, samples, layers: &self.layers, order, start, batch, place, dropout, blocks }.run(tiles)
+    }
+}

@@ -1,0 +1,207 @@
+//! The update over blocks of rows of all layers.
+
+use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::csr::take_mut;
+use crate::index::Format;
+use crate::kernel::dense;
+use crate::kernel::weight_step::{self, SparseRows, TileUpdate};
+use crate::layer::Storage;
+use crate::mlp::{Layer, LayerTiles};
+use crate::pass::{Block, run_block};
+use crate::sgd::Update;
+
+/// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
+const BLOCK: usize = 1 << 19;
+
+/// Updates every layer with the deltas of `tiles` tiles; `x` is the input of the first of `layers`.
+pub(crate) fn update_layers<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layers: &mut [Layer<'_, F>],
+    x: &[[f32; LANES]],
+    outputs: &[LayerTiles<'_, LANES>],
+) {
+    let half = layers.len() / 2;
+    let middle = half.checked_sub(1).and_then(|last| outputs.get(last));
+    if let (Some(middle), Some((top, rest))) = (middle, layers.split_at_mut_checked(half)) {
+        let (top_outputs, rest_outputs) = outputs.split_at(half.min(outputs.len()));
+        backend.join(
+            || update_layers(backend, update, tiles, top, x, top_outputs),
+            || update_layers(backend, update, tiles, rest, middle.y, rest_outputs),
+        );
+    } else if let (Some(layer), Some(output)) = (layers.first_mut(), outputs.first()) {
+        update_layer(backend, update, tiles, layer, x, output.delta);
+    }
+}
+
+fn update_layer<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    x: &[[f32; LANES]],
+    deltas: &[[f32; LANES]],
+) {
+    let spec = layer.spec;
+    let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
+    backend.dispatch(
+        #[inline(always)]
+        || bias.run(),
+    );
+    let parts = (spec.connections * LANES * tiles).div_ceil(BLOCK);
+    if spec.is_dense() && product_update(backend, update, tiles, layer, x, deltas) {
+        return;
+    }
+    let (outputs, inputs) = ((deltas, spec.n_out), (x, spec.n_in));
+    let ((rows, nrows), (cols, ncols)) = match spec.storage {
+        Storage::Dense | Storage::OutputMajor => (outputs, inputs),
+        Storage::InputMajor => (inputs, outputs),
+    };
+    let matrix: Matrix<'_, F> = if spec.is_dense() {
+        Matrix::Dense { weights: layer.weights, velocity: layer.velocity }
+    } else {
+        let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
+        Matrix::Sparse(SparseRows { indptr: layer.indptr, indices: layer.indices, values, velocity })
+    };
+    run_block(backend, parts, Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols });
+}
+
+/// Updates a dense layer by matrix products, if the backend has them.
+fn product_update<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    x: &[[f32; LANES]],
+    deltas: &[[f32; LANES]],
+) -> bool {
+    let (m, n) = (layer.spec.n_out, layer.spec.n_in);
+    let has_velocity = !layer.velocity.is_empty();
+    // Without velocity there is one tile, and the decay is part of the product.
+    let first = if has_velocity { update.momentum } else { 1.0 - update.coupled - update.decoupled };
+    let each = x.chunks_exact(n.max(1)).zip(deltas.chunks_exact(m.max(1))).take(tiles);
+    for (tile, (x, deltas)) in each.enumerate() {
+        let product = MatrixMultiply {
+            m,
+            n,
+            k: LANES,
+            alpha: -update.rate,
+            a: Strided { values: deltas.as_flattened(), row_stride: LANES, col_stride: 1 },
+            b: Strided { values: x.as_flattened(), row_stride: 1, col_stride: LANES },
+            beta: if tile == 0 { first } else { 1.0 },
+            c: if has_velocity { &mut *layer.velocity } else { &mut *layer.weights },
+        };
+        if !backend.matrix_multiply(product) {
+            return false;
+        }
+    }
+    if has_velocity {
+        let parts = layer.weights.len().div_ceil(BLOCK);
+        run_block(backend, parts, End { update, weights: layer.weights, velocity: layer.velocity });
+    }
+    true
+}
+
+enum Matrix<'a, F: Format> {
+    Sparse(SparseRows<'a, F>),
+    Dense { weights: &'a mut [f32], velocity: &'a mut [f32] },
+}
+
+/// A block of a matrix' rows with all tiles of the minibatch.
+struct Rows<'a, F: Format, const LANES: usize> {
+    update: Update,
+    tiles: usize,
+    matrix: Matrix<'a, F>,
+    /// Tiles of `nrows` rows each, of which the block has `len` from `first` on.
+    rows: &'a [[f32; LANES]],
+    nrows: usize,
+    first: usize,
+    len: usize,
+    /// Tiles of `ncols` rows each.
+    cols: &'a [[f32; LANES]],
+    ncols: usize,
+}
+
+impl<F: Format, const LANES: usize> Block for Rows<'_, F, LANES> {
+    fn split(self) -> (Self, Self) {
+        let half = self.len / 2;
+        let (top, rest) = match self.matrix {
+            Matrix::Sparse(rows) => {
+                let (top, rest) = rows.split(half);
+                (Matrix::Sparse(top), Matrix::Sparse(rest))
+            }
+            Matrix::Dense { mut weights, mut velocity } => {
+                let at = half * self.ncols;
+                let top = Matrix::Dense { weights: take_mut(&mut weights, at), velocity: take_mut(&mut velocity, at) };
+                (top, Matrix::Dense { weights, velocity })
+            }
+        };
+        (
+            Self { matrix: top, len: half, ..self },
+            Self { matrix: rest, first: self.first + half, len: self.len - half, ..self },
+        )
+    }
+
+    #[inline(always)]
+    fn run(mut self) {
+        let each = self.rows.chunks_exact(self.nrows.max(1)).zip(self.cols.chunks_exact(self.ncols.max(1)));
+        for (tile, (rows, cols)) in each.take(self.tiles).enumerate() {
+            let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
+            let rows = rows.get(self.first..).unwrap_or_default();
+            let rows = rows.get(..self.len).unwrap_or_default();
+            match &mut self.matrix {
+                Matrix::Sparse(SparseRows { indptr, indices, values, velocity }) => {
+                    weight_step::sparse::<F, LANES>(step, SparseRows { indptr, indices, values, velocity }, rows, cols);
+                }
+                Matrix::Dense { weights, velocity } => dense::weight_step(step, weights, velocity, rows, cols),
+            }
+        }
+    }
+}
+
+/// A layer's biases with all tiles of the minibatch.
+struct Bias<'a, const LANES: usize> {
+    update: Update,
+    tiles: usize,
+    bias: &'a mut [f32],
+    velocity: &'a mut [f32],
+    deltas: &'a [[f32; LANES]],
+}
+
+impl<const LANES: usize> Bias<'_, LANES> {
+    #[inline(always)]
+    fn run(self) {
+        for (tile, deltas) in self.deltas.chunks_exact(self.bias.len().max(1)).take(self.tiles).enumerate() {
+            let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
+            weight_step::bias(step, self.bias, self.velocity, deltas);
+        }
+    }
+}
+
+/// The end of a minibatch for weights whose velocity already holds momentum and gradient.
+struct End<'a> {
+    update: Update,
+    weights: &'a mut [f32],
+    velocity: &'a mut [f32],
+}
+
+impl Block for End<'_> {
+    fn split(self) -> (Self, Self) {
+        let (mut weights, mut velocity) = (self.weights, self.velocity);
+        let half = weights.len() / 2;
+        let top = Self {
+            update: self.update,
+            weights: take_mut(&mut weights, half),
+            velocity: take_mut(&mut velocity, half),
+        };
+        (top, Self { update: self.update, weights, velocity })
+    }
+
+    #[inline(always)]
+    fn run(self) {
+        for (weight, velocity) in self.weights.iter_mut().zip(self.velocity) {
+            (*velocity, *weight) = self.update.end(*velocity - self.update.coupled * *weight, *weight);
+        }
+    }
+}
