@@ -1,0 +1,561 @@
+//! Datasets from end to end: malformed files, verification, fetching over a real socket, and the bundled draw.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use flate2::{Compression, GzBuilder, write::GzEncoder};
+use rewire::dataset::manifest::{self, Entry, Role, Source};
+use rewire::dataset::store::{self, State};
+use rewire::dataset::{self, DatasetName, Error, Progress, Silent, command, fetch, idx, mini};
+
+const SAMPLES: [usize; 2] = [40, 20];
+const FEATURES: usize = 28 * 28;
+
+/// A small dataset laid out as MNIST: its manifest entry and the content of its files.
+fn small() -> (Entry, Vec<Vec<u8>>) {
+    let mut entry = manifest::entry(DatasetName::Mnist).clone();
+    [entry.train_samples, entry.test_samples] = SAMPLES;
+    entry.sources.clear();
+    let mut contents = Vec::new();
+    for file in &mut entry.files {
+        let samples = SAMPLES[usize::from(matches!(file.role, Role::TestImages | Role::TestLabels))];
+        let mut bytes = Vec::new();
+        if matches!(file.role, Role::TrainImages | Role::TestImages) {
+            // Noise, so that gzip cannot shrink the download to a few packets.
+            let mut state = samples as u32;
+            let mut noise = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            };
+            let pixels: Vec<u8> = (0..samples * FEATURES).map(|_| noise()).collect();
+            idx::write_images(&mut bytes, 28, 28, &pixels).unwrap();
+        } else {
+            let labels: Vec<u8> = (0..samples).map(|k| (k % 10) as u8).collect();
+            idx::write_labels(&mut bytes, &labels).unwrap();
+        }
+        file.bytes = bytes.len() as u64;
+        file.sha256 = store::sha256(&bytes);
+        contents.push(bytes);
+    }
+    (entry, contents)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A cache that holds the small dataset.
+fn placed() -> (tempfile::TempDir, Entry) {
+    let (entry, contents) = small();
+    let cache = tempfile::tempdir().unwrap();
+    fs::create_dir(store::folder(&entry, cache.path())).unwrap();
+    for (file, content) in entry.files.iter().zip(&contents) {
+        fs::write(store::path(&entry, cache.path(), file), content).unwrap();
+    }
+    (cache, entry)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(items) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<_> = items.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn edit(cache: &Path, entry: &Entry, file: usize, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let path = store::path(entry, cache, &entry.files[file]);
+    let mut bytes = fs::read(&path).unwrap();
+    change(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+// ---- loading ----
+
+#[test]
+fn a_placed_dataset_loads() {
+    let (cache, entry) = placed();
+    let data = dataset::load_entry(&entry, cache.path()).unwrap();
+    assert_eq!((data.train.len(), data.test.len(), data.classes), (40, 20, 10));
+    assert_eq!(data.train.images.len(), 40 * FEATURES);
+    assert_eq!(data.test.labels[..3], [0, 1, 2]);
+}
+
+#[test]
+fn each_malformed_file_is_one_sentence_with_file_offset_and_remedy() {
+    type Change = fn(&mut Vec<u8>);
+    let cases: [(&str, usize, Change, u64, &str, &str); 8] = [
+        ("wrong magic", 0, |b| b[3] = 1, 0, "magic number 0x00000801", "magic number 0x00000803"),
+        ("truncated header", 0, |b| b.truncate(9), 9, "the end of the file", "16 bytes"),
+        ("truncated pixels", 0, |b| b.truncate(1000), 1000, "the end of the file", "31376 bytes"),
+        ("oversized", 0, |b| b.push(0), 31376, "more bytes", "the end of the file after 40 images"),
+        (
+            "image count",
+            0,
+            |b| {
+                b[7] = 39;
+                b.truncate(16 + 39 * FEATURES);
+            },
+            4,
+            "39 images",
+            "40 images",
+        ),
+        (
+            "image extent",
+            0,
+            |b| {
+                b[11] = 56;
+                b[15] = 14;
+            },
+            8,
+            "images of 56 x 14",
+            "28 x 28",
+        ),
+        (
+            "label count",
+            1,
+            |b| {
+                b[7] = 39;
+                b.truncate(8 + 39);
+            },
+            4,
+            "39 labels",
+            "40 labels, one for each image",
+        ),
+        ("label range", 3, |b| b[8 + 5] = 10, 13, "label 10 at sample 5", "a label from 0 to 9"),
+    ];
+    for (case, file, change, offset, found, expected) in cases {
+        let (cache, entry) = placed();
+        let path = edit(cache.path(), &entry, file, change);
+        let error = dataset::load_entry(&entry, cache.path()).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(text.lines().count(), 1, "{case}: {text}");
+        let start = format!("{}: byte {offset}: found {found}", path.display());
+        assert!(text.starts_with(&start), "{case}: {text}");
+        assert!(text.contains(&format!("expected {expected}")), "{case}: {text}");
+        assert!(text.contains("rewire data fetch mnist"), "{case}: {text}");
+        // What does not load does not verify either.
+        assert!(command::verify_entries(&[&entry], cache.path(), false, &mut Vec::new()).is_err(), "{case}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named_with_the_command_that_brings_it() {
+    let (cache, entry) = placed();
+    let path = store::path(&entry, cache.path(), &entry.files[2]);
+    fs::remove_file(&path).unwrap();
+    let text = dataset::load_entry(&entry, cache.path()).unwrap_err().to_string();
+    assert!(text.contains(&path.display().to_string()) && text.contains("rewire data fetch mnist"), "{text}");
+    assert_eq!(store::state(&entry, cache.path()), State::Partial);
+}
+
+#[test]
+fn a_cifar10_batch_of_another_length_is_refused() {
+    let mut entry = manifest::entry(DatasetName::Cifar10).clone();
+    for file in &mut entry.files {
+        file.bytes = 2 * 3073;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    fs::create_dir(store::folder(&entry, cache.path())).unwrap();
+    let write = |file: usize, len: usize| {
+        fs::write(store::path(&entry, cache.path(), &entry.files[file]), vec![7; len]).unwrap();
+    };
+    (0..6).for_each(|file| write(file, 2 * 3073));
+    let data = dataset::load_entry(&entry, cache.path()).unwrap();
+    assert_eq!((data.train.len(), data.test.len()), (10, 2));
+    for (len, offset) in [(3073, 3073), (6147, 6146), (0, 0)] {
+        write(3, len);
+        match dataset::load_entry(&entry, cache.path()).unwrap_err() {
+            Error::Malformed { path, offset: found, .. } => {
+                assert!(path.ends_with("cifar10/data_batch_4.bin"));
+                assert_eq!(found, offset);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+// ---- verifying ----
+
+#[test]
+fn verify_detects_one_flipped_byte() {
+    let (cache, entry) = placed();
+    let mut out = Vec::new();
+    command::verify_entries(&[&entry], cache.path(), false, &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap().matches(": ok").count(), 4);
+    for file in 0..4 {
+        let (cache, entry) = placed();
+        edit(cache.path(), &entry, file, |bytes| *bytes.last_mut().unwrap() ^= 1);
+        // The size is still right, so only the hash can tell.
+        assert_eq!(store::state(&entry, cache.path()), State::Present);
+        let mut out = Vec::new();
+        let error = command::verify_entries(&[&entry], cache.path(), true, &mut out).unwrap_err();
+        match error {
+            Error::Unverified { bad, .. } => assert_eq!(bad, [format!("mnist/{}", entry.files[file].name)]),
+            other => panic!("{other}"),
+        }
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches("\"ok\": false").count(), 1, "{text}");
+    }
+}
+
+// ---- fetching ----
+
+/// How the server treats a request.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// As asked, ranges included.
+    Plain,
+    /// As asked, but the connection ends after this many bytes of content, for this many requests.
+    Dropping { after: usize, requests: usize },
+    /// Always everything, whatever range is asked for.
+    NoRanges { drop_first_after: usize },
+    /// Everything, without saying how much.
+    Unending,
+}
+
+/// An HTTP server on the loopback interface that knows a few files.
+struct Server {
+    address: String,
+    /// The request lines with their ranges.
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(files: Vec<(String, Vec<u8>)>, manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&log);
+        // Ends with the test's process.
+        thread::spawn(move || {
+            for (count, stream) in listener.incoming().enumerate() {
+                // A client that hangs up early is what some tests are about.
+                let _ = answer(&mut stream.unwrap(), &files, manner, count, &seen);
+            }
+        });
+        Self { address, log }
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn source(&self, suffix: &str) -> Source {
+        Source::Http { address: self.address.clone(), suffix: suffix.to_owned() }
+    }
+}
+
+fn answer(
+    stream: &mut TcpStream,
+    files: &[(String, Vec<u8>)],
+    manner: Manner,
+    count: usize,
+    log: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+    let mut range = None;
+    for line in lines {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("range: bytes=") {
+            range = value.trim_end_matches('-').parse::<usize>().ok();
+        }
+    }
+    let name = request.split(' ').nth(1).unwrap_or_default().trim_start_matches('/').to_owned();
+    log.lock().unwrap().push(range.map_or_else(|| name.clone(), |start| format!("{name} from {start}")));
+    let Some((_, content)) = files.iter().find(|(known, _)| *known == name) else {
+        return write!(stream, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    };
+    let total = content.len();
+    let limit = match manner {
+        Manner::Dropping { after, requests } if count < requests => after,
+        Manner::NoRanges { drop_first_after } if count == 0 => drop_first_after,
+        _ => usize::MAX,
+    };
+    if let Manner::Unending = manner {
+        write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
+        // More than any limit of the small dataset, and bounded.
+        return (0..1024).try_for_each(|_| stream.write_all(&[0; 1 << 12]));
+    }
+    let start = range.filter(|_| !matches!(manner, Manner::NoRanges { .. }));
+    let head = match start {
+        Some(start) if start >= total => {
+            return write!(
+                stream,
+                "HTTP/1.1 416 Range Not Satisfiable\r\n\
+                 content-range: bytes */{total}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+        }
+        Some(start) => format!("206 Partial Content\r\ncontent-range: bytes {start}-{}/{total}", total - 1),
+        None => "200 OK".to_owned(),
+    };
+    let rest = &content[start.unwrap_or(0)..];
+    write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", rest.len())?;
+    stream.write_all(&rest[..limit.min(rest.len())])
+}
+
+fn gzipped(entry: &Entry, contents: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    entry.files.iter().zip(contents).map(|(file, content)| (format!("{}.gz", file.name), gzip(content))).collect()
+}
+
+fn plain(entry: &Entry, contents: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    entry.files.iter().zip(contents).map(|(file, content)| (file.name.clone(), content.clone())).collect()
+}
+
+/// Every file is there and right, and nothing else is.
+fn assert_complete(entry: &Entry, cache: &Path) {
+    command::verify_entries(&[entry], cache, false, &mut Vec::new()).unwrap();
+    let mut expected: Vec<_> = entry.files.iter().map(|file| file.name.clone()).collect();
+    expected.sort();
+    assert_eq!(names(&store::folder(entry, cache)), expected);
+}
+
+#[test]
+fn fetch_unpacks_and_verifies() {
+    let (mut entry, contents) = small();
+    let server = Server::start(gzipped(&entry, &contents), Manner::Plain);
+    entry.sources = vec![server.source(".gz")];
+    let cache = tempfile::tempdir().unwrap();
+    assert_eq!(fetch::bring(&entry, cache.path(), &mut Silent).unwrap().len(), 4);
+    assert_complete(&entry, cache.path());
+    assert_eq!(server.log().len(), 4);
+    // Nothing is asked for again.
+    assert_eq!(fetch::bring(&entry, cache.path(), &mut Silent).unwrap(), [""; 0]);
+    assert_eq!(server.log().len(), 4);
+}
+
+#[test]
+fn fetch_resumes_a_dropped_connection() {
+    let (mut entry, contents) = small();
+    let server = Server::start(gzipped(&entry, &contents), Manner::Dropping { after: 9000, requests: 3 });
+    entry.sources = vec![server.source(".gz")];
+    let cache = tempfile::tempdir().unwrap();
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+    let name = "train-images-idx3-ubyte.gz";
+    assert_eq!(
+        server.log()[..4],
+        [name.to_owned(), format!("{name} from 9000"), format!("{name} from 18000"), format!("{name} from 27000")]
+    );
+}
+
+#[test]
+fn fetch_continues_the_part_of_an_earlier_run() {
+    let (mut entry, contents) = small();
+    let server = Server::start(plain(&entry, &contents), Manner::Plain);
+    entry.sources = vec![server.source("")];
+    let cache = tempfile::tempdir().unwrap();
+    let folder = store::folder(&entry, cache.path());
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("train-images-idx3-ubyte.part"), &contents[0][..12345]).unwrap();
+    // This one arrived in full, but the run ended before it was checked.
+    fs::write(folder.join("t10k-images-idx3-ubyte.part"), &contents[2]).unwrap();
+    assert_eq!(store::state(&entry, cache.path()), State::Partial);
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+    let log = server.log();
+    assert!(log.contains(&"train-images-idx3-ubyte from 12345".to_owned()), "{log:?}");
+    assert!(log.contains(&format!("t10k-images-idx3-ubyte from {}", contents[2].len())), "{log:?}");
+    assert_eq!(log.len(), 4);
+}
+
+#[test]
+fn fetch_starts_over_from_a_part_that_proves_wrong() {
+    let (mut entry, contents) = small();
+    let server = Server::start(gzipped(&entry, &contents), Manner::Plain);
+    entry.sources = vec![server.source(".gz")];
+    for stale in [1000, 1 << 20] {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = store::folder(&entry, cache.path());
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("train-images-idx3-ubyte.gz.part"), vec![0; stale]).unwrap();
+        fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+        assert_complete(&entry, cache.path());
+    }
+}
+
+#[test]
+fn fetch_copes_with_a_server_without_ranges() {
+    let (mut entry, contents) = small();
+    let server = Server::start(gzipped(&entry, &contents), Manner::NoRanges { drop_first_after: 9000 });
+    entry.sources = vec![server.source(".gz")];
+    let cache = tempfile::tempdir().unwrap();
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+}
+
+#[test]
+fn fetch_takes_files_from_a_tar_archive() {
+    let (mut entry, contents) = small();
+    let mut archive = tar::Builder::new(GzBuilder::new().write(Vec::new(), Compression::fast()));
+    for (name, content) in plain(&entry, &contents) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("batches/{name}"), content.as_slice()).unwrap();
+    }
+    let bytes = archive.into_inner().unwrap().finish().unwrap();
+    let server = Server::start(vec![("all.tar.gz".to_owned(), bytes)], Manner::Dropping { after: 20_000, requests: 1 });
+    let from = |folder: &str| {
+        vec![Source::HttpTar { address: format!("{}all.tar.gz", server.address), folder: folder.to_owned() }]
+    };
+    let cache = tempfile::tempdir().unwrap();
+    entry.sources = from("elsewhere");
+    let text = fetch::bring(&entry, cache.path(), &mut Silent).unwrap_err().to_string();
+    assert!(text.contains("the archive holds no elsewhere/train-images-idx3-ubyte"), "{text}");
+    entry.sources = from("batches");
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+}
+
+#[test]
+fn fetch_leaves_nothing_of_a_file_with_a_wrong_hash() {
+    let (mut entry, mut contents) = small();
+    contents[0][5000] ^= 1;
+    let server = Server::start(gzipped(&entry, &contents), Manner::Plain);
+    entry.sources = vec![server.source(".gz")];
+    let cache = tempfile::tempdir().unwrap();
+    let error = fetch::bring(&entry, cache.path(), &mut Silent).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("train-images-idx3-ubyte has sha256") && text.contains(&entry.files[0].sha256), "{text}");
+    assert_eq!(names(&store::folder(&entry, cache.path())), [""; 0]);
+}
+
+#[test]
+fn fetch_keeps_good_files_and_replaces_damaged_ones() {
+    let (mut entry, contents) = small();
+    let server = Server::start(plain(&entry, &contents), Manner::Plain);
+    entry.sources = vec![server.source("")];
+    let (cache, _) = placed();
+    edit(cache.path(), &entry, 2, |bytes| bytes[100] ^= 1);
+    assert_eq!(fetch::bring(&entry, cache.path(), &mut Silent).unwrap(), ["t10k-images-idx3-ubyte"]);
+    assert_complete(&entry, cache.path());
+    assert_eq!(server.log(), ["t10k-images-idx3-ubyte"]);
+}
+
+#[test]
+fn fetch_goes_on_to_the_next_source() {
+    let (mut entry, contents) = small();
+    let empty = Server::start(Vec::new(), Manner::Plain);
+    let full = Server::start(plain(&entry, &contents), Manner::Plain);
+    // A port that was just closed: nobody listens there.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = Source::Http { address: format!("http://{closed}/"), suffix: String::new() };
+    entry.sources = vec![nobody.clone(), empty.source(""), full.source("")];
+    let cache = tempfile::tempdir().unwrap();
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+
+    // Without the last one, the error lists what was tried and what to do by hand.
+    entry.sources = vec![nobody, empty.source("")];
+    let cache = tempfile::tempdir().unwrap();
+    let text = fetch::bring(&entry, cache.path(), &mut Silent).unwrap_err().to_string();
+    for part in [
+        &format!("http://{closed}/: "),
+        &format!("{}: the server answers 404 Not Found", empty.address),
+        &format!("into {}", store::folder(&entry, cache.path()).display()),
+        "t10k-labels-idx1-ubyte (28 bytes)",
+        "rewire data verify mnist",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert_eq!(names(&store::folder(&entry, cache.path())), [""; 0]);
+}
+
+#[test]
+fn fetch_stops_at_more_than_was_expected() {
+    let (mut entry, contents) = small();
+    let server = Server::start(plain(&entry, &contents), Manner::Unending);
+    entry.sources = vec![server.source("")];
+    let cache = tempfile::tempdir().unwrap();
+    let text = fetch::bring(&entry, cache.path(), &mut Silent).unwrap_err().to_string();
+    assert!(text.contains("more than the"), "{text}");
+    assert_eq!(names(&store::folder(&entry, cache.path())), [""; 0]);
+
+    let server = Server::start(vec![("train-images-idx3-ubyte".to_owned(), vec![0; 1 << 20])], Manner::Plain);
+    entry.sources = vec![server.source("")];
+    let text = fetch::bring(&entry, cache.path(), &mut Silent).unwrap_err().to_string();
+    assert!(text.contains("the server offers 1048576 bytes"), "{text}");
+    assert_eq!(names(&store::folder(&entry, cache.path())), [""; 0]);
+}
+
+/// Asks to stop once this many bytes have arrived.
+struct StopAt(u64, bool);
+
+impl Progress for StopAt {
+    fn message(&mut self, _text: &str) {}
+    fn start(&mut self, _label: &str, _total: Option<u64>) {}
+    fn advance(&mut self, bytes: u64) {
+        self.1 |= bytes >= self.0;
+    }
+    fn finish(&mut self) {}
+    fn cancelled(&self) -> bool {
+        self.1
+    }
+}
+
+#[test]
+fn an_interrupted_fetch_leaves_only_a_part_and_goes_on_later() {
+    let (mut entry, contents) = small();
+    let server = Server::start(plain(&entry, &contents), Manner::Dropping { after: 9000, requests: 1 });
+    entry.sources = vec![server.source("")];
+    let cache = tempfile::tempdir().unwrap();
+    let error = fetch::bring(&entry, cache.path(), &mut StopAt(1, false)).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { dataset: DatasetName::Mnist }), "{error}");
+    assert_eq!(names(&store::folder(&entry, cache.path())), ["train-images-idx3-ubyte.part"]);
+    fetch::bring(&entry, cache.path(), &mut Silent).unwrap();
+    assert_complete(&entry, cache.path());
+    assert!(server.log()[1].contains(" from "), "{:?}", server.log());
+}
+
+#[test]
+fn an_unwritable_cache_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (entry, _) = small();
+    let text = fetch::bring(&entry, file.path(), &mut Silent).unwrap_err().to_string();
+    assert!(text.starts_with("cannot create ") && text.contains(&file.path().display().to_string()), "{text}");
+}
+
+// ---- the bundled draw ----
+
+#[test]
+fn mnist_mini_is_the_recorded_draw() {
+    let cache = dataset::cache_dir(None);
+    let mnist = manifest::entry(DatasetName::Mnist);
+    if store::state(mnist, &cache) != State::Present {
+        eprintln!("skipped: mnist is not in {}", cache.display());
+        return;
+    }
+    let full = dataset::load(DatasetName::Mnist, &cache).unwrap();
+    let entry = manifest::entry(DatasetName::MnistMini);
+    let drawn = mini::draw(entry, &full).unwrap();
+    for file in &entry.files {
+        let mut bundled = Vec::new();
+        flate2::read::GzDecoder::new(mini::bundled(entry, file).unwrap()).read_to_end(&mut bundled).unwrap();
+        assert!(mini::encode(&drawn, file).unwrap() == bundled, "{}", file.name);
+    }
+}
+
+/// The real thing; needs npm, apt-get and their registries, and brings 300 MB.
+#[test]
+#[ignore = "fetches 300 MB through package managers"]
+fn every_dataset_arrives_from_its_sources() {
+    let cache = tempfile::tempdir().unwrap();
+    command::fetch(&[], cache.path(), false, &mut Silent, &mut Vec::new()).unwrap();
+    command::verify(&DatasetName::ALL, cache.path(), false, &mut Vec::new()).unwrap();
+    for name in DatasetName::ALL {
+        dataset::load(name, cache.path()).unwrap();
+    }
+}
