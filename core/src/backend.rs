@@ -2,7 +2,9 @@
 //!
 //! The loop cuts its work into blocks that write disjoint memory and hands pairs of them to [`Backend::join`]; the code
 //! inside a block goes through [`Backend::dispatch`], where a host compiles it for the instruction set found at run
-//! time. Neither changes a bit of the result, because no sum crosses a block.
+//! time, against the [`Vector`](crate::vector::Vector) it gives them. Neither changes a bit of the result, because no sum crosses a block.
+
+use crate::vector::{Kernel, Sixteen, run_kernel};
 
 /// What a machine offers to the training loop. Every method has a default that needs nothing.
 pub trait Backend: Sync {
@@ -23,10 +25,10 @@ pub trait Backend: Sync {
         (a(), b())
     }
 
-    /// Runs a block of arithmetic, perhaps compiled for wider vectors.
+    /// Runs a kernel over rows of `LANES` floats on the best vector there is, through [`run_kernel`].
     #[inline(always)]
-    fn dispatch<R>(&self, block: impl FnOnce() -> R) -> R {
-        block()
+    fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
+        run_kernel::<LANES, _, _>(Sixteen, kernel)
     }
 
     /// Computes `c = beta * c + alpha * a b` for a large dense product, or returns `false` to leave it to the core.

@@ -13,7 +13,7 @@
 //! const DESCRIPTION: Description = Description::training(&LAYERS, 1);
 //! const BYTES: usize = DESCRIPTION.footprint::<rewire_core::index::Compact, 1>().bytes();
 //! static BLOCK: Block<BYTES> = Block::new();
-//! assert_eq!(BYTES, 19_616);
+//! assert_eq!(BYTES, 18_718);
 //! # let _ = &BLOCK;
 //! ```
 

@@ -52,6 +52,7 @@ pub mod sgd;
 pub mod topology;
 pub mod train;
 mod update;
+pub mod vector;
 
 /// What most programs need.
 pub mod prelude {

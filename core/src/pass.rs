@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use crate::activation::Activation;
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::csr::{CsrRef, take_mut};
 use crate::index::Format;
@@ -13,29 +14,26 @@ use crate::mlp::{Layer, LayerTiles, Workspace};
 use crate::random::{DropoutMask, Permutation};
 use crate::samples::Samples;
 use crate::train::Place;
+use crate::vector::{Kernel, Vector, floats, units, units_mut};
 
 /// Multiply-adds below which a block is not cut: it should outlast handing it over.
 const MIN_BLOCK: usize = 1 << 18;
 
 /// Work that can be cut into two parts that write disjoint memory.
-pub(crate) trait Block: Send + Sized {
+pub(crate) trait Block: Kernel<Output = ()> + Send + Sized {
     /// Cuts it about in half.
     fn split(self) -> (Self, Self);
-
-    /// Does it.
-    fn run(self);
 }
 
 /// Runs a block in `parts` parts.
-pub(crate) fn run_block<B: Backend, T: Block>(backend: &B, parts: usize, block: T) {
+pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, parts: usize, block: T) {
     if parts > 1 {
         let (a, b) = block.split();
-        backend.join(|| run_block(backend, parts.div_ceil(2), a), || run_block(backend, parts / 2, b));
+        let half = parts / 2;
+        backend
+            .join(|| run_block::<LANES, _, _>(backend, parts - half, a), || run_block::<LANES, _, _>(backend, half, b));
     } else {
-        backend.dispatch(
-            #[inline(always)]
-            || block.run(),
-        );
+        backend.dispatch::<LANES, _>(block);
     }
 }
 
@@ -131,10 +129,7 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         }
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
-        let metrics = self.backend.dispatch(
-            #[inline(always)]
-            || softmax_cross_entropy(output.y, labels, used, output.delta),
-        );
+        let metrics = softmax_cross_entropy(output.y, labels, used, output.delta);
         if self.dropout.is_some() {
             let scale = 1.0 / (1.0 - rate);
             let mut above: &[[f32; LANES]] = output.delta;
@@ -216,12 +211,11 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
                 }
             }
             Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
-            Storage::InputMajor => self.backend.dispatch(
-                #[inline(always)]
-                || scatter::rows(layer.csr(), x, work.y),
-            ),
+            Storage::InputMajor => {
+                self.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x, out: &mut *work.y });
+            }
         }
-        run_block(self.backend, self.parts::<LANES>(layer), work);
+        run_block::<LANES, _, _>(self.backend, self.parts::<LANES>(layer), work);
     }
 
     /// Takes the deltas above `layer` through it and through the activation of `inner`, the layer below.
@@ -262,12 +256,27 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
             }
             (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed.as_ref()),
             (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
-            (Storage::OutputMajor, None) => self.backend.dispatch(
-                #[inline(always)]
-                || scatter::rows(layer.csr(), above, work.delta),
-            ),
+            (Storage::OutputMajor, None) => {
+                self.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x: above, out: &mut *work.delta });
+            }
         }
-        run_block(self.backend, self.parts::<LANES>(layer), work);
+        run_block::<LANES, _, _>(self.backend, self.parts::<LANES>(layer), work);
+    }
+}
+
+/// Sums spread from the side that is stored in rows, which cannot be cut.
+struct Scatter<'a, F: Format, const LANES: usize> {
+    w: CsrRef<'a, F>,
+    x: &'a [[f32; LANES]],
+    out: &'a mut [[f32; LANES]],
+}
+
+impl<F: Format, const LANES: usize> Kernel for Scatter<'_, F, LANES> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(self, vector: V) {
+        scatter::rows(vector, self.w, units::<V, K, LANES>(self.x), units_mut::<V, K, LANES>(self.out));
     }
 }
 
@@ -288,7 +297,7 @@ struct Forward<'a, F: Format, const LANES: usize> {
     /// Where the sums are kept, or empty.
     z: &'a mut [[f32; LANES]],
     first_neuron: usize,
-    activation: crate::activation::Activation,
+    activation: Activation,
     mask: DropoutMask,
     first_sample: usize,
 }
@@ -321,37 +330,68 @@ impl<F: Format, const LANES: usize> Block for Forward<'_, F, LANES> {
         };
         (top, Self { sums: rest, x, bias, y, z, first_neuron: first_neuron + half, activation, mask, first_sample })
     }
+}
+
+impl<F: Format, const LANES: usize> Kernel for Forward<'_, F, LANES> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector, const K: usize>(self, vector: V) {
         let Self { sums, x, bias, y, z, first_neuron, activation, mask, first_sample } = self;
-        let mut kept = z.iter_mut();
-        let mut neurons = first_neuron..;
-        let finish = |(y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]| {
-            for sum in &mut sum {
-                *sum += bias;
-            }
-            if let Some(z) = kept.next() {
-                *z = sum;
-            }
-            activation.apply_row(&mut sum);
-            let neuron = neurons.next().unwrap_or_default();
-            if !mask.is_off() {
-                mask.apply(neuron, first_sample, &mut sum);
-            }
-            *y = sum;
-        };
+        let mut finish = Activate { z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
+        let out = y.iter_mut().zip(bias);
         match sums {
-            Sums::Sparse(csr) => gather::rows(csr, x, y.iter_mut().zip(bias), finish),
-            Sums::Dense(weights) => dense::rows(weights, x, y.iter_mut().zip(bias), finish),
+            Sums::Sparse(csr) => gather::rows(
+                vector,
+                csr,
+                units::<V, K, LANES>(x),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            Sums::Dense(weights) => dense::rows(
+                vector,
+                weights,
+                units::<V, K, LANES>(x),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
             Sums::Ready => {
-                let mut finish = finish;
-                for (y, bias) in y.iter_mut().zip(bias) {
+                for (y, bias) in out {
                     let sum = *y;
-                    finish((y, bias), sum);
+                    finish.row((y, bias), sum);
                 }
             }
         }
+    }
+}
+
+/// Turns a block's sums into activations, row by row.
+struct Activate<'a, const LANES: usize> {
+    /// Where sums are kept.
+    z: core::slice::IterMut<'a, [f32; LANES]>,
+    neuron: usize,
+    activation: Activation,
+    mask: DropoutMask,
+    first_sample: usize,
+}
+
+impl<const LANES: usize> Activate<'_, LANES> {
+    #[inline(always)]
+    fn row(&mut self, (y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]) {
+        for sum in &mut sum {
+            *sum += bias;
+        }
+        if let Some(z) = self.z.next() {
+            *z = sum;
+        }
+        self.activation.apply_row(&mut sum);
+        if !self.mask.is_off() {
+            self.mask.apply(self.neuron, self.first_sample, &mut sum);
+        }
+        self.neuron += 1;
+        *y = sum;
     }
 }
 
@@ -376,7 +416,7 @@ struct Backward<'a, F: Format, const LANES: usize> {
     y: &'a [[f32; LANES]],
     /// Holds the sums of an activation that hides their sign, until it is overwritten.
     delta: &'a mut [[f32; LANES]],
-    activation: crate::activation::Activation,
+    activation: Activation,
     scale: f32,
 }
 
@@ -402,28 +442,65 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
         let top = Self { sums: top, values, above, y: y_top, delta: delta_top, activation, scale };
         (top, Self { sums: rest, values, above, y, delta, activation, scale })
     }
+}
+
+impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector, const K: usize>(self, vector: V) {
         let Self { sums, values, above, y, delta, activation, scale } = self;
         let out = delta.iter_mut().zip(y);
-        let hides_sign = activation.hides_sign();
-        let finish = |(delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]| {
-            activation.backward_row(&mut sum, y, if hides_sign { delta } else { y }, scale);
-            *delta = sum;
-        };
+        let finish = Differentiate { activation, hides_sign: activation.hides_sign(), scale };
         match sums {
-            InputSums::Transposed(transposed) => gather::transposed_rows(transposed, values, above, out, finish),
-            InputSums::InputMajor(csr) => gather::rows(csr, above, out, finish),
-            InputSums::Dense { n_in, first } => {
-                dense::transposed_rows(values, n_in, first, above, out, finish);
-            }
+            InputSums::Transposed(transposed) => gather::transposed_rows(
+                vector,
+                transposed,
+                values,
+                units::<V, K, LANES>(above),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            InputSums::InputMajor(csr) => gather::rows(
+                vector,
+                csr,
+                units::<V, K, LANES>(above),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            InputSums::Dense { n_in, first } => dense::transposed_rows(
+                vector,
+                values,
+                n_in,
+                first,
+                units::<V, K, LANES>(above),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
             InputSums::Ready => {
                 for (delta, y) in out {
                     let sum = *delta;
-                    finish((delta, y), sum);
+                    finish.row((delta, y), sum);
                 }
             }
         }
+    }
+}
+
+/// Turns gradients of activations into deltas, row by row.
+struct Differentiate {
+    activation: Activation,
+    hides_sign: bool,
+    scale: f32,
+}
+
+impl Differentiate {
+    #[inline(always)]
+    fn row<const LANES: usize>(&self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
+        self.activation.backward_row(&mut sum, y, if self.hides_sign { delta } else { y }, self.scale);
+        *delta = sum;
     }
 }

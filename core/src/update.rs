@@ -9,6 +9,7 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles};
 use crate::pass::{Block, run_block};
 use crate::sgd::Update;
+use crate::vector::{Kernel, Vector, units};
 
 /// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
 const BLOCK: usize = 1 << 19;
@@ -45,10 +46,7 @@ fn update_layer<B: Backend, F: Format, const LANES: usize>(
 ) {
     let spec = layer.spec;
     let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
-    backend.dispatch(
-        #[inline(always)]
-        || bias.run(),
-    );
+    backend.dispatch::<LANES, _>(bias);
     let parts = (spec.connections * LANES * tiles).div_ceil(BLOCK);
     if spec.is_dense() && product_update(backend, update, tiles, layer, x, deltas) {
         return;
@@ -64,7 +62,11 @@ fn update_layer<B: Backend, F: Format, const LANES: usize>(
         let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
         Matrix::Sparse(SparseRows { indptr: layer.indptr, indices: layer.indices, values, velocity })
     };
-    run_block(backend, parts, Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols });
+    run_block::<LANES, _, _>(
+        backend,
+        parts,
+        Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols },
+    );
 }
 
 /// Updates a dense layer by matrix products, if the backend has them.
@@ -98,7 +100,7 @@ fn product_update<B: Backend, F: Format, const LANES: usize>(
     }
     if has_velocity {
         let parts = layer.weights.len().div_ceil(BLOCK);
-        run_block(backend, parts, End { update, weights: layer.weights, velocity: layer.velocity });
+        run_block::<LANES, _, _>(backend, parts, End { update, weights: layer.weights, velocity: layer.velocity });
     }
     true
 }
@@ -142,19 +144,30 @@ impl<F: Format, const LANES: usize> Block for Rows<'_, F, LANES> {
             Self { matrix: rest, first: self.first + half, len: self.len - half, ..self },
         )
     }
+}
+
+impl<F: Format, const LANES: usize> Kernel for Rows<'_, F, LANES> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<V: Vector, const K: usize>(mut self, vector: V) {
         let each = self.rows.chunks_exact(self.nrows.max(1)).zip(self.cols.chunks_exact(self.ncols.max(1)));
         for (tile, (rows, cols)) in each.take(self.tiles).enumerate() {
             let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
             let rows = rows.get(self.first..).unwrap_or_default();
             let rows = rows.get(..self.len).unwrap_or_default();
+            let (rows, cols) = (units::<V, K, LANES>(rows), units::<V, K, LANES>(cols));
             match &mut self.matrix {
                 Matrix::Sparse(SparseRows { indptr, indices, values, velocity }) => {
-                    weight_step::sparse::<F, LANES>(step, SparseRows { indptr, indices, values, velocity }, rows, cols);
+                    weight_step::sparse::<F, V, K>(
+                        vector,
+                        step,
+                        SparseRows { indptr, indices, values, velocity },
+                        rows,
+                        cols,
+                    );
                 }
-                Matrix::Dense { weights, velocity } => dense::weight_step(step, weights, velocity, rows, cols),
+                Matrix::Dense { weights, velocity } => dense::weight_step(vector, step, weights, velocity, rows, cols),
             }
         }
     }
@@ -169,12 +182,14 @@ struct Bias<'a, const LANES: usize> {
     deltas: &'a [[f32; LANES]],
 }
 
-impl<const LANES: usize> Bias<'_, LANES> {
+impl<const LANES: usize> Kernel for Bias<'_, LANES> {
+    type Output = ();
+
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector, const K: usize>(self, vector: V) {
         for (tile, deltas) in self.deltas.chunks_exact(self.bias.len().max(1)).take(self.tiles).enumerate() {
             let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
-            weight_step::bias(step, self.bias, self.velocity, deltas);
+            weight_step::bias(vector, step, self.bias, self.velocity, units::<V, K, LANES>(deltas));
         }
     }
 }
@@ -197,9 +212,13 @@ impl Block for End<'_> {
         };
         (top, Self { update: self.update, weights, velocity })
     }
+}
+
+impl Kernel for End<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Vector, const K: usize>(self, _vector: V) {
         for (weight, velocity) in self.weights.iter_mut().zip(self.velocity) {
             (*velocity, *weight) = self.update.end(*velocity - self.update.coupled * *weight, *weight);
         }

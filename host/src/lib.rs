@@ -1,1 +1,4 @@
+pub mod backend;
 pub mod dataset;
+#[cfg(target_arch = "x86_64")]
+mod vectors;

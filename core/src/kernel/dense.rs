@@ -4,25 +4,26 @@
 //! backend may bring a general matrix product for networks that are dense throughout
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
-use crate::kernel::lanes::{dot, multiply_add};
 use crate::kernel::weight_step::TileUpdate;
+use crate::vector::{Vector, load, multiply_add, partial_dot, store};
 
 /// Computes each row of `W x` and hands it to `emit` with its output row.
 ///
 /// Shapes: `W` `[rows, n]` row by row; `x` `[n][LANES]`.
 #[inline(always)]
-pub(crate) fn rows<const LANES: usize, T>(
+pub(crate) fn rows<V: Vector, const K: usize, T>(
+    vector: V,
     weights: &[f32],
-    x: &[[f32; LANES]],
+    x: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [f32; LANES]),
+    mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
     for (weights, out) in weights.chunks_exact(x.len().max(1)).zip(out) {
-        let mut sum = [0.0; LANES];
+        let mut sum = [vector.splat(0.0); K];
         for (&w, x) in weights.iter().zip(x) {
-            multiply_add(&mut sum, w, x);
+            multiply_add(vector, &mut sum, w, x);
         }
-        emit(out, sum);
+        emit(out, store(vector, sum));
     }
 }
 
@@ -30,22 +31,23 @@ pub(crate) fn rows<const LANES: usize, T>(
 ///
 /// Shapes: `W` `[n_out, n_in]` row by row; `d` `[n_out][LANES]`.
 #[inline(always)]
-pub(crate) fn transposed_rows<const LANES: usize, T>(
+pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
+    vector: V,
     weights: &[f32],
     n_in: usize,
     first: usize,
-    d: &[[f32; LANES]],
+    d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [f32; LANES]),
+    mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
     for (input, out) in (first..n_in).zip(out) {
-        let mut sum = [0.0; LANES];
+        let mut sum = [vector.splat(0.0); K];
         for (weights, d) in weights.chunks_exact(n_in.max(1)).zip(d) {
             if let Some(&w) = weights.get(input) {
-                multiply_add(&mut sum, w, d);
+                multiply_add(vector, &mut sum, w, d);
             }
         }
-        emit(out, sum);
+        emit(out, store(vector, sum));
     }
 }
 
@@ -53,17 +55,26 @@ pub(crate) fn transposed_rows<const LANES: usize, T>(
 ///
 /// Shapes: `weights` and `velocity` (or none) `[block, n_in]`; `deltas` `[block][LANES]`; `x` `[n_in][LANES]`.
 #[inline(always)]
-pub(crate) fn weight_step<const LANES: usize>(
+pub(crate) fn weight_step<V: Vector, const K: usize>(
+    vector: V,
     step: TileUpdate,
     weights: &mut [f32],
     velocity: &mut [f32],
-    deltas: &[[f32; LANES]],
-    x: &[[f32; LANES]],
+    deltas: &[[V::Unit; K]],
+    x: &[[V::Unit; K]],
 ) {
     let n_in = x.len().max(1);
     let mut velocity = velocity.chunks_exact_mut(n_in);
     for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
         let velocity = velocity.next().unwrap_or_default();
-        step.apply_all(weights, velocity, x.iter().map(|x| dot(delta, x)));
+        let delta = load(vector, delta);
+        step.apply_all(
+            vector,
+            weights,
+            velocity,
+            x,
+            #[inline(always)]
+            |x| partial_dot(vector, &delta, x),
+        );
     }
 }

@@ -2,27 +2,28 @@
 
 use crate::csr::{CsrRef, row_lengths, take};
 use crate::index::{Format, Index};
-use crate::kernel::lanes::multiply_add;
+use crate::vector::{Vector, multiply_add, store};
 
 /// Computes each row of `W x` and hands it to `emit` with its output row.
 ///
-/// Shapes: `W` CSR `[rows, n]`; `x` `[n][LANES]`; `out` `[rows][LANES]`.
+/// Shapes: `W` CSR `[rows, n]`; `x` `[n][LANES]`; `out` one row an output neuron.
 /// Cost: `nnz * LANES` multiply-adds, no scratch.
 #[inline(always)]
-pub(crate) fn rows<F: Format, const LANES: usize, T>(
+pub(crate) fn rows<F: Format, V: Vector, const K: usize, T>(
+    vector: V,
     w: CsrRef<'_, F>,
-    x: &[[f32; LANES]],
+    x: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [f32; LANES]),
+    mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
     for ((cols, values), out) in w.rows().zip(out) {
-        let mut sum = [0.0; LANES];
+        let mut sum = [vector.splat(0.0); K];
         for (col, &w) in cols.iter().zip(values) {
             if let Some(x) = x.get(col.to_usize()) {
-                multiply_add(&mut sum, w, x);
+                multiply_add(vector, &mut sum, w, x);
             }
         }
-        emit(out, sum);
+        emit(out, store(vector, sum));
     }
 }
 
@@ -56,21 +57,22 @@ impl<F: Format> TransposedRef<'_, F> {
 /// Shapes: `d` `[n_out][LANES]`; `out` one row an input of the block. A connection's order is that of ascending output
 /// neurons, as [`scatter`](crate::kernel::scatter) visits them.
 #[inline(always)]
-pub(crate) fn transposed_rows<F: Format, const LANES: usize, T>(
+pub(crate) fn transposed_rows<F: Format, V: Vector, const K: usize, T>(
+    vector: V,
     transposed: TransposedRef<'_, F>,
     values: &[f32],
-    d: &[[f32; LANES]],
+    d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [f32; LANES]),
+    mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
     let (mut rows, mut positions) = (transposed.rows, transposed.positions);
     for (len, out) in row_lengths(transposed.indptr).zip(out) {
-        let mut sum = [0.0; LANES];
+        let mut sum = [vector.splat(0.0); K];
         for (row, position) in take(&mut rows, len).iter().zip(take(&mut positions, len)) {
             if let Some((d, &w)) = d.get(row.to_usize()).zip(values.get(position.to_usize())) {
-                multiply_add(&mut sum, w, d);
+                multiply_add(vector, &mut sum, w, d);
             }
         }
-        emit(out, sum);
+        emit(out, store(vector, sum));
     }
 }

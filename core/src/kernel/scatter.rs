@@ -3,24 +3,31 @@
 
 use crate::csr::CsrRef;
 use crate::index::{Format, Index};
-use crate::kernel::lanes::multiply_add;
+use crate::vector::{Vector, load, multiply_add, store};
 
 /// Computes `W' x` into `out`: row `r` of `W` adds `x[r]` times its weights to the rows of `out` that its columns name.
 ///
 /// Shapes: `W` CSR `[n, m]`; `x` `[n][LANES]`; `out` `[m][LANES]`, overwritten.
 /// A row whose input is zero in every lane is skipped: it would add zeros, and no sum that starts at +0 can be -0.
 #[inline(always)]
-pub(crate) fn rows<F: Format, const LANES: usize>(w: CsrRef<'_, F>, x: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
+pub(crate) fn rows<F: Format, V: Vector, const K: usize>(
+    vector: V,
+    w: CsrRef<'_, F>,
+    x: &[[V::Unit; K]],
+    out: &mut [[V::Unit; K]],
+) {
     for row in out.iter_mut() {
-        *row = [0.0; LANES];
+        *row = bytemuck::Zeroable::zeroed();
     }
     for ((cols, values), x) in w.rows().zip(x) {
-        if x.iter().all(|&x| x == 0.0) {
+        if bytemuck::bytes_of(x).iter().all(|&byte| byte == 0) {
             continue;
         }
         for (col, &w) in cols.iter().zip(values) {
-            if let Some(sum) = out.get_mut(col.to_usize()) {
-                multiply_add(sum, w, x);
+            if let Some(out) = out.get_mut(col.to_usize()) {
+                let mut sum = load(vector, out);
+                multiply_add(vector, &mut sum, w, x);
+                *out = store(vector, sum);
             }
         }
     }

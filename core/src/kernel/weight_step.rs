@@ -5,8 +5,8 @@
 
 use crate::csr::{row_lengths, take, take_mut};
 use crate::index::{Format, Index};
-use crate::kernel::lanes::{dot, sum};
 use crate::sgd::Update;
+use crate::vector::{Vector, WIDTH, load, partial_dot};
 
 /// Where a tile stands in its minibatch, and the factors of the update.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +29,55 @@ impl TileUpdate {
         }
     }
 
-    /// Updates parameters with their gradients; `velocity` may be empty, which is a velocity of zero that is forgotten.
+    /// Updates parameters with gradients computed from one source each, sixteen at a time where that pays.
+    ///
+    /// `velocity` may be empty, which is a velocity of zero that is forgotten. `partial` gives the sum that is left to
+    /// fold for a source.
     #[inline(always)]
-    pub(crate) fn apply_all(&self, weights: &mut [f32], velocity: &mut [f32], gradients: impl Iterator<Item = f32>) {
-        if velocity.is_empty() {
-            for (weight, gradient) in weights.iter_mut().zip(gradients) {
-                self.apply(weight, &mut 0.0, gradient);
+    pub(crate) fn apply_all<V: Vector, T>(
+        &self,
+        vector: V,
+        mut weights: &mut [f32],
+        mut velocity: &mut [f32],
+        mut sources: &[T],
+        partial: impl Fn(&T) -> V::Register,
+    ) {
+        if V::GROUPED {
+            while !sources.is_empty() {
+                let weights = take_mut(&mut weights, WIDTH);
+                let velocity = take_mut(&mut velocity, WIDTH);
+                let mut registers = [vector.splat(0.0); WIDTH];
+                for (register, source) in registers.iter_mut().zip(take(&mut sources, WIDTH)) {
+                    *register = partial(source);
+                }
+                self.apply_group(weights, velocity, &vector.fold_16(registers));
+            }
+        } else if velocity.is_empty() {
+            for (weight, source) in weights.iter_mut().zip(sources) {
+                self.apply(weight, &mut 0.0, vector.fold(partial(source)));
             }
         } else {
-            for ((weight, velocity), gradient) in weights.iter_mut().zip(velocity).zip(gradients) {
+            for ((weight, velocity), source) in weights.iter_mut().zip(velocity).zip(sources) {
+                self.apply(weight, velocity, vector.fold(partial(source)));
+            }
+        }
+    }
+
+    /// Updates up to sixteen parameters.
+    #[inline(always)]
+    fn apply_group(&self, weights: &mut [f32], velocity: &mut [f32], gradients: &[f32; WIDTH]) {
+        if let (Some(weights), Some(velocity)) =
+            (weights.first_chunk_mut::<WIDTH>(), velocity.first_chunk_mut::<WIDTH>())
+        {
+            for ((weight, velocity), &gradient) in weights.iter_mut().zip(velocity).zip(gradients) {
                 self.apply(weight, velocity, gradient);
             }
+            return;
+        }
+        let mut none = [0.0; WIDTH];
+        let velocity = if velocity.is_empty() { &mut none } else { velocity };
+        for ((weight, velocity), &gradient) in weights.iter_mut().zip(velocity).zip(gradients) {
+            self.apply(weight, velocity, gradient);
         }
     }
 }
@@ -75,28 +113,49 @@ impl<'a, F: Format> SparseRows<'a, F> {
 /// Shapes: `rows` `[block][LANES]`; `cols` `[ncols][LANES]`: deltas and inputs for an output-major matrix, inputs and
 /// deltas for an input-major one.
 #[inline(always)]
-pub(crate) fn sparse<F: Format, const LANES: usize>(
+pub(crate) fn sparse<F: Format, V: Vector, const K: usize>(
+    vector: V,
     step: TileUpdate,
     block: SparseRows<'_, F>,
-    rows: &[[f32; LANES]],
-    cols: &[[f32; LANES]],
+    rows: &[[V::Unit; K]],
+    cols: &[[V::Unit; K]],
 ) {
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
     for (len, row) in row_lengths(indptr).zip(rows) {
-        let (indices, values, velocity) =
-            (take(&mut indices, len), take_mut(&mut values, len), take_mut(&mut velocity, len));
-        let gradients = indices.iter().map(|col| cols.get(col.to_usize()).map_or(0.0, |col| dot(row, col)));
-        step.apply_all(values, velocity, gradients);
+        let row = load(vector, row);
+        step.apply_all(
+            vector,
+            take_mut(&mut values, len),
+            take_mut(&mut velocity, len),
+            take(&mut indices, len),
+            #[inline(always)]
+            |col| {
+                if let Some(col) = cols.get(col.to_usize()) {
+                    partial_dot(vector, &row, col)
+                } else {
+                    vector.splat(0.0)
+                }
+            },
+        );
     }
 }
 
 /// Updates biases with one tile: the gradient is the delta summed over samples.
 #[inline(always)]
-pub(crate) fn bias<const LANES: usize>(
+pub(crate) fn bias<V: Vector, const K: usize>(
+    vector: V,
     step: TileUpdate,
     bias: &mut [f32],
     velocity: &mut [f32],
-    deltas: &[[f32; LANES]],
+    deltas: &[[V::Unit; K]],
 ) {
-    step.apply_all(bias, velocity, deltas.iter().map(sum));
+    let ones = [vector.splat(1.0); K];
+    step.apply_all(
+        vector,
+        bias,
+        velocity,
+        deltas,
+        #[inline(always)]
+        |delta| partial_dot(vector, &ones, delta),
+    );
 }

@@ -1,0 +1,242 @@
+//! Explicit vectors: what a connection's arithmetic is made of.
+//!
+//! Kernels are written once against [`Vector`], and a backend hands them the widest one that the processor has
+//! ([`Backend::dispatch`](crate::backend::Backend::dispatch)). Every implementation performs the same operations in the
+//! same order, so the bits do not depend on it.
+
+use bytemuck::Pod;
+
+/// Lanes of a vector.
+pub const WIDTH: usize = 16;
+
+/// A register of floats, and the arithmetic on it. An implementation is a token that the instructions exist.
+pub trait Vector: Copy + Send + Sync {
+    /// Its form in memory: `f32`, or `[f32; 16]`.
+    type Unit: Pod + Send + Sync;
+    /// Its form in registers.
+    type Register: Copy;
+    /// Whether [`Vector::fold_16`] is cheaper than sixteen times [`Vector::fold`].
+    const GROUPED: bool;
+
+    /// Reads a unit.
+    fn load(self, unit: &Self::Unit) -> Self::Register;
+    /// Gives a register back its form in memory.
+    fn store(self, register: Self::Register) -> Self::Unit;
+    /// The same number in every lane.
+    fn splat(self, value: f32) -> Self::Register;
+    /// Lane by lane, rounded once.
+    fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// Lane by lane, rounded once.
+    fn mul(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// The sum over lanes: the upper half is added to the lower half until one lane is left.
+    fn fold(self, register: Self::Register) -> f32;
+    /// Sixteen sums at once, each in the order of [`Vector::fold`].
+    #[inline(always)]
+    fn fold_16(self, registers: [Self::Register; 16]) -> [f32; 16] {
+        let mut sums = [0.0; 16];
+        for (sum, register) in sums.iter_mut().zip(registers) {
+            *sum = self.fold(register);
+        }
+        sums
+    }
+}
+
+/// One lane: a microcontroller's vector.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct One;
+
+impl Vector for One {
+    type Unit = f32;
+    type Register = f32;
+    const GROUPED: bool = false;
+
+    #[inline(always)]
+    fn load(self, unit: &f32) -> f32 {
+        *unit
+    }
+
+    #[inline(always)]
+    fn store(self, register: f32) -> f32 {
+        register
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> f32 {
+        value
+    }
+
+    #[inline(always)]
+    fn add(self, a: f32, b: f32) -> f32 {
+        a + b
+    }
+
+    #[inline(always)]
+    fn mul(self, a: f32, b: f32) -> f32 {
+        a * b
+    }
+
+    #[inline(always)]
+    fn fold(self, register: f32) -> f32 {
+        register
+    }
+}
+
+/// Sixteen lanes in an array, for whatever the compiler makes of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sixteen;
+
+impl Vector for Sixteen {
+    type Unit = [f32; WIDTH];
+    type Register = [f32; WIDTH];
+    const GROUPED: bool = false;
+
+    #[inline(always)]
+    fn load(self, unit: &[f32; WIDTH]) -> [f32; WIDTH] {
+        *unit
+    }
+
+    #[inline(always)]
+    fn store(self, register: [f32; WIDTH]) -> [f32; WIDTH] {
+        register
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> [f32; WIDTH] {
+        [value; WIDTH]
+    }
+
+    #[inline(always)]
+    fn add(self, mut a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a += b;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn mul(self, mut a: [f32; WIDTH], b: [f32; WIDTH]) -> [f32; WIDTH] {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a *= b;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn fold(self, mut sums: [f32; WIDTH]) -> f32 {
+        let mut half = WIDTH / 2;
+        while half > 0 {
+            let (low, high) = sums.split_at_mut(half);
+            for (low, &mut high) in low.iter_mut().zip(high) {
+                *low += high;
+            }
+            half /= 2;
+        }
+        sums[0]
+    }
+}
+
+/// Arithmetic that runs on whichever vector there is.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+
+    /// Runs over tiles whose rows are `K` units of the vector.
+    fn run<V: Vector, const K: usize>(self, vector: V) -> Self::Output;
+}
+
+/// Runs a kernel over rows of `LANES` floats: on `vector` where they are 1, 2, 4 or 8 units of sixteen, else on
+/// single floats.
+#[inline(always)]
+pub fn run_kernel<const LANES: usize, V: Vector<Unit = [f32; WIDTH]>, T: Kernel>(vector: V, kernel: T) -> T::Output {
+    match LANES {
+        16 => kernel.run::<V, 1>(vector),
+        32 => kernel.run::<V, 2>(vector),
+        64 => kernel.run::<V, 4>(vector),
+        128 => kernel.run::<V, 8>(vector),
+        _ => kernel.run::<One, LANES>(One),
+    }
+}
+
+/// Rows of floats as rows of units; empty when `K` units are not `LANES` floats, which [`run_kernel`] rules out.
+#[inline(always)]
+pub(crate) fn units<V: Vector, const K: usize, const LANES: usize>(rows: &[[f32; LANES]]) -> &[[V::Unit; K]] {
+    bytemuck::try_cast_slice(rows).unwrap_or_default()
+}
+
+/// As [`units`], to write.
+#[inline(always)]
+pub(crate) fn units_mut<V: Vector, const K: usize, const LANES: usize>(
+    rows: &mut [[f32; LANES]],
+) -> &mut [[V::Unit; K]] {
+    bytemuck::try_cast_slice_mut(rows).unwrap_or_default()
+}
+
+/// A row of units as a row of floats.
+#[inline(always)]
+pub(crate) fn floats<V: Vector, const K: usize, const LANES: usize>(row: [V::Unit; K]) -> [f32; LANES] {
+    bytemuck::try_cast(row).unwrap_or([0.0; LANES])
+}
+
+/// Reads a row.
+#[inline(always)]
+pub(crate) fn load<V: Vector, const K: usize>(vector: V, row: &[V::Unit; K]) -> [V::Register; K] {
+    row.each_ref().map(
+        #[inline(always)]
+        |unit| vector.load(unit),
+    )
+}
+
+/// Gives a row of registers back its form in memory.
+#[inline(always)]
+pub(crate) fn store<V: Vector, const K: usize>(vector: V, row: [V::Register; K]) -> [V::Unit; K] {
+    row.map(
+        #[inline(always)]
+        |register| vector.store(register),
+    )
+}
+
+/// Adds `w * x` to every lane of `sum`.
+#[inline(always)]
+pub(crate) fn multiply_add<V: Vector, const K: usize>(vector: V, sum: &mut [V::Register; K], w: f32, x: &[V::Unit; K]) {
+    let w = vector.splat(w);
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum = vector.add(*sum, vector.mul(w, vector.load(x)));
+    }
+}
+
+/// The lane-wise products of two rows, added up over their units in order; folding them gives the dot product.
+#[inline(always)]
+pub(crate) fn partial_dot<V: Vector, const K: usize>(vector: V, a: &[V::Register; K], b: &[V::Unit; K]) -> V::Register {
+    let mut sum = None;
+    for (&a, b) in a.iter().zip(b) {
+        let product = vector.mul(a, vector.load(b));
+        sum = Some(match sum {
+            None => product,
+            Some(sum) => vector.add(sum, product),
+        });
+    }
+    if let Some(sum) = sum { sum } else { vector.splat(0.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dot_product_of_a_row_is_the_same_on_units_of_one_and_sixteen_where_sums_are_exact() {
+        let a: [f32; 64] = core::array::from_fn(|i| i as f32);
+        let wide = units::<Sixteen, 4, 64>(core::slice::from_ref(&a));
+        let narrow = units::<One, 64, 64>(core::slice::from_ref(&a));
+        let wide = Sixteen.fold(partial_dot(Sixteen, &load(Sixteen, &wide[0]), &wide[0]));
+        let narrow = partial_dot(One, &load(One, &narrow[0]), &narrow[0]);
+        assert_eq!((wide, narrow), (85_344.0, 85_344.0));
+    }
+
+    #[test]
+    fn folding_adds_halves() {
+        let mut register = [0.0; 16];
+        (register[0], register[8], register[1]) = (1e8, -1e8, 1.0);
+        assert_eq!(Sixteen.fold(register), 1.0);
+        assert_eq!(Sixteen.fold_16([register; 16]), [1.0; 16]);
+    }
+}
