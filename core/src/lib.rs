@@ -48,6 +48,7 @@ pub mod mlp;
 mod pass;
 pub mod random;
 pub mod samples;
+pub mod schedule;
 pub mod sgd;
 pub mod topology;
 pub mod train;
@@ -66,6 +67,7 @@ pub mod prelude {
     pub use crate::mlp::Mlp;
     pub use crate::random::Permutation;
     pub use crate::samples::{Samples, Table};
+    pub use crate::schedule::Schedule;
     pub use crate::sgd::{Sgd, WeightDecay};
     pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
     pub use crate::train::Place;

@@ -68,14 +68,16 @@ impl Metrics {
 /// Measures one tile and, when `deltas` has rows, writes the loss's gradient with respect to the logits.
 ///
 /// Shapes: `logits` and `deltas` `[classes][LANES]`. Lanes from `used` on are padding: they are not measured and their
-/// deltas are 0. The gradient is of the sum over samples: the update divides by the batch.
+/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over samples: the update divides by the batch.
 #[inline(always)]
 pub(crate) fn softmax_cross_entropy<const LANES: usize>(
     logits: &[[f32; LANES]],
     labels: &[u16; LANES],
     used: usize,
+    smoothing: f32,
     deltas: &mut [[f32; LANES]],
 ) -> Metrics {
+    let spread = smoothing / logits.len().max(1) as f32;
     let mut metrics = Metrics::default();
     for (lane, &label) in labels.iter().enumerate() {
         if lane >= used {
@@ -104,7 +106,7 @@ pub(crate) fn softmax_cross_entropy<const LANES: usize>(
         }
         metrics.add(libm::logf(total) - (at_label - largest), best == usize::from(label));
         for (class, (row, delta)) in logits.iter().zip(deltas.iter_mut()).enumerate() {
-            let target = if class == usize::from(label) { 1.0 } else { 0.0 };
+            let target = if class == usize::from(label) { 1.0 - smoothing + spread } else { spread };
             if let Some(delta) = delta.get_mut(lane) {
                 *delta = flush(libm::expf(logit(row) - largest) / total - target);
             }
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn two_equal_logits_cost_the_logarithm_of_two() {
         let mut deltas = [[9.0f32]; 2];
-        let metrics = softmax_cross_entropy(&[[3.0], [3.0]], &[1], 1, &mut deltas);
+        let metrics = softmax_cross_entropy(&[[3.0], [3.0]], &[1], 1, 0.0, &mut deltas);
         assert!((metrics.loss() - core::f32::consts::LN_2).abs() < 1e-6);
         assert_eq!(deltas, [[0.5], [-0.5]]);
         assert_eq!(metrics.correct(), 0);
@@ -129,21 +131,21 @@ mod tests {
     #[test]
     fn huge_logits_do_not_overflow() {
         let mut deltas = [[0.0f32]; 2];
-        let metrics = softmax_cross_entropy(&[[3e38], [-3e38]], &[0], 1, &mut deltas);
+        let metrics = softmax_cross_entropy(&[[3e38], [-3e38]], &[0], 1, 0.0, &mut deltas);
         assert_eq!((metrics.loss(), metrics.accuracy()), (0.0, 1.0));
     }
 
     #[test]
     fn padding_is_not_measured() {
         let mut deltas = [[9.0f32; 2]; 2];
-        let metrics = softmax_cross_entropy(&[[1.0, 5.0], [2.0, f32::NAN]], &[1, 0], 1, &mut deltas);
+        let metrics = softmax_cross_entropy(&[[1.0, 5.0], [2.0, f32::NAN]], &[1, 0], 1, 0.0, &mut deltas);
         assert_eq!((metrics.samples(), metrics.correct()), (1, 1));
         assert_eq!((deltas[0][1], deltas[1][1]), (0.0, 0.0));
     }
 
     #[test]
     fn a_nan_logit_is_seen_in_the_loss() {
-        let metrics = softmax_cross_entropy(&[[f32::NAN], [1.0]], &[1], 1, &mut [[0.0f32; 1]; 0]);
+        let metrics = softmax_cross_entropy(&[[f32::NAN], [1.0]], &[1], 1, 0.0, &mut [[0.0f32; 1]; 0]);
         assert!(metrics.loss().is_nan());
     }
 

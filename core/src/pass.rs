@@ -97,6 +97,7 @@ pub(crate) struct Pass<'p, 'm, B, S, F: Format> {
     pub(crate) place: Place,
     /// Absent in evaluation, which has no backward pass.
     pub(crate) dropout: Option<f32>,
+    pub(crate) label_smoothing: f32,
     /// Parts that each of a tile's passes is cut into.
     pub(crate) blocks: usize,
 }
@@ -129,7 +130,7 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         }
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
-        let metrics = softmax_cross_entropy(output.y, labels, used, output.delta);
+        let metrics = softmax_cross_entropy(output.y, labels, used, self.label_smoothing, output.delta);
         if self.dropout.is_some() {
             let scale = 1.0 / (1.0 - rate);
             let mut above: &[[f32; LANES]] = output.delta;

@@ -39,6 +39,7 @@ pub struct Sgd {
     weight_decay: f32,
     decay: WeightDecay,
     dropout: f32,
+    label_smoothing: f32,
 }
 
 impl Sgd {
@@ -99,6 +100,18 @@ impl Sgd {
         Ok(self)
     }
 
+    /// Sets the share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567).
+    ///
+    /// Metrics are always those of the true label.
+    ///
+    /// # Errors
+    ///
+    /// When it is outside `[0, 1)`.
+    pub fn with_label_smoothing(mut self, label_smoothing: f32) -> Result<Self, SettingError> {
+        self.label_smoothing = share("label smoothing", label_smoothing)?;
+        Ok(self)
+    }
+
     /// The learning rate.
     pub fn learning_rate(&self) -> f32 {
         self.learning_rate
@@ -107,6 +120,11 @@ impl Sgd {
     /// The share of hidden activations dropped.
     pub fn dropout(&self) -> f32 {
         self.dropout
+    }
+
+    /// The share of the target spread over all classes.
+    pub fn label_smoothing(&self) -> f32 {
+        self.label_smoothing
     }
 
     /// The factors of one minibatch of `batch` samples.

@@ -42,8 +42,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ) -> Metrics {
         let rest = samples.len().saturating_sub(start as usize);
         let batch = rest.min(self.batch_size);
-        let dropout = self.training.then_some(sgd.dropout());
-        let metrics = self.pass(backend, samples, Some(order), start, batch, dropout, place);
+        let training = self.training.then_some(sgd);
+        let metrics = self.pass(backend, samples, Some(order), start, batch, training, place);
         if self.training && batch > 0 {
             let tiles = batch.div_ceil(LANES);
             let workspace = &mut self.workspace;
@@ -110,7 +110,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         }
     }
 
-    /// Forward, loss and, with a dropout rate, backward over the tiles of one minibatch.
+    /// Forward, loss and, in training, backward over the tiles of one minibatch.
     #[expect(clippy::too_many_arguments, reason = "the one place where training and evaluation meet")]
     fn pass<B: Backend, S: Samples<LANES>>(
         &mut self,
@@ -119,7 +119,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         order: Option<&Permutation>,
         start: u32,
         batch: usize,
-        dropout: Option<f32>,
+        training: Option<&Sgd>,
         place: Place,
     ) -> Metrics {
         let count = batch.div_ceil(LANES);
@@ -129,6 +129,9 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let capacity = self.workspace.labels.len();
         let tiles = Tiles::new(&mut self.workspace, capacity).split(count).0;
         let blocks = backend.threads().div_ceil(count);
-        Pass { backend, samples, layers: &self.layers, order, start, batch, place, dropout, blocks }.run(tiles)
+        let dropout = training.map(Sgd::dropout);
+        let label_smoothing = training.map_or(0.0, Sgd::label_smoothing);
+        let layers = &self.layers;
+        Pass { backend, samples, layers, order, start, batch, place, dropout, label_smoothing, blocks }.run(tiles)
     }
 }

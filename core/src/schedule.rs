@@ -1,0 +1,73 @@
+//! How the learning rate falls over a run.
+
+use crate::error::SettingError;
+
+/// The learning rate of an epoch as a share of its first value.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Schedule {
+    /// The same throughout.
+    #[default]
+    Constant,
+    /// Falls in equal steps, towards 0 after the last epoch.
+    Linear,
+    /// Half a cosine wave, from 1 towards 0 after the last epoch (Loshchilov and Hutter 2017, arXiv 1608.03983).
+    Cosine,
+}
+
+impl Schedule {
+    /// The learning rate of `epoch`, counted from 1, in a run of `epochs` epochs whose first `warmup` rise in equal steps.
+    ///
+    /// ```
+    /// use rewire_core::schedule::Schedule;
+    ///
+    /// assert_eq!(Schedule::Linear.learning_rate(1.0, 3, 4, 0), 0.5);
+    /// assert_eq!(Schedule::Cosine.learning_rate(1.0, 3, 4, 0), 0.5);
+    /// assert_eq!(Schedule::Constant.learning_rate(1.0, 2, 4, 4), 0.5); // warming up: 2 of 4
+    /// ```
+    pub fn learning_rate(self, base: f32, epoch: u32, epochs: u32, warmup: u32) -> f32 {
+        if epoch <= warmup {
+            return base * (epoch as f32 / warmup.max(1) as f32);
+        }
+        let done = (epoch.saturating_sub(1 + warmup)) as f32 / epochs.saturating_sub(warmup).max(1) as f32;
+        match self {
+            Self::Constant => base,
+            Self::Linear => base * (1.0 - done),
+            Self::Cosine => base * (0.5 + 0.5 * libm::cosf(core::f32::consts::PI * done)),
+        }
+    }
+
+    /// Checks that a run has epochs left after its warm-up.
+    ///
+    /// # Errors
+    ///
+    /// When it has not.
+    pub fn check_warmup(warmup: u32, epochs: u32) -> Result<(), SettingError> {
+        if warmup < epochs.max(1) {
+            Ok(())
+        } else {
+            Err(SettingError { name: "warm-up", value: warmup as f32, expected: "fewer epochs than the run has" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schedule_starts_at_the_base_and_only_falls() {
+        for schedule in [Schedule::Constant, Schedule::Linear, Schedule::Cosine] {
+            let rates: std::vec::Vec<f32> = (1..=50).map(|epoch| schedule.learning_rate(0.1, epoch, 50, 0)).collect();
+            assert_eq!(rates[0].to_bits(), 0.1f32.to_bits());
+            assert!(rates.windows(2).all(|pair| pair[0] >= pair[1]) && rates[49] > 0.0, "{schedule:?}");
+        }
+    }
+
+    #[test]
+    fn a_warm_up_as_long_as_the_run_is_refused() {
+        assert!(Schedule::check_warmup(5, 5).is_err());
+        assert!(Schedule::check_warmup(4, 5).is_ok());
+    }
+}
