@@ -49,8 +49,14 @@ impl Sgd {
     ///
     /// When the learning rate is negative, infinite or NaN.
     pub fn new(learning_rate: f32) -> Result<Self, SettingError> {
-        let plain =
-            Self { learning_rate: 0.0, momentum: 0.0, weight_decay: 0.0, decay: WeightDecay::Decoupled, dropout: 0.0 };
+        let plain = Self {
+            learning_rate: 0.0,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            decay: WeightDecay::Decoupled,
+            dropout: 0.0,
+            label_smoothing: 0.0,
+        };
         plain.with_learning_rate(learning_rate)
     }
 
