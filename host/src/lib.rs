@@ -1,4 +1,35 @@
+//! Experiments with truly sparse, evolving neural networks on a workstation.
+//!
+//! The training itself is [`rewire_core`]; this library brings datasets, threads, vectors, settings, the run directory and
+//! the command line. A run in three calls:
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//!
+//! use rewire::{backend::Native, config::Config, dataset::{self, DatasetName}, train};
+//!
+//! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
+//! let data = dataset::load(config.dataset, &dataset::cache_dir(None))?;
+//! let surroundings =
+//!     train::Surroundings { out: Some("runs/first".into()), native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
+//! println!("{}", train::train(&config, data, surroundings)?.table());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
 pub mod backend;
+pub mod bench;
+pub mod cli;
+pub mod config;
 pub mod dataset;
+pub mod error;
+pub mod files;
+pub mod inputs;
+pub mod model;
+pub mod network;
+mod progress;
+pub mod run;
+pub mod summary;
+mod text;
+pub mod train;
 #[cfg(target_arch = "x86_64")]
 mod vectors;

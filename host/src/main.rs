@@ -1,1 +1,166 @@
-fn main() {}
+//! The `rewire` program: dispatch and exit code.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use rewire::backend::Native;
+use rewire::cli::{BenchArguments, Cli, Command, DataCommand, EvaluateArguments, MachineArguments, TrainArguments};
+use rewire::config::Config;
+use rewire::dataset::{self, Bar, DatasetName};
+use rewire::error::{Usage, exit_code};
+use rewire::model::Model;
+use rewire::train::Surroundings;
+
+fn main() -> ExitCode {
+    // clap ends with exit code 2 on bad usage by itself.
+    let cli = Cli::parse();
+    match run(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rewire: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// A reader that went away, such as `head`, is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Train(arguments) => train(arguments),
+        Command::Evaluate(arguments) => evaluate(arguments),
+        Command::Data(arguments) => data(&arguments.command),
+        Command::Bench(arguments) => bench(arguments),
+    }
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(interrupted)
+}
+
+fn native(machine: &MachineArguments) -> Result<Native> {
+    if machine.threads > 4096 {
+        return Err(Usage(format!("--threads is {}, but must be at most 4096", machine.threads)).into());
+    }
+    let native = Native::new(machine.threads).context("the system grants no threads; try a smaller --threads")?;
+    Ok(match machine.simd {
+        Some(level) => native.with_simd(level),
+        None => native,
+    })
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
+}
+
+fn train(arguments: &TrainArguments) -> Result<()> {
+    let dataset = arguments.dataset.or(match &arguments.config {
+        Some(file) => Config::dataset_in(file)?,
+        None => None,
+    });
+    let config = Config::defaults(dataset.unwrap_or(DatasetName::MnistMini));
+    let config = match &arguments.config {
+        Some(file) => config.overlay(file)?,
+        None => config,
+    };
+    let config = arguments.overlay(config);
+    config.validate()?;
+    if let Some(out) = &arguments.out {
+        rewire::run::RunDirectory::check_free(out)?;
+    }
+    let native = native(&arguments.machine)?;
+    let interrupted = interruption()?;
+    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let dataset = rewire::train::load(config.dataset, &cache, &interrupted)?;
+    let surroundings = Surroundings { out: arguments.out.clone(), native, interrupted: &interrupted };
+    let summary = rewire::train::train(&config, dataset, surroundings)?;
+    if arguments.json {
+        return print_json(&summary);
+    }
+    writeln!(std::io::stdout(), "{}\nrun directory: {}", summary.table(), summary.out.display())?;
+    Ok(())
+}
+
+fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
+    let path =
+        if arguments.model.is_dir() { arguments.model.join("model.safetensors") } else { arguments.model.clone() };
+    let model = Model::load(&path)?;
+    let native = native(&arguments.machine)?;
+    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let name = arguments.dataset.unwrap_or(model.dataset);
+    let dataset = rewire::train::load(name, &cache, &interruption()?)?;
+    let metrics = rewire::train::evaluate(&model, &dataset, &native)?;
+    if arguments.json {
+        return print_json(&serde_json::json!({
+            "model": path,
+            "dataset": name,
+            "samples": metrics.samples(),
+            "correct": metrics.correct(),
+            "test_accuracy": metrics.accuracy(),
+            "test_loss": metrics.loss(),
+        }));
+    }
+    writeln!(
+        std::io::stdout(),
+        "{} on the {} test samples of {name}: accuracy {:.2} % ({} right), loss {:.4}",
+        path.display(),
+        metrics.samples(),
+        100.0 * metrics.accuracy(),
+        metrics.correct(),
+        metrics.loss()
+    )?;
+    Ok(())
+}
+
+fn data(command: &DataCommand) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let cache = |flag: &Option<std::path::PathBuf>| dataset::cache_dir(flag.as_deref().map(Path::new));
+    match command {
+        DataCommand::List(arguments) => {
+            dataset::command::list(&cache(&arguments.data.data_dir), arguments.json, &mut out)?;
+        }
+        DataCommand::Fetch(selection) => {
+            let mut progress = Bar::with_cancel(interruption()?);
+            let cache = cache(&selection.data.data_dir);
+            dataset::command::fetch(&selection.datasets, &cache, selection.json, &mut progress, &mut out)?;
+        }
+        DataCommand::Verify(selection) => {
+            let cache = cache(&selection.data.data_dir);
+            dataset::command::verify(&selection.datasets, &cache, selection.json, &mut out)?;
+        }
+    }
+    Ok(())
+}
+
+fn bench(arguments: &BenchArguments) -> Result<()> {
+    if arguments.steps == 0 {
+        return Err(Usage("--steps is 0, but must be at least 1".into()).into());
+    }
+    let rows = rewire::bench::run(arguments.steps, !arguments.no_dense)?;
+    if arguments.json {
+        return print_json(&rows);
+    }
+    writeln!(std::io::stdout(), "{}", rewire::bench::table(&rows))?;
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! Vectors of x86-64 for the core's kernels.
 
-use pulp::{cast, f32x8, f32x16};
 use pulp::x86::{V3, V4};
+use pulp::{cast, f32x8, f32x16};
 use rewire_core::vector::{Vector, WIDTH};
 
 /// Sixteen lanes in one AVX-512 register.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::manifest::{self, Entry};
 use super::store::{self, Finding, State};
 use super::{DatasetName, Error, Progress, fetch as fetching};
+use crate::text::thousands;
 
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -188,28 +189,9 @@ fn write_json(value: &impl Serialize, out: &mut impl Write) -> Result<(), Error>
     Ok(())
 }
 
-/// Digits in groups of three.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (k, digit) in digits.chars().enumerate() {
-        if k > 0 && (digits.len() - k).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let all = [0, 999, 1000, 54_950_048, 184_380_000].map(thousands);
-        assert_eq!(all, ["0", "999", "1,000", "54,950,048", "184,380,000"]);
-    }
 
     #[test]
     fn list_names_every_dataset_and_its_state() {

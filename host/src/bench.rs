@@ -1,0 +1,210 @@
+//! Times of whole training steps and of evolution on this machine.
+//!
+//! The network is CIFAR-10's of the tutorial: 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3. Its
+//! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update.
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::footprint::Description;
+use rewire_core::index::Standard;
+use rewire_core::mlp::Mlp;
+use rewire_core::random::Permutation;
+use rewire_core::samples::Samples;
+use rewire_core::train::Place;
+use serde::Serialize;
+
+use crate::backend::{Native, SimdLevel};
+use crate::config::{Config, ModelKind};
+use crate::dataset::DatasetName;
+use crate::run::processor;
+
+/// Samples in a minibatch.
+pub const BATCH: usize = 128;
+
+/// Noise that is written once and left alone after.
+struct Noise;
+
+impl<const LANES: usize> Samples<LANES> for Noise {
+    fn len(&self) -> usize {
+        BATCH
+    }
+
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        for (label, index) in labels.iter_mut().zip(indices) {
+            *label = (index % 10) as u16;
+        }
+        if x.first().is_some_and(|row| row[0] == 0.0) {
+            let mut state = indices.first().map_or(1, |index| index.wrapping_mul(0x9E37_79B9) | 1);
+            for value in x.as_flattened_mut() {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (state >> 8) as f32 / 8_388_608.0 - 1.0;
+            }
+        }
+    }
+}
+
+/// What a timed network can do.
+pub trait Timed {
+    /// Trains one minibatch.
+    fn step(&mut self);
+    /// Evolves every layer and rebuilds the transposed index.
+    fn evolve(&mut self);
+}
+
+struct Subject<'a, const LANES: usize> {
+    network: Mlp<'a, Standard, LANES>,
+    native: &'a Native,
+    config: &'a Config,
+    steps: u32,
+}
+
+impl<const LANES: usize> Timed for Subject<'_, LANES> {
+    fn step(&mut self) {
+        let Ok(sgd) = self.config.sgd(self.config.learning_rate) else { return };
+        let order = Permutation::new(1, 1, BATCH as u32);
+        let place = Place { seed: 1, epoch: 1, step: self.steps };
+        self.steps += 1;
+        self.network.step(self.native, &Noise, &order, 0, &sgd, place);
+    }
+
+    fn evolve(&mut self) {
+        let Ok(evolution) = self.config.evolution() else { return };
+        self.steps += 1;
+        self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+    }
+}
+
+/// Builds the network and hands it to `work` on the backend's threads.
+///
+/// # Errors
+///
+/// When there is no memory for it.
+pub fn with_subject<R: Send>(
+    model: ModelKind,
+    native: Native,
+    work: impl FnOnce(&mut dyn Timed) -> R + Send,
+) -> Result<R> {
+    let config = Config { model, batch_size: BATCH, ..Config::defaults(DatasetName::Cifar10) };
+    let layers = config.layers(3072, 10);
+    let description = crate::train::description(&config, &layers);
+    let native = native.with_products(model == ModelKind::Dense);
+    if model == ModelKind::Dense {
+        subject::<128, R>(&config, &description, &native, work)
+    } else {
+        subject::<64, R>(&config, &description, &native, work)
+    }
+}
+
+fn subject<const LANES: usize, R: Send>(
+    config: &Config,
+    description: &Description<'_>,
+    native: &Native,
+    work: impl FnOnce(&mut dyn Timed) -> R + Send,
+) -> Result<R> {
+    let footprint = description.footprint::<Standard, LANES>();
+    let mut memory = vec![0u8; footprint.bytes() + footprint.align];
+    let start = memory.as_ptr().align_offset(footprint.align);
+    let block = &mut memory[start..start + footprint.bytes()];
+    let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+    let mut subject = Subject { network, native, config, steps: 0 };
+    subject.network.initialise(native, 1, config.fan_in());
+    Ok(native.install(|| work(&mut subject)))
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Network and what is timed.
+    pub what: String,
+    /// Threads.
+    pub threads: usize,
+    /// Vector instructions.
+    pub simd: String,
+    /// Median over the runs, in milliseconds.
+    pub median_ms: f64,
+    /// Fastest run, in milliseconds.
+    pub min_ms: f64,
+    /// Runs timed.
+    pub runs: usize,
+}
+
+/// Median and minimum of `runs` calls after a warm-up, in milliseconds.
+fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
+    for _ in 0..3 {
+        work();
+    }
+    let mut times: Vec<f64> = (0..runs.max(1))
+        .map(|_| {
+            let started = Instant::now();
+            work();
+            started.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[0])
+}
+
+/// Times everything.
+///
+/// # Errors
+///
+/// When the system grants no threads or memory.
+pub fn run(steps: usize, dense: bool) -> Result<Vec<Row>> {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let best = SimdLevel::detect();
+    let mut rows = Vec::new();
+    let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, (median_ms, min_ms): (f64, f64)| {
+        rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, runs });
+    };
+    for threads in if all > 1 { vec![1, all] } else { vec![1] } {
+        let native = || -> Result<Native> { Ok(Native::new(threads)?.with_simd(best)) };
+        let step = with_subject(ModelKind::Set, native()?, |subject| time(steps, || subject.step()))?;
+        row("sparse step", threads, best, steps, step);
+        let evolutions = steps.div_ceil(5);
+        let evolve = with_subject(ModelKind::Set, native()?, |subject| time(evolutions, || subject.evolve()))?;
+        row("evolution, all layers", threads, best, evolutions, evolve);
+    }
+    for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available() && *level < best) {
+        let native = Native::new(all)?.with_simd(level);
+        let step = with_subject(ModelKind::Set, native, |subject| time(steps, || subject.step()))?;
+        row("sparse step", all, level, steps, step);
+    }
+    if dense {
+        let runs = steps.div_ceil(10);
+        let step = with_subject(ModelKind::Dense, Native::new(all)?, |subject| time(runs, || subject.step()))?;
+        row("dense step, GEMM", all, best, runs, step);
+    }
+    Ok(rows)
+}
+
+/// The rows as a table, with the ratio of the dense step to the sparse one where both were timed.
+pub fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "3072-4000-1000-4000-10, batch 128",
+        "threads",
+        "SIMD",
+        "median ms",
+        "min ms",
+        "runs",
+    ]);
+    for row in rows {
+        table.add_row([
+            row.what.clone(),
+            row.threads.to_string(),
+            row.simd.clone(),
+            format!("{:.2}", row.median_ms),
+            format!("{:.2}", row.min_ms),
+            row.runs.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
+    let ratio = find("dense step, GEMM").zip(find("sparse step"));
+    let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
+    format!("{}\n{table}{ratio}", processor())
+}

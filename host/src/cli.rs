@@ -1,0 +1,249 @@
+//! The command line's shape, and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::backend::SimdLevel;
+use crate::config::{ActivationKind, Config, DecayKind, FanInKind, GrownKind, ModelKind, Scaling, ScheduleKind};
+use crate::dataset::DatasetName;
+
+/// Trains truly sparse neural networks whose connections evolve while they learn.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network and write a run directory
+    Train(TrainArguments),
+    /// Accuracy and loss of a saved model on a dataset's test samples
+    Evaluate(EvaluateArguments),
+    /// Datasets: what there is, fetching, checking
+    Data(DataArguments),
+    /// Time training steps on this machine, sparse beside dense
+    Bench(BenchArguments),
+}
+
+/// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// mnist-mini (bundled), mnist, fashion-mnist or cifar10 [default: the file's, or mnist-mini]
+    pub dataset: Option<DatasetName>,
+    /// TOML file with settings, such as one of host/experiments or a run's config.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which model [default: set]
+    #[arg(long, value_enum)]
+    pub model: Option<ModelKind>,
+    /// Neurons of each hidden layer, such as 4000,1000,4000
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    pub hidden: Option<Vec<usize>>,
+    /// Density: a layer has epsilon * (inputs + outputs) connections
+    #[arg(long, value_name = "N")]
+    pub epsilon: Option<f64>,
+    /// Share of connections that each evolution replaces, in [0, 1)
+    #[arg(long, value_name = "F")]
+    pub zeta: Option<f32>,
+    /// Activation of hidden layers
+    #[arg(long, value_enum)]
+    pub activation: Option<ActivationKind>,
+    /// Slope below zero of leaky-relu and all-relu
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub slope: Option<f32>,
+    /// Share of hidden activations dropped in training, in [0, 1)
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub dropout: Option<f32>,
+    /// Learning rate
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub learning_rate: Option<f32>,
+    /// How the learning rate changes over the epochs
+    #[arg(long, value_enum)]
+    pub schedule: Option<ScheduleKind>,
+    /// Epochs over which the learning rate rises first
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<u32>,
+    /// Momentum, in [0, 1)
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub momentum: Option<f32>,
+    /// Weight decay, in [0, 1)
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub weight_decay: Option<f32>,
+    /// Whether weight decay is scaled by the learning rate (coupled) or not (decoupled)
+    #[arg(long, value_enum)]
+    pub decay: Option<DecayKind>,
+    /// Share of the target spread over all classes, in [0, 1)
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub label_smoothing: Option<f32>,
+    /// Samples in a minibatch
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Passes over the training samples
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// How pixels become inputs
+    #[arg(long, value_enum)]
+    pub scaling: Option<Scaling>,
+    /// Fan-in that scales first weights
+    #[arg(long, value_enum)]
+    pub fan_in: Option<FanInKind>,
+    /// First weight of a connection that evolution grows
+    #[arg(long, value_enum)]
+    pub grown: Option<GrownKind>,
+    /// Use this many training samples, drawn by the seed (0: all)
+    #[arg(long, value_name = "N")]
+    pub train_samples: Option<usize>,
+    /// Use this many test samples, drawn by the seed (0: all)
+    #[arg(long, value_name = "N")]
+    pub test_samples: Option<usize>,
+    /// Hold out this many training samples and measure them in place of the test samples
+    #[arg(long, value_name = "N")]
+    pub validation_samples: Option<usize>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Samples in a tile: 1, 16, 32, 64 or 128 (0: chosen by the batch size); 1 gives a microcontroller's bits
+    #[arg(long, value_name = "N")]
+    pub lanes: Option<usize>,
+    /// Run directory [default: runs/<dataset>-<model>-seed<n>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print the closing figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl TrainArguments {
+    /// Lays the flags that were given over `config`.
+    pub fn overlay(&self, mut config: Config) -> Config {
+        macro_rules! take {
+            ($($field:ident),*) => {$(
+                if let Some(value) = &self.$field {
+                    config.$field = value.clone();
+                }
+            )*};
+        }
+        take!(
+            dataset,
+            model,
+            hidden,
+            epsilon,
+            zeta,
+            activation,
+            slope,
+            dropout,
+            learning_rate,
+            schedule,
+            warmup,
+            momentum,
+            weight_decay,
+            decay,
+            label_smoothing,
+            batch_size,
+            epochs,
+            scaling,
+            fan_in,
+            grown,
+            train_samples,
+            test_samples,
+            validation_samples,
+            seed,
+            lanes
+        );
+        config
+    }
+}
+
+/// What of the machine to use. Results do not depend on it.
+#[derive(Debug, Args)]
+pub struct MachineArguments {
+    /// Threads (0: one a processor)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Vector instructions: baseline, v3 or v4 [default: the best of this processor]
+    #[arg(long, value_name = "LEVEL")]
+    pub simd: Option<SimdLevel>,
+}
+
+/// Where datasets are.
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    /// Folder of fetched datasets [default: $REWIRE_DATA, or `rewire` in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What to evaluate.
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// A model.safetensors, or a run directory that holds one
+    pub model: PathBuf,
+    /// Dataset [default: what the model was trained on]
+    pub dataset: Option<DatasetName>,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do about datasets.
+#[derive(Debug, Args)]
+pub struct DataArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// A subcommand of `data`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the datasets and whether they are here
+    List(DataSelection),
+    /// Fetch datasets, verified by SHA-256 (all, unless some are named)
+    Fetch(DataSelection),
+    /// Hash the files again and compare
+    Verify(DataSelection),
+}
+
+/// Which datasets, and where.
+#[derive(Debug, Args)]
+pub struct DataSelection {
+    /// mnist-mini, mnist, fashion-mnist, cifar10 [default: all]
+    pub datasets: Vec<DatasetName>,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to time.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Steps timed for each row
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub steps: usize,
+    /// Skip the dense network, which needs 300 MB and most of the time
+    #[arg(long)]
+    pub no_dense: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,476 @@
+//! Settings of a run: defaults, then a file, then flags; validated once, recorded in full.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use rewire_core::activation::Activation;
+use rewire_core::layer::{LayerSpec, erdos_renyi_connections};
+use rewire_core::schedule::Schedule;
+use rewire_core::sgd::{Sgd, WeightDecay};
+use rewire_core::topology::evolve::{Evolution, FanIn, GrownWeight};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::DatasetName;
+use crate::error::Usage;
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name {
+            $($(#[$variant_doc])* #[value(name = $text)] #[serde(rename = $text)] $variant,)*
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$variant => $text,)* })
+            }
+        }
+    };
+}
+
+choice! {
+    /// Which of the three models.
+    ModelKind {
+        /// Sparse, and its connections evolve after every epoch but the last.
+        Set = "set",
+        /// The same sparse start, never changed.
+        Fixprob = "fixprob",
+        /// Every connection.
+        Dense = "dense",
+    }
+}
+choice! {
+    /// Activation of the hidden layers.
+    ActivationKind {
+        /// max(z, 0).
+        Relu = "relu",
+        /// A small slope below zero.
+        LeakyRelu = "leaky-relu",
+        /// A slope below zero whose sign alternates by layer.
+        AllRelu = "all-relu",
+    }
+}
+choice! {
+    /// How the learning rate changes over the epochs.
+    ScheduleKind {
+        /// It does not.
+        Constant = "constant",
+        /// Falls in equal steps.
+        Linear = "linear",
+        /// Falls along half a cosine wave.
+        Cosine = "cosine",
+    }
+}
+choice! {
+    /// Where weight decay enters.
+    DecayKind {
+        /// `w -= weight_decay * w` each step, whatever the learning rate: the SET reference.
+        Decoupled = "decoupled",
+        /// `gradient += weight_decay * w`: PyTorch and Keras.
+        Coupled = "coupled",
+    }
+}
+choice! {
+    /// Fan-in that scales first weights.
+    FanInKind {
+        /// Connections a neuron really has.
+        Connections = "connections",
+        /// The layer's input width: the SET reference.
+        Dense = "dense",
+    }
+}
+choice! {
+    /// First weight of a grown connection.
+    GrownKind {
+        /// Zero.
+        Zero = "zero",
+        /// Uniform, scaled by the fan-in: the SET reference.
+        Uniform = "uniform",
+    }
+}
+choice! {
+    /// How pixels become inputs.
+    Scaling {
+        /// Divided by 255.
+        Unit = "unit",
+        /// Mean 0 and standard deviation 1 over all pixels of the training set.
+        Global = "global",
+        /// Mean 0 and standard deviation 1 per feature over the training set; a constant feature becomes 0.
+        Feature = "feature",
+    }
+}
+
+/// Every setting of a run. Unknown keys in a file are refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What to learn.
+    pub dataset: DatasetName,
+    /// SET, FixProb or dense.
+    pub model: ModelKind,
+    /// Neurons of each hidden layer.
+    pub hidden: Vec<usize>,
+    /// Density: a layer has `epsilon * (n_in + n_out)` connections.
+    pub epsilon: f64,
+    /// Share of connections replaced by each evolution.
+    #[serde(serialize_with = "shortest")]
+    pub zeta: f32,
+    /// Hidden activation.
+    pub activation: ActivationKind,
+    /// Its slope below zero, for leaky-relu and all-relu.
+    #[serde(serialize_with = "shortest")]
+    pub slope: f32,
+    /// Share of hidden activations dropped in training.
+    #[serde(serialize_with = "shortest")]
+    pub dropout: f32,
+    /// Learning rate of the first epoch after warm-up.
+    #[serde(serialize_with = "shortest")]
+    pub learning_rate: f32,
+    /// How it changes.
+    pub schedule: ScheduleKind,
+    /// Epochs over which it rises first.
+    pub warmup: u32,
+    /// Momentum.
+    #[serde(serialize_with = "shortest")]
+    pub momentum: f32,
+    /// Weight decay.
+    #[serde(serialize_with = "shortest")]
+    pub weight_decay: f32,
+    /// Where it enters.
+    pub decay: DecayKind,
+    /// Share of the target spread over all classes.
+    #[serde(serialize_with = "shortest")]
+    pub label_smoothing: f32,
+    /// Samples in a minibatch.
+    pub batch_size: usize,
+    /// Passes over the training samples.
+    pub epochs: u32,
+    /// How pixels become inputs.
+    pub scaling: Scaling,
+    /// First weights.
+    pub fan_in: FanInKind,
+    /// Weights of grown connections.
+    pub grown: GrownKind,
+    /// Training samples, drawn by the seed; 0 for all.
+    pub train_samples: usize,
+    /// Test samples, drawn by the seed; 0 for all.
+    pub test_samples: usize,
+    /// Training samples held out and measured in place of the test set; 0 for none.
+    pub validation_samples: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Samples in a tile: 1, 16, 32, 64 or 128; 0 chooses by batch size.
+    pub lanes: usize,
+}
+
+impl Config {
+    /// The recipe a dataset starts from.
+    pub fn defaults(dataset: DatasetName) -> Self {
+        let base = Self {
+            dataset,
+            model: ModelKind::Set,
+            hidden: vec![1000, 1000, 1000],
+            epsilon: 20.0,
+            zeta: 0.3,
+            activation: ActivationKind::Relu,
+            slope: 0.6,
+            dropout: 0.2,
+            learning_rate: 0.05,
+            schedule: ScheduleKind::Constant,
+            warmup: 0,
+            momentum: 0.9,
+            weight_decay: 0.0002,
+            decay: DecayKind::Decoupled,
+            label_smoothing: 0.0,
+            batch_size: 128,
+            epochs: 20,
+            scaling: Scaling::Feature,
+            fan_in: FanInKind::Connections,
+            grown: GrownKind::Uniform,
+            train_samples: 0,
+            test_samples: 0,
+            validation_samples: 0,
+            seed: 1,
+            lanes: 0,
+        };
+        match dataset {
+            DatasetName::MnistMini => Self { batch_size: 32, ..base },
+            DatasetName::Mnist | DatasetName::FashionMnist => base,
+            DatasetName::Cifar10 => {
+                Self { hidden: vec![4000, 1000, 4000], dropout: 0.3, learning_rate: 0.01, epochs: 100, ..base }
+            }
+        }
+    }
+
+    /// The dataset that a file of settings names, whose defaults lie under the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is not TOML or names a dataset that does not exist.
+    pub fn dataset_in(file: &Path) -> Result<Option<DatasetName>> {
+        let table = read(file)?.1;
+        let name = table.get("dataset").map(|value| value.as_str().unwrap_or_default().parse());
+        name.transpose().with_context(|| format!("{}: dataset", file.display()))
+    }
+
+    /// Reads a file of settings over `self`; keys it does not name stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not TOML, or has an unknown key or a value of the wrong kind: with file and line.
+    pub fn overlay(&self, file: &Path) -> Result<Self> {
+        let (text, given) = read(file)?;
+        let mut table = toml::Table::try_from(self).context("the defaults are a table")?;
+        for (key, value) in given {
+            // What a run recorded about itself is no setting.
+            if key == RECORD {
+                continue;
+            }
+            if !table.contains_key(&key) {
+                let line = text.lines().position(|line| line.trim_start().starts_with(&key)).map_or(0, |line| line + 1);
+                let known: Vec<_> = table.keys().map(String::as_str).collect();
+                let known = known.join(", ");
+                let file = file.display();
+                return Err(Usage(format!("{file}, line {line}: '{key}' is no setting; there are {known}")).into());
+            }
+            table.insert(key, value);
+        }
+        table.try_into().map_err(|error| Usage(format!("{}: {error}", file.display())).into())
+    }
+
+    /// Checks every setting against its range and the others.
+    ///
+    /// # Errors
+    ///
+    /// The first that is wrong, by the name of its flag.
+    pub fn validate(&self) -> Result<(), Usage> {
+        let wrong = |text: String| Err(Usage(text));
+        if self.hidden.is_empty() {
+            return wrong("--hidden needs at least one layer, such as --hidden 1000,1000".into());
+        }
+        if let Some(layer) = self.hidden.iter().position(|&width| width == 0) {
+            return wrong(format!("--hidden: layer {} has no neurons; every width must be at least 1", layer + 1));
+        }
+        if let Some(layer) = self.hidden.iter().position(|&width| width > 1 << 24) {
+            return wrong(format!("--hidden: layer {} is wider than 16,777,216 neurons", layer + 1));
+        }
+        if self.hidden.len() >= rewire_core::mlp::MAX_LAYERS {
+            let limit = rewire_core::mlp::MAX_LAYERS - 1;
+            return wrong(format!("--hidden has {} layers; at most {limit} are supported", self.hidden.len()));
+        }
+        if !self.epsilon.is_finite() || self.epsilon <= 0.0 {
+            return wrong(format!("--epsilon is {}, but must be finite and above 0, such as 20", self.epsilon));
+        }
+        if !self.slope.is_finite() || self.slope == 0.0 {
+            return wrong(format!("--slope is {}, but must be finite and not 0", self.slope));
+        }
+        if self.batch_size == 0 {
+            return wrong("--batch-size is 0, but must be at least 1".into());
+        }
+        if self.epochs == 0 {
+            return wrong("--epochs is 0, but must be at least 1".into());
+        }
+        if !LANES.contains(&self.lanes) && self.lanes != 0 {
+            return wrong(format!("--lanes is {}, but must be 1, 16, 32, 64 or 128 (0 chooses)", self.lanes));
+        }
+        let setting = |error: rewire_core::error::SettingError| {
+            Usage(format!("--{} is {}, but must be {}", error.name.replace(' ', "-"), error.value, error.expected))
+        };
+        Schedule::check_warmup(self.warmup, self.epochs)
+            .map_err(|_| Usage(format!("--warmup is {}, but must be below --epochs {}", self.warmup, self.epochs)))?;
+        self.sgd(self.learning_rate).map_err(setting)?;
+        self.evolution().map_err(setting)?;
+        Ok(())
+    }
+
+    /// The training step's settings at a learning rate.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range.
+    pub fn sgd(&self, learning_rate: f32) -> Result<Sgd, rewire_core::error::SettingError> {
+        let decay = match self.decay {
+            DecayKind::Decoupled => WeightDecay::Decoupled,
+            DecayKind::Coupled => WeightDecay::Coupled,
+        };
+        Sgd::new(learning_rate)?
+            .with_momentum(self.momentum)?
+            .with_weight_decay(self.weight_decay, decay)?
+            .with_dropout(self.dropout)?
+            .with_label_smoothing(self.label_smoothing)
+    }
+
+    /// The learning rate of an epoch.
+    pub fn learning_rate_of(&self, epoch: u32) -> f32 {
+        let schedule = match self.schedule {
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Linear => Schedule::Linear,
+            ScheduleKind::Cosine => Schedule::Cosine,
+        };
+        schedule.learning_rate(self.learning_rate, epoch, self.epochs, self.warmup)
+    }
+
+    /// Evolution's settings.
+    ///
+    /// # Errors
+    ///
+    /// A zeta outside its range.
+    pub fn evolution(&self) -> Result<Evolution, rewire_core::error::SettingError> {
+        let grown = match self.grown {
+            GrownKind::Zero => GrownWeight::Zero,
+            GrownKind::Uniform => GrownWeight::Uniform,
+        };
+        Evolution::new(self.zeta, grown, self.fan_in())
+    }
+
+    /// The fan-in of first weights.
+    pub fn fan_in(&self) -> FanIn {
+        match self.fan_in {
+            FanInKind::Connections => FanIn::Connections,
+            FanInKind::Dense => FanIn::Dense,
+        }
+    }
+
+    /// The network's layers.
+    pub fn layers(&self, features: usize, classes: usize) -> Vec<LayerSpec> {
+        let widths: Vec<usize> =
+            std::iter::once(features).chain(self.hidden.iter().copied()).chain([classes]).collect();
+        let last = self.hidden.len();
+        let layer = |(i, pair): (usize, &[usize])| {
+            let activation = if i == last { Activation::Identity } else { self.hidden_activation(i) };
+            let connections = match self.model {
+                ModelKind::Dense => usize::MAX,
+                // At least one, however small epsilon is.
+                ModelKind::Set | ModelKind::Fixprob => erdos_renyi_connections(pair[0], pair[1], self.epsilon).max(1),
+            };
+            LayerSpec::sparse(pair[0], pair[1], connections, activation)
+        };
+        widths.windows(2).enumerate().map(layer).collect()
+    }
+
+    fn hidden_activation(&self, layer: usize) -> Activation {
+        match self.activation {
+            ActivationKind::Relu => Activation::Relu,
+            ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: self.slope },
+            ActivationKind::AllRelu => Activation::all_relu(self.slope, layer),
+        }
+    }
+
+    /// Samples in a tile: what was asked for, or the fewest lanes that make at most four tiles of a minibatch, so that
+    /// two threads have work and little of the last tile is padding. It depends on the batch size alone, because the
+    /// bits depend on it.
+    pub fn lanes(&self) -> usize {
+        if self.lanes != 0 {
+            return self.lanes;
+        }
+        match (self.model, self.batch_size) {
+            (ModelKind::Dense, 65..) => 128,
+            (ModelKind::Dense, 33..=64) | (_, 65..) => 64,
+            (_, 33..=64) => 32,
+            (_, 2..=32) => 16,
+            (_, _) => 1,
+        }
+    }
+
+    /// Whether minibatches need a velocity for every parameter.
+    pub fn needs_velocity(&self) -> bool {
+        self.momentum != 0.0 || self.batch_size > self.lanes()
+    }
+}
+
+/// Writes 0.1 as 0.1, not as the double nearest to the float.
+fn shortest<S: serde::Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(value.to_string().parse().unwrap_or(f64::from(*value)))
+}
+
+/// A file's text, and the same as a table.
+fn read(file: &Path) -> Result<(String, toml::Table), Usage> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Usage(format!("cannot read the settings in {}: {error}", file.display())))?;
+    let table = text.parse().map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+    Ok((text, table))
+}
+
+/// Supported tile widths.
+pub const LANES: [usize; 5] = [1, 16, 32, 64, 128];
+
+/// The table of a recorded `config.toml` that is not settings.
+pub const RECORD: &str = "record";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn overlay(text: &str) -> Result<Config> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        Config::defaults(DatasetName::Mnist).overlay(file.path())
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let config = overlay("epsilon = 7\nhidden = [10, 20]\n").unwrap();
+        let expected = Config { epsilon: 7.0, hidden: vec![10, 20], ..Config::defaults(DatasetName::Mnist) };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = overlay("epsilon = 7\nepsilom = 3\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("'epsilom'"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_named() {
+        assert!(overlay("model = \"sparse\"\n").unwrap_err().to_string().contains("sparse"));
+        assert!(overlay("epochs = -3\n").is_err());
+        assert!(overlay("epochs = [\n").is_err());
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let config = Config { seed: 9, model: ModelKind::Dense, ..Config::defaults(DatasetName::Cifar10) };
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(overlay(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_refused_by_flag() {
+        let refused = |change: fn(&mut Config), flag: &str| {
+            let mut config = Config::defaults(DatasetName::Mnist);
+            change(&mut config);
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains(flag), "{flag}: {error}");
+        };
+        refused(|c| c.epsilon = 0.0, "--epsilon");
+        refused(|c| c.epsilon = f64::NAN, "--epsilon");
+        refused(|c| c.zeta = 1.0, "--zeta");
+        refused(|c| c.zeta = f32::NAN, "--zeta");
+        refused(|c| c.dropout = 1.0, "--dropout");
+        refused(|c| c.dropout = -0.1, "--dropout");
+        refused(|c| c.learning_rate = f32::INFINITY, "--learning-rate");
+        refused(|c| c.momentum = 1.0, "--momentum");
+        refused(|c| c.weight_decay = f32::NAN, "--weight-decay");
+        refused(|c| c.label_smoothing = 2.0, "--label-smoothing");
+        refused(|c| c.hidden = vec![], "--hidden");
+        refused(|c| c.hidden = vec![10, 0], "layer 2");
+        refused(|c| c.batch_size = 0, "--batch-size");
+        refused(|c| c.epochs = 0, "--epochs");
+        refused(|c| c.lanes = 7, "--lanes");
+        refused(|c| c.warmup = 20, "--warmup");
+        refused(|c| c.slope = 0.0, "--slope");
+    }
+
+    #[test]
+    fn layers_are_those_of_the_reference() {
+        let layers = Config::defaults(DatasetName::Cifar10).layers(3072, 10);
+        let connections: Vec<_> = layers.iter().map(|layer| layer.connections).collect();
+        assert_eq!(connections, [141_440, 100_000, 100_000, 40_000]);
+        assert!(layers[3].is_dense());
+    }
+}

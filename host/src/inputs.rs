@@ -1,0 +1,138 @@
+//! Images as a network's inputs: scaling, and tiles of samples.
+
+use rewire_core::random::{Permutation, Purpose};
+use rewire_core::samples::Samples;
+
+use crate::config::Scaling;
+use crate::dataset::Split;
+
+/// `x = (pixel - mean) * scale`, per feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normaliser {
+    /// Subtracted from a pixel's byte.
+    pub mean: Vec<f32>,
+    /// Then multiplied by.
+    pub scale: Vec<f32>,
+}
+
+impl Normaliser {
+    /// Measures the samples of `split` at `indices`, as far as `scaling` asks.
+    pub fn fit(scaling: Scaling, split: &Split, indices: &[u32], features: usize) -> Self {
+        if scaling == Scaling::Unit {
+            return Self { mean: vec![0.0; features], scale: vec![1.0 / 255.0; features] };
+        }
+        let (mut sums, mut squares) = (vec![0u64; features], vec![0u64; features]);
+        for &index in indices {
+            for ((sum, square), &pixel) in sums.iter_mut().zip(&mut squares).zip(split.image(index as usize)) {
+                *sum += u64::from(pixel);
+                *square += u64::from(pixel) * u64::from(pixel);
+            }
+        }
+        if scaling == Scaling::Global {
+            let (sum, square) = (sums.iter().sum(), squares.iter().sum());
+            let (mean, scale) = standard(sum, square, indices.len() * features);
+            return Self { mean: vec![mean; features], scale: vec![scale; features] };
+        }
+        let pairs = sums.iter().zip(&squares).map(|(&sum, &square)| standard(sum, square, indices.len()));
+        let (mean, scale) = pairs.unzip();
+        Self { mean, scale }
+    }
+}
+
+/// Mean and reciprocal standard deviation from exact sums; a constant feature has scale 0.
+fn standard(sum: u64, square: u64, n: usize) -> (f32, f32) {
+    let n = n.max(1) as f64;
+    let mean = sum as f64 / n;
+    let variance = square as f64 / n - mean * mean;
+    // The sums are exact, so what is left of a constant feature is rounding far below this.
+    let scale = if variance > 1e-6 { 1.0 / variance.sqrt() } else { 0.0 };
+    (mean as f32, scale as f32)
+}
+
+/// `n` distinct indices below `len`, drawn by the seed, in ascending order; all of them when `n` is 0.
+pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
+    if n == 0 || n >= len {
+        return (0..len as u32).collect();
+    }
+    let order = Permutation::with_purpose(seed, Purpose::Subset, stream, len as u32);
+    let mut indices: Vec<u32> = (0..n as u32).map(|position| order.at(position)).collect();
+    indices.sort_unstable();
+    indices
+}
+
+/// Some samples of a split, normalised.
+#[derive(Clone, Debug)]
+pub struct Images<'a> {
+    split: &'a Split,
+    indices: Vec<u32>,
+    normaliser: &'a Normaliser,
+}
+
+impl<'a> Images<'a> {
+    /// The samples of `split` at `indices`.
+    pub fn new(split: &'a Split, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
+        Self { split, indices, normaliser }
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> usize {
+        self.indices.len()
+    }
+}
+
+impl<const LANES: usize> Samples<LANES> for Images<'_> {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        let mut images: [&[u8]; LANES] = [&[]; LANES];
+        for ((&index, image), label) in indices.iter().zip(&mut images).zip(labels) {
+            let sample = self.indices.get(index as usize).copied().unwrap_or_default() as usize;
+            *image = self.split.image(sample);
+            *label = u16::from(self.split.labels[sample]);
+        }
+        // Blocks of features keep both the images' cache lines and the tile's rows close.
+        const BLOCK: usize = 64;
+        let parameters = self.normaliser.mean.chunks(BLOCK).zip(self.normaliser.scale.chunks(BLOCK));
+        for (block, (rows, (mean, scale))) in x.chunks_mut(BLOCK).zip(parameters).enumerate() {
+            for (lane, image) in images.iter().take(indices.len()).enumerate() {
+                let pixels = &image[block * BLOCK..];
+                for (((row, &pixel), mean), scale) in rows.iter_mut().zip(pixels).zip(mean).zip(scale) {
+                    row[lane] = (f32::from(pixel) - mean) * scale;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split() -> Split {
+        Split { images: vec![0, 10, 200, 7, 10, 100], labels: vec![1, 2] }
+    }
+
+    #[test]
+    fn features_are_standardised_and_constants_become_zero() {
+        let normaliser = Normaliser::fit(Scaling::Feature, &split(), &[0, 1], 3);
+        assert_eq!(normaliser.mean, [3.5, 10.0, 150.0]);
+        assert_eq!(normaliser.scale, [1.0 / 3.5, 0.0, 0.02]);
+        let data = split();
+        let images = Images::new(&data, vec![0, 1], &normaliser);
+        let (mut x, mut labels) = ([[0.0f32; 2]; 3], [0u16; 2]);
+        images.fill(&[0, 1], 0, &mut x, &mut labels);
+        assert_eq!((x, labels), ([[-1.0, 1.0], [0.0, 0.0], [1.0, -1.0]], [1, 2]));
+    }
+
+    #[test]
+    fn draws_are_distinct_and_repeatable() {
+        let drawn = draw(3, 0, 1000, 100);
+        assert_eq!(drawn.len(), 100);
+        assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(drawn, draw(3, 0, 1000, 100));
+        assert_ne!(drawn, draw(4, 0, 1000, 100));
+        assert_eq!(draw(3, 0, 5, 0), [0, 1, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,206 @@
+//! `model.safetensors`: a trained network that other programs can read.
+//!
+//! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
+//! matrix `[n_out, n_in]`, or `layers.i.weight` (F32, `[n_out, n_in]`) where it is dense, and `layers.i.bias`. `input.mean`
+//! and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry, `rewire`, is
+//! JSON: the format's version, the dataset and each layer's activation. Nothing in the file depends on threads or time.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rewire_core::activation::Activation;
+use rewire_core::layer::{LayerSpec, Storage};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::DatasetName;
+use crate::files::write_atomically;
+use crate::inputs::Normaliser;
+use crate::network::LayerData;
+
+const VERSION: u32 = 1;
+const KEY: &str = "rewire";
+
+/// A trained network and how its inputs are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What it was trained on.
+    pub dataset: DatasetName,
+    /// From pixels to inputs.
+    pub normaliser: Normaliser,
+    /// First to last.
+    pub layers: Vec<LayerData>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    dataset: DatasetName,
+    layers: Vec<LayerHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LayerHeader {
+    n_in: usize,
+    n_out: usize,
+    storage: String,
+    activation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slope: Option<f32>,
+}
+
+impl LayerHeader {
+    fn new(spec: &LayerSpec) -> Self {
+        let (activation, slope) = match spec.activation {
+            Activation::Relu => ("relu", None),
+            Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
+            _ => ("identity", None),
+        };
+        let storage = match spec.storage {
+            Storage::Dense => "dense",
+            Storage::OutputMajor => "csr",
+            Storage::InputMajor => "csc",
+        };
+        let (n_in, n_out) = (spec.n_in, spec.n_out);
+        Self { n_in, n_out, storage: storage.into(), activation: activation.into(), slope }
+    }
+
+    fn spec(&self, connections: usize) -> Result<LayerSpec> {
+        let activation = match (self.activation.as_str(), self.slope) {
+            ("relu", None) => Activation::Relu,
+            ("identity", None) => Activation::Identity,
+            ("leaky-relu", Some(slope)) => Activation::LeakyRelu { slope },
+            (other, _) => bail!("the activation '{other}' is unknown"),
+        };
+        let storage = match self.storage.as_str() {
+            "dense" => Storage::Dense,
+            "csr" => Storage::OutputMajor,
+            "csc" => Storage::InputMajor,
+            other => bail!("the storage '{other}' is unknown"),
+        };
+        Ok(LayerSpec { n_in: self.n_in, n_out: self.n_out, connections, storage, activation })
+    }
+}
+
+/// Little-endian bytes of numbers.
+fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| encode(value)).collect()
+}
+
+impl Model {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let header = Header {
+            version: VERSION,
+            dataset: self.dataset,
+            layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
+        };
+        let float = |values: &[f32]| bytes(values, f32::to_le_bytes);
+        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
+            ("input.mean".into(), Dtype::F32, vec![self.normaliser.mean.len()], float(&self.normaliser.mean)),
+            ("input.scale".into(), Dtype::F32, vec![self.normaliser.scale.len()], float(&self.normaliser.scale)),
+        ];
+        for (i, layer) in self.layers.iter().enumerate() {
+            let mut add =
+                |name: &str, dtype, shape, data| tensors.push((format!("layers.{i}.{name}"), dtype, shape, data));
+            if layer.spec.is_dense() {
+                add("weight", Dtype::F32, vec![layer.spec.n_out, layer.spec.n_in], float(&layer.weights));
+            } else {
+                let integer = |value: u32| i32::try_from(value).unwrap_or(i32::MAX).to_le_bytes();
+                ensure!(
+                    layer.weights.len() < i32::MAX as usize,
+                    "layer {i} has more connections than the file can index"
+                );
+                add("indptr", Dtype::I32, vec![layer.indptr.len()], bytes(&layer.indptr, integer));
+                add("indices", Dtype::I32, vec![layer.indices.len()], bytes(&layer.indices, integer));
+                add("values", Dtype::F32, vec![layer.weights.len()], float(&layer.weights));
+            }
+            add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
+        }
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, dtype, shape, data)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?)))
+            .collect::<Result<_, safetensors::SafeTensorError>>();
+        // One entry only: a map with more would be written in an order that changes from run to run.
+        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&header)?)]);
+        let file = serialize(views?, Some(metadata))?;
+        write_atomically(path, &file)
+    }
+
+    /// Reads a file and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not such a file, comes from another version, or breaks an invariant: by name.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
+        Self::parse(&file).with_context(|| {
+            format!(
+                "{} is no model that this version can use; give a model.safetensors that `rewire train` wrote",
+                path.display()
+            )
+        })
+    }
+
+    fn parse(file: &[u8]) -> Result<Self> {
+        let (_, metadata) =
+            SafeTensors::read_metadata(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
+        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
+        let header = header.ok_or_else(|| anyhow!("its metadata has no entry '{KEY}', so another program wrote it"))?;
+        let header: Header = serde_json::from_str(header).context("its metadata cannot be read")?;
+        ensure!(header.version == VERSION, "it has version {}, this program reads version {VERSION}", header.version);
+        ensure!(!header.layers.is_empty(), "it has no layers");
+        let tensors = SafeTensors::deserialize(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
+        let tensor = |name: &str, dtype: Dtype| -> Result<Vec<[u8; 4]>> {
+            let view = tensors.tensor(name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
+            ensure!(view.dtype() == dtype, "the tensor '{name}' holds {:?}, expected {dtype:?}", view.dtype());
+            Ok(view.data().as_chunks::<4>().0.to_vec())
+        };
+        let floats = |name: &str, len: Option<usize>| -> Result<Vec<f32>> {
+            let values: Vec<f32> = tensor(name, Dtype::F32)?.into_iter().map(f32::from_le_bytes).collect();
+            ensure!(
+                len.is_none_or(|len| len == values.len()),
+                "the tensor '{name}' has {} elements, expected {}",
+                values.len(),
+                len.unwrap_or(0)
+            );
+            let bad = values.iter().position(|value| !value.is_finite());
+            ensure!(bad.is_none(), "element {} of the tensor '{name}' is not finite", bad.unwrap_or(0));
+            Ok(values)
+        };
+        let integers = |name: &str| -> Result<Vec<u32>> {
+            let values = tensor(name, Dtype::I32)?.into_iter().map(i32::from_le_bytes);
+            values.map(|value| u32::try_from(value).map_err(|_| anyhow!("the tensor '{name}' holds {value}"))).collect()
+        };
+        let n_in = header.layers[0].n_in;
+        let normaliser =
+            Normaliser { mean: floats("input.mean", Some(n_in))?, scale: floats("input.scale", Some(n_in))? };
+        let mut layers = Vec::new();
+        for (i, layer) in header.layers.iter().enumerate() {
+            let name = |part: &str| format!("layers.{i}.{part}");
+            let dense = layer.storage == "dense";
+            let (indptr, indices, weights) = if dense {
+                let cells = layer.n_in.checked_mul(layer.n_out).context("its widths overflow")?;
+                (Vec::new(), Vec::new(), floats(&name("weight"), Some(cells))?)
+            } else {
+                let indices = integers(&name("indices"))?;
+                let len = indices.len();
+                (integers(&name("indptr"))?, indices, floats(&name("values"), Some(len))?)
+            };
+            let bias = floats(&name("bias"), Some(layer.n_out))?;
+            let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
+            layers.push(LayerData { spec, indptr, indices, weights, bias });
+        }
+        Ok(Self { dataset: header.dataset, normaliser, layers })
+    }
+
+    /// The layers' descriptions.
+    pub fn specs(&self) -> Vec<LayerSpec> {
+        self.layers.iter().map(|layer| layer.spec).collect()
+    }
+}

@@ -1,0 +1,221 @@
+//! A network whose format and tile width are known at run time only.
+
+use std::ops::ControlFlow;
+
+use anyhow::{Result, anyhow};
+use rewire_core::csr::CsrRef;
+use rewire_core::footprint::{Description, Footprint};
+use rewire_core::index::{Format, Index, Standard, Wide};
+use rewire_core::layer::{LayerSpec, Storage};
+use rewire_core::loss::Metrics;
+use rewire_core::mlp::{LayerRef, Mlp};
+use rewire_core::sgd::Sgd;
+use rewire_core::topology::evolve::{Evolution, FanIn};
+
+use crate::backend::Native;
+use crate::inputs::Images;
+
+/// One layer with its structure widened, whatever the network's format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerData {
+    /// Widths, connections, storage, activation.
+    pub spec: LayerSpec,
+    /// Row pointers; empty for a dense layer.
+    pub indptr: Vec<u32>,
+    /// Columns; empty for a dense layer.
+    pub indices: Vec<u32>,
+    /// Weights, in storage order.
+    pub weights: Vec<f32>,
+    /// Biases.
+    pub bias: Vec<f32>,
+}
+
+/// What the harness does with a network.
+pub trait Network: Send {
+    /// Draws positions and weights.
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn);
+    /// Trains an epoch; `after` sees every step and may break.
+    fn train_epoch(
+        &mut self,
+        native: &Native,
+        samples: &Images<'_>,
+        sgd: &Sgd,
+        seed: u64,
+        epoch: u32,
+        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
+    ) -> ControlFlow<Metrics, Metrics>;
+    /// Measures samples.
+    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
+    /// Predicts the class of every sample.
+    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
+    /// Replaces connections; returns how many.
+    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> usize;
+    /// A copy of every layer.
+    fn export(&self) -> Vec<LayerData>;
+    /// Replaces every layer's weights and structure.
+    ///
+    /// # Errors
+    ///
+    /// The first layer that does not fit, and why.
+    fn import(&mut self, layers: &[LayerData]) -> Result<()>;
+    /// Bytes cut from the block.
+    fn bytes(&self) -> usize;
+}
+
+impl<F: Format, const LANES: usize> Network for Mlp<'_, F, LANES> {
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn) {
+        native.install(|| Mlp::initialise(self, native, seed, fan_in));
+    }
+
+    fn train_epoch(
+        &mut self,
+        native: &Native,
+        samples: &Images<'_>,
+        sgd: &Sgd,
+        seed: u64,
+        epoch: u32,
+        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
+    ) -> ControlFlow<Metrics, Metrics> {
+        native.install(|| Mlp::train_epoch(self, native, samples, sgd, seed, epoch, after))
+    }
+
+    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {
+        native.install(|| Mlp::evaluate(self, native, samples))
+    }
+
+    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16> {
+        let mut classes = Vec::with_capacity(samples.count());
+        for start in (0..samples.count()).step_by(self.batch_size()) {
+            Mlp::predict(self, native, samples, start, |logits, used| {
+                for lane in 0..used {
+                    let best = (0..logits.len())
+                        .fold(0, |best, class| if logits[class][lane] > logits[best][lane] { class } else { best });
+                    classes.push(best as u16);
+                }
+            });
+        }
+        classes
+    }
+
+    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> usize {
+        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {}))
+    }
+
+    fn export(&self) -> Vec<LayerData> {
+        let widen = |layer: LayerRef<'_, F>| {
+            let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
+                let widen = |value: usize| value as u32;
+                (
+                    csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
+                    csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
+                )
+            });
+            let (weights, bias) = (layer.weights.to_vec(), layer.bias.to_vec());
+            LayerData { spec: layer.spec, indptr, indices, weights, bias }
+        };
+        self.layers().map(widen).collect()
+    }
+
+    fn import(&mut self, layers: &[LayerData]) -> Result<()> {
+        for (i, data) in layers.iter().enumerate() {
+            // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
+            let fits = |value: &u32, max: usize| *value as usize <= max;
+            if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
+                || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
+            {
+                return Err(anyhow!("layer {i} has a row pointer or column beyond its widths"));
+            }
+            let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
+            let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
+            let csr = if data.spec.storage == Storage::Dense {
+                None
+            } else {
+                let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
+                Some(csr.map_err(|error| anyhow!("layer {i}: {error}"))?)
+            };
+            let layer = LayerRef {
+                spec: data.spec,
+                bias: &data.bias,
+                weights: &data.weights,
+                csr,
+                velocity: &[],
+                bias_velocity: &[],
+            };
+            self.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        Mlp::bytes(self)
+    }
+}
+
+/// Whether the widest layer needs four bytes a column, and the chosen format's name.
+fn is_wide(layers: &[LayerSpec]) -> bool {
+    layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
+}
+
+macro_rules! by_type {
+    ($layers:expr, $lanes:expr, $F:ident, $L:ident => $body:expr) => {{
+        macro_rules! by_lanes {
+            ($format:ty) => {{
+                type $F = $format;
+                match $lanes {
+                    16 => {
+                        const $L: usize = 16;
+                        $body
+                    }
+                    32 => {
+                        const $L: usize = 32;
+                        $body
+                    }
+                    64 => {
+                        const $L: usize = 64;
+                        $body
+                    }
+                    128 => {
+                        const $L: usize = 128;
+                        $body
+                    }
+                    _ => {
+                        const $L: usize = 1;
+                        $body
+                    }
+                }
+            }};
+        }
+        if is_wide($layers) { by_lanes!(Wide) } else { by_lanes!(Standard) }
+    }};
+}
+
+/// Bytes that a network will need.
+pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'_>) -> Footprint {
+    by_type!(layers, lanes, F, L => description.footprint::<F, L>())
+}
+
+/// Builds a network in a block of its own and hands it to `work`.
+///
+/// # Errors
+///
+/// A description that is wrong, memory that is not there, or what `work` returns.
+pub fn with_network<R>(
+    layers: &[LayerSpec],
+    lanes: usize,
+    description: &Description<'_>,
+    work: impl FnOnce(&mut dyn Network) -> Result<R>,
+) -> Result<R> {
+    let footprint = footprint(layers, lanes, description);
+    let bytes = footprint.bytes();
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(bytes + footprint.align)
+        .map_err(|_| anyhow!("the network needs {bytes} bytes, which this machine does not grant; make it smaller"))?;
+    memory.resize(bytes + footprint.align, 0u8);
+    let start = memory.as_ptr().align_offset(footprint.align);
+    let block = &mut memory[start..start + bytes];
+    by_type!(layers, lanes, F, L => {
+        let mut network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+        work(&mut network)
+    })
+}

@@ -1,0 +1,152 @@
+//! The run directory: what a run leaves behind.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `config.toml` | every setting, and in `[record]` the version, commit, machine and date |
+//! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
+//! | `model.safetensors` | the network after the last epoch, see [`model`](crate::model) |
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, RECORD};
+use crate::error::Usage;
+use crate::files::write_atomically;
+
+/// A row of `metrics.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Of this epoch.
+    pub learning_rate: f32,
+    /// Mean over the epoch's steps, before each update and with dropout, in nats.
+    pub train_loss: f32,
+    /// On the test samples after the epoch (or on the validation samples, where some are held out), in nats.
+    pub test_loss: f32,
+    /// Over the epoch's steps, as the loss; a fraction.
+    pub train_accuracy: f32,
+    /// As the test loss; a fraction.
+    pub test_accuracy: f32,
+    /// Wall time of the epoch's steps.
+    pub train_seconds: f64,
+    /// Wall time of the evaluation.
+    pub evaluate_seconds: f64,
+    /// Wall time of the evolution after the epoch.
+    pub evolve_seconds: f64,
+    /// Connections after the epoch.
+    pub connections: usize,
+}
+
+/// Where and when a run was made: results do not depend on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this program.
+    pub version: String,
+    /// Commit it was built from; `-dirty` when files differed from it.
+    pub commit: String,
+    /// Processor and SIMD level.
+    pub machine: String,
+    /// Threads.
+    pub threads: usize,
+    /// Start, in UTC.
+    pub date: String,
+    /// Samples in a tile, on which the bits depend.
+    pub lanes: usize,
+}
+
+impl Record {
+    /// The record of a run that starts now.
+    pub fn now(config: &Config, native: &crate::backend::Native) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("REWIRE_COMMIT").into(),
+            machine: format!("{}, {}", processor(), native.simd()),
+            threads: rewire_core::backend::Backend::threads(native),
+            date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            lanes: config.lanes(),
+        }
+    }
+}
+
+/// The processor's name, where the system tells it.
+pub fn processor() -> String {
+    let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// An open run directory.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    metrics: csv::Writer<File>,
+}
+
+impl RunDirectory {
+    /// The directory for a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`.
+    pub fn unused(config: &Config) -> PathBuf {
+        let name = format!("{}-{}-seed{}", config.dataset, config.model, config.seed);
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let mut candidates = std::iter::once(name.clone()).chain(numbered).map(|name| Path::new("runs").join(name));
+        candidates.find(|path| !path.exists()).unwrap_or_else(|| Path::new("runs").join(&name))
+    }
+
+    /// Refuses a directory that holds a run already, before anything is computed or written.
+    ///
+    /// # Errors
+    ///
+    /// When it does, or is no directory.
+    pub fn check_free(path: &Path) -> Result<(), Usage> {
+        let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(Usage(format!("--out {shown} is a file; name a folder")));
+        }
+        if let Some(file) =
+            ["config.toml", "metrics.csv", "model.safetensors"].iter().find(|file| path.join(file).exists())
+        {
+            return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
+        }
+        Ok(())
+    }
+
+    /// Makes the directory and writes the settings.
+    ///
+    /// # Errors
+    ///
+    /// When it holds a run already or cannot be written.
+    pub fn create(path: &Path, config: &Config, record: &Record) -> Result<Self> {
+        Self::check_free(path)?;
+        let shown = path.display();
+        std::fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the folder --out {shown}; choose another"))?;
+        let mut table = toml::Table::try_from(config).context("settings are a table")?;
+        table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
+        write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
+        let file = OpenOptions::new().create_new(true).append(true).open(path.join("metrics.csv"));
+        let file = file.with_context(|| format!("cannot make metrics.csv in --out {shown}"))?;
+        Ok(Self { path: path.to_owned(), metrics: csv::Writer::from_writer(file) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds an epoch's row: it is in the file when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full, for instance.
+    pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
+        let shown = self.path.display();
+        let written = self.metrics.serialize(epoch).map_err(anyhow::Error::from);
+        let written = written.and_then(|()| Ok(self.metrics.flush()?));
+        written.with_context(|| format!("cannot write metrics.csv in {shown}; the epochs before it are kept"))
+    }
+}

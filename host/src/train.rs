@@ -1,0 +1,278 @@
+//! A run from settings to run directory: data, network, epochs, and what they came to.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use rewire_core::footprint::{Description, Footprint};
+use rewire_core::layer::LayerSpec;
+use rewire_core::loss::Metrics;
+
+use crate::backend::Native;
+use crate::config::{Config, ModelKind};
+use crate::dataset::{self, Dataset, DatasetName};
+use crate::error::Usage;
+use crate::inputs::{Images, Normaliser, draw};
+use crate::model::Model;
+use crate::network::{Network, footprint, with_network};
+use crate::progress::Progress;
+use crate::run::{Epoch, Record, RunDirectory};
+use crate::summary::Summary;
+
+/// Streams of the draws of samples.
+const TRAIN_STREAM: u32 = 0;
+const TEST_STREAM: u32 = 1;
+const VALIDATION_STREAM: u32 = 2;
+
+/// The samples that a run trains on and is measured on.
+#[derive(Debug)]
+pub struct Task {
+    dataset: Dataset,
+    normaliser: Normaliser,
+    train: Vec<u32>,
+    test: Vec<u32>,
+    /// Whether what is measured was held out from the training samples.
+    validation: bool,
+}
+
+impl Task {
+    /// Draws the samples that the settings ask for.
+    ///
+    /// # Errors
+    ///
+    /// When there are not as many as asked for.
+    pub fn new(config: &Config, dataset: Dataset) -> Result<Self, Usage> {
+        let too_many = |flag: &str, asked: usize, available: usize| {
+            Usage(format!("{flag} is {asked}, but {} has {available} there", config.dataset))
+        };
+        let (available, held_out) = (dataset.train.len(), config.validation_samples);
+        if held_out >= available {
+            return Err(too_many("--validation-samples", held_out, available));
+        }
+        if config.train_samples > available - held_out {
+            return Err(too_many("--train-samples", config.train_samples, available - held_out));
+        }
+        if config.test_samples > dataset.test.len() {
+            return Err(too_many("--test-samples", config.test_samples, dataset.test.len()));
+        }
+        // What is held out does not depend on the seed, so that runs with different seeds never train on it.
+        let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
+        let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
+        let train: Vec<u32> = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples)
+            .into_iter()
+            .map(|i| rest[i as usize])
+            .collect();
+        if config.batch_size > train.len() {
+            return Err(Usage(format!(
+                "--batch-size is {}, but there are only {} training samples; make it smaller",
+                config.batch_size,
+                train.len()
+            )));
+        }
+        let test = if held_out > 0 {
+            validation
+        } else {
+            draw(config.seed, TEST_STREAM, dataset.test.len(), config.test_samples)
+        };
+        let normaliser = Normaliser::fit(config.scaling, &dataset.train, &train, dataset.shape.features());
+        Ok(Self { dataset, normaliser, train, test, validation: held_out > 0 })
+    }
+
+    fn train(&self) -> Images<'_> {
+        Images::new(&self.dataset.train, self.train.clone(), &self.normaliser)
+    }
+
+    fn test(&self) -> Images<'_> {
+        let split = if self.validation { &self.dataset.train } else { &self.dataset.test };
+        Images::new(split, self.test.clone(), &self.normaliser)
+    }
+}
+
+/// Where a run finds and leaves things, and what it may use.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Run directory; chosen when absent.
+    pub out: Option<PathBuf>,
+    /// Threads and vectors.
+    pub native: Native,
+    /// Set when the user wants the run to end.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// Loads a dataset, fetching it first where it is not there yet.
+///
+/// # Errors
+///
+/// When it can neither be found nor fetched.
+pub fn load(name: DatasetName, cache: &Path, interrupted: &std::sync::Arc<AtomicBool>) -> Result<Dataset> {
+    dataset::ensure(name, cache, &mut dataset::Bar::with_cancel(interrupted.clone()))?;
+    Ok(dataset::load(name, cache)?)
+}
+
+/// What the settings make of a network for this dataset.
+pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<'a> {
+    let description = Description::training(layers, config.batch_size).with_transposed_index();
+    if config.needs_velocity() { description.with_velocity() } else { description }
+}
+
+/// Bytes of the network, and of the same network with every connection.
+pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprint, Footprint) {
+    let bytes = |config: &Config| {
+        let layers = config.layers(features, classes);
+        footprint(&layers, config.lanes(), &description(config, &layers))
+    };
+    // The same tiles: only the connections differ.
+    let dense = Config { model: ModelKind::Dense, lanes: config.lanes(), ..config.clone() };
+    (bytes(config), bytes(&dense))
+}
+
+/// Trains a network and writes its run directory.
+///
+/// # Errors
+///
+/// Settings that do not fit the dataset, a directory that cannot be written, a loss that is no number, an interruption:
+/// whatever was recorded until then is kept.
+pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
+    let Surroundings { out, native, interrupted, .. } = surroundings;
+    config.validate()?;
+    let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
+    let task = Task::new(config, dataset)?;
+    let layers = config.layers(features, classes);
+    let description = description(config, &layers);
+    let out = out.unwrap_or_else(|| RunDirectory::unused(config));
+    let native = native.with_products(config.model == ModelKind::Dense);
+    with_network(&layers, config.lanes(), &description, |network| {
+        let mut directory = RunDirectory::create(&out, config, &Record::now(config, &native))?;
+        let run = Run { config, task: &task, native: &native, interrupted };
+        let ended = run.epochs(network, &mut directory)?;
+        let model = Model { dataset: config.dataset, normaliser: task.normaliser.clone(), layers: network.export() };
+        model.save(&directory.path().join("model.safetensors"))?;
+        let summary =
+            Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
+        if ended.interrupted {
+            let epochs = ended.epochs.len();
+            bail!(
+                "interrupted in epoch {} of {}; {epochs} finished and the model as it is are kept in {}",
+                epochs + 1,
+                config.epochs,
+                directory.path().display()
+            );
+        }
+        summary.ok_or_else(|| anyhow!("the run has no epoch"))
+    })
+}
+
+/// What a run came to.
+struct Ended {
+    epochs: Vec<Epoch>,
+    interrupted: bool,
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    task: &'a Task,
+    native: &'a Native,
+    interrupted: &'a AtomicBool,
+}
+
+impl Run<'_> {
+    fn epochs(&self, network: &mut dyn Network, directory: &mut RunDirectory) -> Result<Ended> {
+        let Self { config, task, native, interrupted } = *self;
+        let (train, test) = (task.train(), task.test());
+        let evolution = config.evolution().map_err(|error| Usage(error.to_string()))?;
+        let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
+        let connections = connections.iter().map(|layer| layer.connections).sum();
+        network.initialise(native, config.seed, config.fan_in());
+        let steps = train.count().div_ceil(config.batch_size) as u64;
+        let progress = Progress::new(config.epochs, steps, task.validation);
+        let mut epochs: Vec<Epoch> = Vec::new();
+        for epoch in 1..=config.epochs {
+            let learning_rate = config.learning_rate_of(epoch);
+            let sgd = config.sgd(learning_rate).map_err(|error| Usage(error.to_string()))?;
+            let started = Instant::now();
+            let mut failed = None;
+            let trained = network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut |step, metrics| {
+                progress.step(epoch, step, metrics);
+                if !metrics.loss().is_finite() {
+                    failed = Some(step);
+                }
+                if failed.is_some() || interrupted.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+            let train_time = started.elapsed();
+            if let Some(step) = failed {
+                progress.finish();
+                bail!(
+                    "the training loss is no number at epoch {epoch}, step {}; try a smaller --learning-rate than {}. \
+                     The {} epochs before it are kept in {}",
+                    step + 1,
+                    config.learning_rate,
+                    epochs.len(),
+                    directory.path().display()
+                );
+            }
+            let ControlFlow::Continue(trained) = trained else {
+                progress.finish();
+                return Ok(Ended { epochs, interrupted: true });
+            };
+            let (measured, evaluate_time) = timed(|| network.evaluate(native, &test));
+            let evolves = config.model == ModelKind::Set && epoch < config.epochs;
+            let (_, evolve_time) =
+                timed(|| if evolves { network.evolve(native, &evolution, config.seed, epoch) } else { 0 });
+            let row = Epoch {
+                epoch,
+                learning_rate,
+                train_loss: trained.loss(),
+                test_loss: measured.loss(),
+                train_accuracy: trained.accuracy(),
+                test_accuracy: measured.accuracy(),
+                train_seconds: train_time.as_secs_f64(),
+                evaluate_seconds: evaluate_time.as_secs_f64(),
+                evolve_seconds: evolve_time.as_secs_f64(),
+                connections,
+            };
+            directory.append(&row)?;
+            progress.epoch(&row);
+            epochs.push(row);
+        }
+        progress.finish();
+        Ok(Ended { epochs, interrupted: false })
+    }
+}
+
+/// A result and the wall time it took.
+pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
+    let started = Instant::now();
+    let result = work();
+    (result, started.elapsed())
+}
+
+/// Measures a saved model on the test samples of a dataset.
+///
+/// # Errors
+///
+/// When the dataset's images are not what the model takes, or its labels not what it names.
+pub fn evaluate(model: &Model, dataset: &Dataset, native: &Native) -> Result<Metrics> {
+    let specs = model.specs();
+    let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
+    let (n_in, n_out) = (specs[0].n_in, specs[specs.len() - 1].n_out);
+    if (n_in, n_out) != (features, classes) {
+        return Err(Usage(format!(
+            "the model takes {n_in} inputs and names {n_out} classes, but {} has {features} and {classes}; \
+             evaluate it on {}",
+            dataset.name, model.dataset
+        ))
+        .into());
+    }
+    const LANES: usize = 64;
+    let description = Description::inference(&specs, 2 * LANES);
+    let images = Images::new(&dataset.test, (0..dataset.test.len() as u32).collect(), &model.normaliser);
+    with_network(&specs, LANES, &description, |network| {
+        network.import(&model.layers)?;
+        Ok(network.evaluate(native, &images))
+    })
+}
