@@ -70,5 +70,6 @@ pub mod prelude {
     pub use crate::schedule::Schedule;
     pub use crate::sgd::{Sgd, WeightDecay};
     pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
+    pub use crate::topology::locality::{Growth, ImagePlane, Locality, Placement};
     pub use crate::train::Place;
 }

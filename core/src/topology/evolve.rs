@@ -10,7 +10,8 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, counters};
 use crate::random::{Generator, Purpose};
 use crate::sgd::share;
-use crate::topology::grow::grow_random;
+use crate::topology::grow::{Growing, grow, grow_random};
+use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
 
 /// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
@@ -42,6 +43,7 @@ pub struct Evolution {
     zeta: f32,
     grown: GrownWeight,
     fan_in: FanIn,
+    growth: Growth,
 }
 
 impl Evolution {
@@ -51,7 +53,14 @@ impl Evolution {
     ///
     /// When `zeta` is outside `[0, 1)`.
     pub fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
-        Ok(Self { zeta: share("zeta", zeta)?, grown, fan_in })
+        Ok(Self { zeta: share("zeta", zeta)?, grown, fan_in, growth: Growth::Random })
+    }
+
+    /// The same with new connections placed another way.
+    #[must_use]
+    pub fn with_growth(mut self, growth: Growth) -> Self {
+        self.growth = growth;
+        self
     }
 }
 
@@ -66,9 +75,14 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// Scratch comes from the tiles, so a network built for inference, which has no deltas, stays empty.
     pub fn initialise<B: Backend>(&mut self, backend: &B, seed: u64, fan_in: FanIn) {
+        self.initialise_placed(backend, seed, fan_in, Placement::Random);
+    }
+
+    /// As [`Mlp::initialise`], with connections placed another way.
+    pub fn initialise_placed<B: Backend>(&mut self, backend: &B, seed: u64, fan_in: FanIn, placement: Placement) {
         let mut scratch = scratch(&mut self.workspace);
         each_layer(backend, &mut self.layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
-            initialise_layer(layer, seed, index, fan_in, scratch);
+            initialise_layer(layer, seed, index, fan_in, placement, scratch);
             layer.spec.connections
         });
     }
@@ -101,18 +115,74 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             let removed = prune_magnitude(&mut matrix, evolution.zeta);
             pruned(index as usize, matrix.as_ref());
             let counters = scratch.rows::<F::Pointer>(layer.spec.storage);
-            let added = grow_random(&mut layer.csr_mut(), removed, counters, &mut generator, |generator, _| {
-                match evolution.grown {
-                    GrownWeight::Zero => 0.0,
-                    GrownWeight::Uniform => generator.symmetric(limit),
+            let weight = |generator: &mut Generator, _| match evolution.grown {
+                GrownWeight::Zero => 0.0,
+                GrownWeight::Uniform => generator.symmetric(limit),
+            };
+            let added = match evolution.growth {
+                Growth::Random => grow_random(&mut layer.csr_mut(), removed, counters, &mut generator, weight),
+                Growth::Local(locality) => {
+                    grow_local(layer, removed, counters, &mut generator, weight, locality, index)
                 }
-            });
+                Growth::Near { image, reach } => {
+                    let reach = reach.max(1);
+                    let inputs = Grid::new(image, layer.spec.n_in);
+                    let storage = layer.spec.storage;
+                    let aim = |generator: &mut Generator, growing: Growing<'_, F>| {
+                        near(generator, growing, inputs, reach, storage)
+                    };
+                    grow(&mut layer.csr_mut(), removed, counters, &mut generator, weight, Some(aim))
+                }
+            };
             if removed > 0 {
                 layer.rebuild_transposed();
             }
             added
         })
     }
+}
+
+/// A column of a connection whose input lies near that of a connection of the same neuron.
+fn near<F: Format>(
+    generator: &mut Generator,
+    growing: Growing<'_, F>,
+    inputs: Grid,
+    reach: u32,
+    storage: Storage,
+) -> Option<usize> {
+    let pick = |generator: &mut Generator, cols: &[F::Index]| {
+        cols.get(generator.below(cols.len() as u32) as usize).map(|col| col.to_usize())
+    };
+    if storage == Storage::InputMajor {
+        // The row is the input: a neuron that an input near it reaches.
+        let donor = inputs.near(growing.row, reach, generator)?;
+        if donor == growing.row { None } else { pick(generator, growing.other(donor)) }
+    } else {
+        let col = pick(generator, growing.filled())?;
+        inputs.near(col, reach, generator)
+    }
+}
+
+/// Grows connections around where the neurons lie.
+fn grow_local<F: Format>(
+    layer: &mut Layer<'_, F>,
+    additions: usize,
+    counters: &mut [F::Pointer],
+    generator: &mut Generator,
+    weight: impl FnMut(&mut Generator, usize) -> f32,
+    locality: Locality,
+    index: u32,
+) -> usize {
+    let spec = layer.spec;
+    let (inputs, outputs) = (Grid::new(locality.image(), spec.n_in), Grid::new(locality.image(), spec.n_out));
+    let (rows, cols) = if spec.storage == Storage::InputMajor { (inputs, outputs) } else { (outputs, inputs) };
+    let sigma = locality.sigma(index);
+    let aim = |generator: &mut Generator, growing: Growing<'_, F>| {
+        let (y, x) = rows.centre(growing.row);
+        let (dy, dx) = normal_pair(sigma, generator);
+        cols.at((y + dy, x + dx), generator)
+    };
+    grow(&mut layer.csr_mut(), additions, counters, generator, weight, Some(aim))
 }
 
 /// Tiles that a layer may count in while no pass runs: no other layer uses the same.
@@ -174,6 +244,7 @@ fn initialise_layer<F: Format, const LANES: usize>(
     seed: u64,
     index: u32,
     fan_in: FanIn,
+    placement: Placement,
     scratch: &mut Scratch<'_, LANES>,
 ) {
     let spec = layer.spec;
@@ -184,7 +255,14 @@ fn initialise_layer<F: Format, const LANES: usize>(
     let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
     if !spec.is_dense() {
         let counters = scratch.rows::<F::Pointer>(spec.storage);
-        grow_random(&mut layer.csr_mut(), spec.connections, counters, &mut positions, |_, _| 0.0);
+        match placement {
+            Placement::Random => {
+                grow_random(&mut layer.csr_mut(), spec.connections, counters, &mut positions, |_, _| 0.0);
+            }
+            Placement::Local(locality) => {
+                grow_local(layer, spec.connections, counters, &mut positions, |_, _| 0.0, locality, index);
+            }
+        }
     }
     let mut weights = Generator::new(seed, Purpose::Weights, 0, 0, index);
     let by_width = matches!(fan_in, FanIn::Dense) || spec.is_dense();

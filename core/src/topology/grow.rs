@@ -1,8 +1,38 @@
 //! Adds connections at uniform random free cells.
 
-use crate::csr::{CsrMut, take_mut};
+use crate::csr::CsrMut;
 use crate::index::{Format, Index};
 use crate::random::Generator;
+
+/// Proposals for one connection before a uniform free column is used.
+const PROPOSALS: u32 = 64;
+
+/// The rows of a matrix while it grows: each holds what it had, then what has been added, then room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growing<'a, F: Format> {
+    indptr: &'a [F::Pointer],
+    indices: &'a [F::Index],
+    /// Connections that each row is to gain.
+    added: &'a [F::Pointer],
+    /// The row that grows, and how many of its connections are in place. Rows before it are full.
+    pub(crate) row: usize,
+    filled: usize,
+}
+
+impl<'a, F: Format> Growing<'a, F> {
+    /// Columns of the row that grows.
+    pub(crate) fn filled(&self) -> &'a [F::Index] {
+        let start = self.indptr.get(self.row).map_or(0, |start| start.to_usize());
+        self.indices.get(start..).and_then(|row| row.get(..self.filled)).unwrap_or_default()
+    }
+
+    /// Columns of another row.
+    pub(crate) fn other(&self, row: usize) -> &'a [F::Index] {
+        let (Some(start), Some(end)) = (self.indptr.get(row), self.indptr.get(row + 1)) else { return &[] };
+        let room = if row > self.row { self.added.get(row).map_or(0, |added| added.to_usize()) } else { 0 };
+        self.indices.get(start.to_usize()..end.to_usize().saturating_sub(room)).unwrap_or_default()
+    }
+}
 
 /// Adds `additions` connections, at most as many as there is capacity for, and returns how many were added.
 ///
@@ -16,7 +46,19 @@ pub fn grow_random<F: Format>(
     additions: usize,
     counters: &mut [F::Pointer],
     generator: &mut Generator,
+    weight: impl FnMut(&mut Generator, usize) -> f32,
+) -> usize {
+    grow(matrix, additions, counters, generator, weight, None::<fn(&mut Generator, Growing<'_, F>) -> Option<usize>>)
+}
+
+/// As [`grow_random`], with the column of each new connection proposed by `aim`, if there is one.
+pub(crate) fn grow<F: Format>(
+    matrix: &mut CsrMut<'_, F>,
+    additions: usize,
+    counters: &mut [F::Pointer],
+    generator: &mut Generator,
     mut weight: impl FnMut(&mut Generator, usize) -> f32,
+    mut aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
 ) -> usize {
     let (nrows, ncols, nnz) = (matrix.nrows(), matrix.ncols, matrix.nnz());
     let free = nrows.saturating_mul(ncols).saturating_sub(nnz);
@@ -27,21 +69,38 @@ pub fn grow_random<F: Format>(
     share_out(matrix, additions, counters, generator);
     spread(matrix, nnz + additions, counters);
 
-    let (mut indices, mut values, mut velocity) = (&mut *matrix.indices, &mut *matrix.values, &mut *matrix.velocity);
-    for (len, added) in crate::csr::row_lengths(matrix.indptr).zip(counters.iter()) {
-        let row = take_mut(&mut indices, len);
-        let values = take_mut(&mut values, len);
-        let velocity = take_mut(&mut velocity, len);
+    let CsrMut { indptr, indices, values, velocity, .. } = matrix;
+    let mut end = 0;
+    for (row, (len, added)) in crate::csr::row_lengths(indptr).zip(counters.iter()).enumerate() {
+        let start = end;
+        end += len;
         for filled in len.saturating_sub(added.to_usize())..len {
-            let rank = generator.below((ncols - filled) as u32) as usize;
-            let (col, at) = free_column(row.get(..filled).unwrap_or_default(), rank);
+            let growing = Growing { indptr, indices, added: counters, row, filled };
+            let aimed = aim.as_mut().and_then(|aim| {
+                (0..PROPOSALS).find_map(|_| {
+                    let col = aim(generator, growing).filter(|&col| col < ncols)?;
+                    Some((col, free_place(growing.filled(), col)?))
+                })
+            });
+            let (col, at) = aimed.unwrap_or_else(|| {
+                let rank = generator.below((ncols - filled) as u32) as usize;
+                free_column(growing.filled(), rank)
+            });
             let value = weight(generator, col);
-            shift_in(row.get_mut(at..=filled).unwrap_or_default(), F::Index::wrapping_from(col));
-            shift_in(values.get_mut(at..=filled).unwrap_or_default(), value);
-            shift_in(velocity.get_mut(at..=filled).unwrap_or_default(), 0.0);
+            let place = start + at..=start + filled;
+            shift_in(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
+            shift_in(values.get_mut(place.clone()).unwrap_or_default(), value);
+            shift_in(velocity.get_mut(place).unwrap_or_default(), 0.0);
         }
     }
     additions
+}
+
+/// Where a column belongs among a row's columns; `None` when it is taken.
+#[inline(always)]
+fn free_place<I: Index>(row: &[I], col: usize) -> Option<usize> {
+    let at = row.partition_point(|taken| taken.to_usize() < col);
+    row.get(at).is_none_or(|taken| taken.to_usize() != col).then_some(at)
 }
 
 /// Draws into `counters` how many new connections each row gets.

@@ -6,4 +6,5 @@
 
 pub mod evolve;
 pub mod grow;
+pub mod locality;
 pub mod prune;

@@ -1,0 +1,234 @@
+//! Where neurons lie in the image plane, and connections that respect it.
+//!
+//! Inputs lie on the grid of their pixels, one plane a channel; the neurons of a hidden layer on a grid that covers the
+//! same area. A *local* connection joins neurons whose distance is drawn from a Gaussian; a *near* one takes a connection
+//! that exists and moves its input by a few cells. Both are drawn by aiming: a column is proposed, and where it lies
+//! outside or is taken another is, a bounded number of times before a uniform free column is used instead. Counts
+//! therefore stay exact and columns unique, as with random topology.
+
+use crate::error::SettingError;
+use crate::mlp::MAX_LAYERS;
+use crate::random::Generator;
+
+/// Extent of the images that the inputs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ImagePlane {
+    /// Planes: inputs are channel by channel, row by row.
+    pub channels: u32,
+    /// Rows of pixels.
+    pub height: u32,
+    /// Columns of pixels.
+    pub width: u32,
+}
+
+/// Neurons on a grid over the image plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    planes: u32,
+    rows: u32,
+    cols: u32,
+    /// Neurons; the last row of a hidden layer's grid may be short.
+    count: u32,
+    height: u32,
+    width: u32,
+}
+
+impl Grid {
+    /// The grid of `count` neurons: the pixels themselves where they are as many, else as square as the image.
+    pub(crate) fn new(image: ImagePlane, count: usize) -> Self {
+        let ImagePlane { channels, height, width } = image;
+        let (height, width) = (height.max(1), width.max(1));
+        let count = count as u32;
+        if count == channels * height * width {
+            return Self { planes: channels, rows: height, cols: width, count, height, width };
+        }
+        let mut cols = 1;
+        // The least width at which cells are no taller than wide, in integers: the same on every machine.
+        while u64::from(cols) * u64::from(cols) * u64::from(height) < u64::from(count) * u64::from(width) {
+            cols += 1;
+        }
+        Self { planes: 1, rows: count.div_ceil(cols).max(1), cols, count, height, width }
+    }
+
+    /// Centre of a neuron, in pixels from the top left corner.
+    pub(crate) fn centre(&self, neuron: usize) -> (f32, f32) {
+        let cell = neuron as u32 % (self.rows * self.cols);
+        let (row, col) = (cell / self.cols, cell % self.cols);
+        let scale = |cell: u32, cells: u32, extent: u32| (cell as f32 + 0.5) * (extent as f32 / cells as f32);
+        (scale(row, self.rows, self.height), scale(col, self.cols, self.width))
+    }
+
+    /// The neuron whose cell holds a point, on a plane drawn uniformly; `None` outside.
+    pub(crate) fn at(&self, (y, x): (f32, f32), generator: &mut Generator) -> Option<usize> {
+        // A cast of a negative number would round towards the first cell.
+        if y < 0.0 || x < 0.0 {
+            return None;
+        }
+        let row = (y * (self.rows as f32 / self.height as f32)) as u32;
+        let col = (x * (self.cols as f32 / self.width as f32)) as u32;
+        if row >= self.rows || col >= self.cols {
+            return None;
+        }
+        let plane = if self.planes > 1 { generator.below(self.planes) } else { 0 };
+        let neuron = (plane * self.rows + row) * self.cols + col;
+        (neuron < self.count).then_some(neuron as usize)
+    }
+
+    /// A neuron within `reach` cells of another, in both directions, on a plane drawn uniformly; `None` outside.
+    pub(crate) fn near(&self, neuron: usize, reach: u32, generator: &mut Generator) -> Option<usize> {
+        let cell = neuron as u32 % (self.rows * self.cols);
+        let mut shift = |at: u32, cells: u32| {
+            let moved = (at + generator.below(2 * reach + 1)).checked_sub(reach)?;
+            (moved < cells).then_some(moved)
+        };
+        let (row, col) = (shift(cell / self.cols, self.rows)?, shift(cell % self.cols, self.cols)?);
+        let plane = if self.planes > 1 { generator.below(self.planes) } else { 0 };
+        let neuron = (plane * self.rows + row) * self.cols + col;
+        (neuron < self.count).then_some(neuron as usize)
+    }
+}
+
+/// Two independent normal numbers of standard deviation `sigma` (Marsaglia and Bray 1964, doi 10.1137/1006063).
+pub(crate) fn normal_pair(sigma: f32, generator: &mut Generator) -> (f32, f32) {
+    loop {
+        let (u, v) = (generator.symmetric(1.0), generator.symmetric(1.0));
+        let s = u * u + v * v;
+        if s > 0.0 && s < 1.0 {
+            let factor = sigma * libm::sqrtf(-2.0 * libm::logf(s) / s);
+            return (u * factor, v * factor);
+        }
+    }
+}
+
+/// Positions of the first connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Placement {
+    /// Uniform over all cells: Erdős–Rényi.
+    #[default]
+    Random,
+    /// Near each other in the image plane.
+    Local(Locality),
+}
+
+/// Positions of the connections that evolution grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Growth {
+    /// Uniform over the free cells: SET.
+    #[default]
+    Random,
+    /// Where a connection of the same neuron is, its input moved by up to `reach` cells.
+    Near {
+        /// What the inputs are.
+        image: ImagePlane,
+        /// Cells, at least 1.
+        reach: u32,
+    },
+    /// As a local start draws them.
+    Local(Locality),
+}
+
+/// Standard deviation of a connection's extent in the image plane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Locality {
+    image: ImagePlane,
+    sigmas: [f32; MAX_LAYERS],
+}
+
+impl Locality {
+    /// Standard deviations in pixels by layer; the last one given holds for the layers after it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or one is not finite and above 0.
+    pub fn new(image: ImagePlane, sigmas: &[f32]) -> Result<Self, SettingError> {
+        let Some(&last) = sigmas.last() else {
+            return Err(SettingError { name: "sigma", value: 0.0, expected: "given for at least one layer" });
+        };
+        if let Some(&value) = sigmas.iter().find(|sigma| !sigma.is_finite() || **sigma <= 0.0) {
+            return Err(SettingError { name: "sigma", value, expected: "finite and above 0" });
+        }
+        let mut all = [last; MAX_LAYERS];
+        for (slot, &sigma) in all.iter_mut().zip(sigmas) {
+            *slot = sigma;
+        }
+        Ok(Self { image, sigmas: all })
+    }
+
+    pub(crate) fn image(&self) -> ImagePlane {
+        self.image
+    }
+
+    /// Of a layer.
+    pub(crate) fn sigma(&self, layer: u32) -> f32 {
+        self.sigmas.get(layer as usize).or(self.sigmas.last()).copied().unwrap_or(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    const IMAGE: ImagePlane = ImagePlane { channels: 3, height: 32, width: 32 };
+
+    #[test]
+    fn inputs_lie_on_their_pixels() {
+        let grid = Grid::new(IMAGE, 3072);
+        assert_eq!(grid.centre(0), (0.5, 0.5));
+        assert_eq!(grid.centre(33), (1.5, 1.5));
+        assert_eq!(grid.centre(1024 + 33), (1.5, 1.5));
+    }
+
+    #[test]
+    fn the_neuron_at_a_centre_is_that_neuron() {
+        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
+        for count in [1, 10, 100, 784, 1000, 4000] {
+            let grid = Grid::new(IMAGE, count);
+            for neuron in 0..count {
+                assert_eq!(grid.at(grid.centre(neuron), &mut generator), Some(neuron));
+            }
+        }
+    }
+
+    #[test]
+    fn near_neurons_are_within_reach() {
+        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
+        let grid = Grid::new(IMAGE, 3072);
+        for neuron in 0..3072 {
+            for _ in 0..20 {
+                if let Some(other) = grid.near(neuron, 2, &mut generator) {
+                    let ((y, x), (v, u)) = (grid.centre(neuron), grid.centre(other));
+                    assert!((y - v).abs() <= 2.0 && (x - u).abs() <= 2.0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn normal_numbers_have_their_moments() {
+        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
+        let n = 100_000;
+        let (mut mean, mut square) = (0.0, 0.0);
+        for _ in 0..n {
+            let (a, b) = normal_pair(3.0, &mut generator);
+            mean += f64::from(a + b);
+            square += f64::from(a * a + b * b);
+        }
+        assert!((mean / f64::from(2 * n)).abs() < 0.03);
+        assert!((square / f64::from(2 * n) - 9.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn sigmas_must_be_positive() {
+        assert!(Locality::new(IMAGE, &[]).is_err());
+        assert!(Locality::new(IMAGE, &[2.0, 0.0]).is_err());
+        assert!(Locality::new(IMAGE, &[f32::NAN]).is_err());
+        assert_eq!(Locality::new(IMAGE, &[2.0, 4.0]).unwrap().sigma(5), 4.0);
+    }
+}
