@@ -128,10 +128,11 @@ impl<'a> Description<'a> {
     /// Bytes of every buffer, in the order in which the arena cuts them.
     pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
         let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
-        let (tile, tile_align) = (size_of::<[f32; LANES]>(), tile_align::<LANES>());
+        let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
+        let (input, input_align) = (size_of::<[F::Input; LANES]>(), tile_align::<F::Input, LANES>());
         let tiles = self.tiles(LANES);
         let mut f = Footprint::EMPTY;
-        f.align = if tile_align > 4 { tile_align } else { 4 };
+        f.align = if align > 4 { align } else { 4 };
         let mut i = 0;
         while i < self.layers.len() {
             let l = &self.layers[i];
@@ -151,12 +152,12 @@ impl<'a> Description<'a> {
             i += 1;
         }
         let n_in = if self.layers.is_empty() { 0 } else { self.layers[0].n_in };
-        f.inputs = f.cut(f.inputs, n_in * tiles, tile, tile_align);
+        f.inputs = f.cut(f.inputs, n_in * tiles, input, input_align);
         i = 0;
         while i < self.layers.len() {
             let l = &self.layers[i];
-            f.activations = f.cut(f.activations, l.n_out * tiles, tile, tile_align);
-            f.deltas = f.cut(f.deltas, if self.training { l.n_out * tiles } else { 0 }, tile, tile_align);
+            f.activations = f.cut(f.activations, l.n_out * tiles, tile, align);
+            f.deltas = f.cut(f.deltas, if self.training { l.n_out * tiles } else { 0 }, tile, align);
             let (n_in, transposed) = if self.is_transposed(i) { (l.n_in + 1, l.connections) } else { (0, 0) };
             f.transposed_index = f.cut(f.transposed_index, n_in, pointer, pointer);
             f.transposed_index = f.cut(f.transposed_index, transposed, pointer, pointer);
@@ -169,9 +170,9 @@ impl<'a> Description<'a> {
 }
 
 /// Alignment of a tile's rows: whole vectors, up to a cache line.
-pub(crate) const fn tile_align<const LANES: usize>() -> usize {
-    let bytes = size_of::<[f32; LANES]>();
-    if bytes >= 64 && bytes.is_multiple_of(64) { 64 } else { align_of::<f32>() }
+pub(crate) const fn tile_align<X, const LANES: usize>() -> usize {
+    let bytes = size_of::<[X; LANES]>();
+    if bytes >= 64 && bytes.is_multiple_of(64) { 64 } else { align_of::<X>() }
 }
 
 /// Bytes of a network's buffers by kind.

@@ -5,6 +5,8 @@
 
 use core::fmt::Debug;
 
+use crate::element::Element;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for u8 {}
@@ -43,23 +45,29 @@ macro_rules! impl_index {
 }
 impl_index!(u8, u16, u32);
 
-/// The widths of a network's structure: one integer for columns, one for row pointers.
+/// The widths of a network's structure, one integer for columns and one for row pointers, and of its inputs.
 ///
-/// | format | columns | row pointers | fits |
-/// |---|---|---|---|
-/// | [`Narrow`] | `u8` | `u16` | indexed side up to 256 neurons, 65,535 connections a layer |
-/// | [`Compact`] | `u16` | `u16` | 65,536 neurons, 65,535 connections a layer |
-/// | [`Standard`] | `u16` | `u32` | 65,536 neurons, 4.29 billion connections a layer |
-/// | [`Wide`] | `u32` | `u32` | 4.29 billion neurons and connections a layer |
+/// | format | columns | row pointers | inputs | fits |
+/// |---|---|---|---|---|
+/// | [`Bytes`] | `u8` | `u16` | `u8` | as [`Narrow`] |
+/// | [`Narrow`] | `u8` | `u16` | `f32` | indexed side up to 256 neurons, 65,535 connections a layer |
+/// | [`Compact`] | `u16` | `u16` | `f32` | 65,536 neurons, 65,535 connections a layer |
+/// | [`Standard`] | `u16` | `u32` | `f32` | 65,536 neurons, 4.29 billion connections a layer |
+/// | [`Wide`] | `u32` | `u32` | `f32` | 4.29 billion neurons and connections a layer |
 pub trait Format: Copy + Debug + Send + Sync + 'static {
     /// Stores a column.
     type Index: Index;
     /// Stores a row pointer, and a position in the values.
     type Pointer: Index;
+    /// Counts the connections that a row gains in one growth. Narrower where the input tile, which the counters
+    /// borrow, holds bytes.
+    type Counter: Index;
+    /// Stores a feature of a sample in the input tile.
+    type Input: Element;
 }
 
 macro_rules! formats {
-    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name;
@@ -67,16 +75,21 @@ macro_rules! formats {
         impl Format for $name {
             type Index = $index;
             type Pointer = $pointer;
+            type Counter = $counter;
+            type Input = $input;
         }
     )*};
 }
 formats! {
     /// Columns in one byte, row pointers in two: the smallest, for microcontrollers.
-    Narrow: u8, u16;
+    Narrow: u8, u16, u16, f32;
+    /// As [`Narrow`], with inputs that are bytes: a sample takes a quarter of the memory. A byte stands for a 255th of
+    /// its value.
+    Bytes: u8, u16, u8, u8;
     /// Columns and row pointers in two bytes.
-    Compact: u16, u16;
+    Compact: u16, u16, u16, f32;
     /// Columns in two bytes, row pointers in four: the workstation's choice.
-    Standard: u16, u32;
+    Standard: u16, u32, u32, f32;
     /// Columns and row pointers in four bytes.
-    Wide: u32, u32;
+    Wide: u32, u32, u32, f32;
 }

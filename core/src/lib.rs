@@ -38,6 +38,7 @@ pub mod arena;
 pub mod backend;
 pub mod coo;
 pub mod csr;
+pub mod element;
 pub mod error;
 pub mod footprint;
 pub mod index;
@@ -61,7 +62,7 @@ pub mod prelude {
     pub use crate::arena::Block;
     pub use crate::backend::{Backend, Portable};
     pub use crate::footprint::{Description, Footprint};
-    pub use crate::index::{Compact, Format, Narrow, Standard, Wide};
+    pub use crate::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
     pub use crate::layer::{LayerSpec, Storage, erdos_renyi_connections};
     pub use crate::loss::Metrics;
     pub use crate::mlp::Mlp;

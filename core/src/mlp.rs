@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::arena::Arena;
 use crate::csr::{CsrMut, CsrRef, transpose_into};
+use crate::element::Element;
 use crate::error::{ArenaError, BuildError, StructureError};
 use crate::footprint::{Description, tile_align};
 use crate::index::{Format, Index};
@@ -81,8 +82,8 @@ pub(crate) struct LayerTiles<'a, const LANES: usize> {
 
 /// Everything that a pass over a minibatch writes besides the model.
 #[derive(Debug)]
-pub(crate) struct Workspace<'a, const LANES: usize, const LAYERS: usize> {
-    pub(crate) input: &'a mut [[f32; LANES]],
+pub(crate) struct Workspace<'a, X: Element, const LANES: usize, const LAYERS: usize> {
+    pub(crate) input: &'a mut [[X; LANES]],
     pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
     pub(crate) labels: &'a mut [[u16; LANES]],
 }
@@ -94,7 +95,7 @@ pub(crate) struct Workspace<'a, const LANES: usize, const LAYERS: usize> {
 #[derive(Debug)]
 pub struct Mlp<'a, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
     pub(crate) layers: Vec<Layer<'a, F>, LAYERS>,
-    pub(crate) workspace: Workspace<'a, LANES, LAYERS>,
+    pub(crate) workspace: Workspace<'a, F::Input, LANES, LAYERS>,
     pub(crate) batch_size: usize,
     pub(crate) training: bool,
     pub(crate) bytes: usize,
@@ -155,9 +156,9 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
                 layer.bias_velocity = arena.take(layer.spec.n_out, float)?;
             }
         }
-        let (tiles, align) = (description.tiles(LANES), tile_align::<LANES>());
+        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
         let n_in = description.layers.first().map_or(0, |layer| layer.n_in);
-        let input = arena.take::<[f32; LANES]>(n_in * tiles, align)?;
+        let input = arena.take::<[F::Input; LANES]>(n_in * tiles, tile_align::<F::Input, LANES>())?;
         let mut tile_layers = Vec::new();
         for (i, layer) in layers.iter_mut().enumerate() {
             let rows = layer.spec.n_out * tiles;
@@ -264,7 +265,13 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     }
 }
 
-/// Counters for one layer's rows, borrowed from floats that are free while no pass runs.
-pub(crate) fn counters<P: Index, const LANES: usize>(rows: &mut [[f32; LANES]]) -> &mut [P] {
+/// A tile as bytes.
+pub(crate) fn bytes<X: Element, const LANES: usize>(rows: &mut [[X; LANES]]) -> &mut [u8] {
     bytemuck::try_cast_slice_mut(rows.as_flattened_mut()).unwrap_or_default()
+}
+
+/// Counters for one layer's rows, borrowed from a tile that is free while no pass runs.
+pub(crate) fn counters<C: Index>(tile: &mut [u8]) -> &mut [C] {
+    let whole = tile.len() / size_of::<C>() * size_of::<C>();
+    bytemuck::try_cast_slice_mut(tile.get_mut(..whole).unwrap_or_default()).unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use heapless::Vec;
 use crate::activation::Activation;
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::csr::{CsrRef, take_mut};
+use crate::element::Element;
 use crate::index::Format;
 use crate::kernel::gather::{self, TransposedRef};
 use crate::kernel::{dense, scatter};
@@ -38,18 +39,18 @@ pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, p
 }
 
 /// Tiles that one call works on, with the buffers of all layers.
-pub(crate) struct Tiles<'a, const LANES: usize, const LAYERS: usize> {
+pub(crate) struct Tiles<'a, X: Element, const LANES: usize, const LAYERS: usize> {
     /// Index of the first of these tiles within the minibatch.
     first: usize,
     count: usize,
-    input: &'a mut [[f32; LANES]],
+    input: &'a mut [[X; LANES]],
     layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
     labels: &'a mut [[u16; LANES]],
 }
 
-impl<'a, const LANES: usize, const LAYERS: usize> Tiles<'a, LANES, LAYERS> {
+impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES, LAYERS> {
     /// All `count` tiles of a workspace.
-    pub(crate) fn new(workspace: &'a mut Workspace<'_, LANES, LAYERS>, count: usize) -> Self {
+    pub(crate) fn new(workspace: &'a mut Workspace<'_, X, LANES, LAYERS>, count: usize) -> Self {
         let mut layers = Vec::new();
         for tile in &mut workspace.layers {
             // Both have the capacity of the vector they are taken from, here and in `split`.
@@ -65,11 +66,12 @@ impl<'a, const LANES: usize, const LAYERS: usize> Tiles<'a, LANES, LAYERS> {
             let rows = slice.len() / tiles * count;
             take_mut(slice, rows)
         };
+        let input_rows = self.input.len() / tiles * count;
         let (mut input, mut labels) = (self.input, self.labels);
         let mut top = Tiles {
             first: self.first,
             count,
-            input: cut(&mut input),
+            input: take_mut(&mut input, input_rows),
             layers: Vec::new(),
             labels: take_mut(&mut labels, count),
         };
@@ -104,9 +106,12 @@ pub(crate) struct Pass<'p, 'm, B, S, F: Format> {
 
 impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
     /// Runs tiles, halving until one is left. The tree depends on their count alone, and so does the order of the sum.
-    pub(crate) fn run<const LANES: usize, const LAYERS: usize>(&self, tiles: Tiles<'_, LANES, LAYERS>) -> Metrics
+    pub(crate) fn run<const LANES: usize, const LAYERS: usize>(
+        &self,
+        tiles: Tiles<'_, F::Input, LANES, LAYERS>,
+    ) -> Metrics
     where
-        S: Samples<LANES>,
+        S: Samples<LANES, F::Input>,
     {
         if tiles.count > 1 {
             let half = tiles.count.div_ceil(2);
@@ -119,14 +124,17 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         let used = self.fill(first, input, labels);
 
         let rate = self.dropout.unwrap_or(0.0);
-        let mut x: &[[f32; LANES]] = input;
+        let mut x: Option<&[[f32; LANES]]> = None;
         let last = self.layers.len().saturating_sub(1);
         for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
             let rate = if i < last { rate } else { 0.0 };
             let place = self.place;
             let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
-            self.forward(layer, mask, first * LANES, x, tile);
-            x = tile.y;
+            match x {
+                None => self.forward::<F::Input, LANES>(layer, mask, first * LANES, input, tile),
+                Some(x) => self.forward(layer, mask, first * LANES, x, tile),
+            }
+            x = Some(tile.y);
         }
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
@@ -149,9 +157,9 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
     }
 
     /// Fetches a tile's samples; returns how many there are.
-    fn fill<const LANES: usize>(&self, tile: usize, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) -> usize
+    fn fill<const LANES: usize>(&self, tile: usize, x: &mut [[F::Input; LANES]], labels: &mut [u16; LANES]) -> usize
     where
-        S: Samples<LANES>,
+        S: Samples<LANES, F::Input>,
     {
         let first = tile * LANES;
         let used = self.batch.saturating_sub(first).min(LANES);
@@ -161,7 +169,7 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         }
         if used < LANES {
             for row in x.iter_mut() {
-                *row = [0.0; LANES];
+                *row = [F::Input::default(); LANES];
             }
         }
         let epoch = if self.dropout.is_some() { self.place.epoch } else { 0 };
@@ -174,12 +182,12 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         self.blocks.min(layer.spec.connections * LANES / MIN_BLOCK).max(1)
     }
 
-    fn forward<const LANES: usize>(
+    fn forward<X: Element, const LANES: usize>(
         &self,
         layer: &Layer<'_, F>,
         mask: DropoutMask,
         first_sample: usize,
-        x: &[[f32; LANES]],
+        x: &[[X; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
         let activation = layer.spec.activation;
@@ -197,17 +205,19 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         };
         match layer.spec.storage {
             Storage::Dense => {
-                let product = MatrixMultiply {
-                    m: layer.spec.n_out,
-                    n: LANES,
-                    k: layer.spec.n_in,
-                    alpha: 1.0,
-                    a: Strided { values: layer.weights, row_stride: layer.spec.n_in, col_stride: 1 },
-                    b: Strided { values: x.as_flattened(), row_stride: LANES, col_stride: 1 },
-                    beta: 0.0,
-                    c: work.y.as_flattened_mut(),
+                let mut product = |x| {
+                    self.backend.matrix_multiply(MatrixMultiply {
+                        m: layer.spec.n_out,
+                        n: LANES,
+                        k: layer.spec.n_in,
+                        alpha: 1.0,
+                        a: Strided { values: layer.weights, row_stride: layer.spec.n_in, col_stride: 1 },
+                        b: Strided { values: x, row_stride: LANES, col_stride: 1 },
+                        beta: 0.0,
+                        c: work.y.as_flattened_mut(),
+                    })
                 };
-                if !self.backend.matrix_multiply(product) {
+                if !X::floats(x).is_some_and(&mut product) {
                     work.sums = Sums::Dense(layer.weights);
                 }
             }
@@ -266,18 +276,18 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
 }
 
 /// Sums spread from the side that is stored in rows, which cannot be cut.
-struct Scatter<'a, F: Format, const LANES: usize> {
+struct Scatter<'a, F: Format, X: Element, const LANES: usize> {
     w: CsrRef<'a, F>,
-    x: &'a [[f32; LANES]],
+    x: &'a [[X; LANES]],
     out: &'a mut [[f32; LANES]],
 }
 
-impl<F: Format, const LANES: usize> Kernel for Scatter<'_, F, LANES> {
+impl<F: Format, X: Element, const LANES: usize> Kernel for Scatter<'_, F, X, LANES> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        scatter::rows(vector, self.w, units::<V, K, LANES>(self.x), units_mut::<V, K, LANES>(self.out));
+        scatter::rows::<F, X, V, K, LANES>(vector, self.w, self.x, units_mut::<V, K, LANES>(self.out));
     }
 }
 
@@ -290,9 +300,9 @@ enum Sums<'a, F: Format> {
 }
 
 /// A block of a layer's neurons, forward.
-struct Forward<'a, F: Format, const LANES: usize> {
+struct Forward<'a, F: Format, X: Element, const LANES: usize> {
     sums: Sums<'a, F>,
-    x: &'a [[f32; LANES]],
+    x: &'a [[X; LANES]],
     bias: &'a [f32],
     y: &'a mut [[f32; LANES]],
     /// Where the sums are kept, or empty.
@@ -303,7 +313,7 @@ struct Forward<'a, F: Format, const LANES: usize> {
     first_sample: usize,
 }
 
-impl<F: Format, const LANES: usize> Block for Forward<'_, F, LANES> {
+impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
     fn split(self) -> (Self, Self) {
         let Self { sums, x, mut bias, mut y, mut z, first_neuron, activation, mask, first_sample } = self;
         let half = y.len() / 2;
@@ -333,7 +343,7 @@ impl<F: Format, const LANES: usize> Block for Forward<'_, F, LANES> {
     }
 }
 
-impl<F: Format, const LANES: usize> Kernel for Forward<'_, F, LANES> {
+impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LANES> {
     type Output = ();
 
     #[inline(always)]
@@ -342,18 +352,18 @@ impl<F: Format, const LANES: usize> Kernel for Forward<'_, F, LANES> {
         let mut finish = Activate { z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
         let out = y.iter_mut().zip(bias);
         match sums {
-            Sums::Sparse(csr) => gather::rows(
+            Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
                 vector,
                 csr,
-                units::<V, K, LANES>(x),
+                x,
                 out,
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
             ),
-            Sums::Dense(weights) => dense::rows(
+            Sums::Dense(weights) => dense::rows::<X, V, K, LANES, _>(
                 vector,
                 weights,
-                units::<V, K, LANES>(x),
+                x,
                 out,
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
@@ -463,10 +473,10 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
             ),
-            InputSums::InputMajor(csr) => gather::rows(
+            InputSums::InputMajor(csr) => gather::rows::<F, f32, V, K, LANES, _>(
                 vector,
                 csr,
-                units::<V, K, LANES>(above),
+                above,
                 out,
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),

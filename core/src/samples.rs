@@ -1,7 +1,9 @@
 //! Where samples come from.
 
-/// A source of labelled samples.
-pub trait Samples<const LANES: usize>: Sync {
+use crate::element::Element;
+
+/// A source of labelled samples, whose features are floats unless `X` says otherwise.
+pub trait Samples<const LANES: usize, X: Element = f32>: Sync {
     /// How many there are.
     fn len(&self) -> usize;
 
@@ -15,7 +17,7 @@ pub trait Samples<const LANES: usize>: Sync {
     /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below the
     /// output width. `epoch` is 0 in evaluation, where a source leaves samples as they are. What is written must be a
     /// function of the arguments alone.
-    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]);
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
 }
 
 /// Samples in memory, one after the other.
@@ -29,26 +31,26 @@ pub trait Samples<const LANES: usize>: Sync {
 /// assert_eq!((x, labels), ([[2.0, 0.0], [3.0, 1.0]], [1, 0]));
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Table<'a> {
-    features: &'a [f32],
+pub struct Table<'a, X = f32> {
+    features: &'a [X],
     labels: &'a [u16],
     n_in: usize,
 }
 
-impl<'a> Table<'a> {
+impl<'a, X: Element> Table<'a, X> {
     /// Samples whose features, `[labels.len(), n_in]`, lie one after the other; `None` when they do not divide evenly.
-    pub fn new(features: &'a [f32], labels: &'a [u16]) -> Option<Self> {
+    pub fn new(features: &'a [X], labels: &'a [u16]) -> Option<Self> {
         let n_in = features.len().checked_div(labels.len())?;
         (n_in > 0 && n_in * labels.len() == features.len()).then_some(Self { features, labels, n_in })
     }
 }
 
-impl<const LANES: usize> Samples<LANES> for Table<'_> {
+impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
     fn len(&self) -> usize {
         self.labels.len()
     }
 
-    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
             let index = index as usize;
             *label = self.labels.get(index).copied().unwrap_or_default();

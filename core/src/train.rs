@@ -31,7 +31,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     /// Trains one minibatch: samples `order.at(start)`, `order.at(start + 1)`… of up to [`Mlp::batch_size`].
     ///
     /// Returns the metrics before the update. A network built for inference is only evaluated.
-    pub fn step<B: Backend, S: Samples<LANES>>(
+    pub fn step<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,
@@ -57,7 +57,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     /// `after` sees each step, counted from 0, with the epoch's metrics so far, and may break.
     ///
     /// Returns the metrics of what was trained: `Break` when `after` ended the epoch early.
-    pub fn train_epoch<B: Backend, S: Samples<LANES>>(
+    pub fn train_epoch<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,
@@ -80,7 +80,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     }
 
     /// Measures loss and accuracy over all samples, in order and without dropout.
-    pub fn evaluate<B: Backend, S: Samples<LANES>>(&mut self, backend: &B, samples: &S) -> Metrics {
+    pub fn evaluate<B: Backend, S: Samples<LANES, F::Input>>(&mut self, backend: &B, samples: &S) -> Metrics {
         let mut metrics = Metrics::default();
         let place = Place { seed: 0, epoch: 0, step: 0 };
         for start in (0..samples.len()).step_by(self.batch_size.max(1)) {
@@ -92,7 +92,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 
     /// Computes the logits of up to [`Mlp::batch_size`] samples from `start` on and hands them over, tile by tile:
     /// `[n_out][LANES]` with the number of lanes in use.
-    pub fn predict<B: Backend, S: Samples<LANES>>(
+    pub fn predict<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,
@@ -112,7 +112,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 
     /// Forward, loss and, in training, backward over the tiles of one minibatch.
     #[expect(clippy::too_many_arguments, reason = "the one place where training and evaluation meet")]
-    fn pass<B: Backend, S: Samples<LANES>>(
+    fn pass<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,

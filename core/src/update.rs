@@ -2,6 +2,7 @@
 
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::csr::take_mut;
+use crate::element::Element;
 use crate::index::Format;
 use crate::kernel::dense;
 use crate::kernel::weight_step::{self, SparseRows, TileUpdate};
@@ -15,12 +16,12 @@ use crate::vector::{Kernel, Vector, units};
 const BLOCK: usize = 1 << 19;
 
 /// Updates every layer with the deltas of `tiles` tiles; `x` is the input of the first of `layers`.
-pub(crate) fn update_layers<B: Backend, F: Format, const LANES: usize>(
+pub(crate) fn update_layers<B: Backend, F: Format, X: Element, const LANES: usize>(
     backend: &B,
     update: Update,
     tiles: usize,
     layers: &mut [Layer<'_, F>],
-    x: &[[f32; LANES]],
+    x: &[[X; LANES]],
     outputs: &[LayerTiles<'_, LANES>],
 ) {
     let half = layers.len() / 2;
@@ -29,44 +30,46 @@ pub(crate) fn update_layers<B: Backend, F: Format, const LANES: usize>(
         let (top_outputs, rest_outputs) = outputs.split_at(half.min(outputs.len()));
         backend.join(
             || update_layers(backend, update, tiles, top, x, top_outputs),
-            || update_layers(backend, update, tiles, rest, middle.y, rest_outputs),
+            || update_layers::<_, _, f32, LANES>(backend, update, tiles, rest, middle.y, rest_outputs),
         );
     } else if let (Some(layer), Some(output)) = (layers.first_mut(), outputs.first()) {
         update_layer(backend, update, tiles, layer, x, output.delta);
     }
 }
 
-fn update_layer<B: Backend, F: Format, const LANES: usize>(
+fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     backend: &B,
     update: Update,
     tiles: usize,
     layer: &mut Layer<'_, F>,
-    x: &[[f32; LANES]],
+    x: &[[X; LANES]],
     deltas: &[[f32; LANES]],
 ) {
     let spec = layer.spec;
     let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
     backend.dispatch::<LANES, _>(bias);
     let parts = (spec.connections * LANES * tiles).div_ceil(BLOCK);
-    if spec.is_dense() && product_update(backend, update, tiles, layer, x, deltas) {
+    if let Some(x) = X::floats(x).filter(|_| spec.is_dense())
+        && product_update::<_, _, LANES>(backend, update, tiles, layer, x, deltas)
+    {
         return;
     }
-    let (outputs, inputs) = ((deltas, spec.n_out), (x, spec.n_in));
-    let ((rows, nrows), (cols, ncols)) = match spec.storage {
-        Storage::Dense | Storage::OutputMajor => (outputs, inputs),
-        Storage::InputMajor => (inputs, outputs),
-    };
     let matrix: Matrix<'_, F> = if spec.is_dense() {
         Matrix::Dense { weights: layer.weights, velocity: layer.velocity }
     } else {
         let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
         Matrix::Sparse(SparseRows { indptr: layer.indptr, indices: layer.indices, values, velocity })
     };
-    run_block::<LANES, _, _>(
-        backend,
-        parts,
-        Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols },
-    );
+    let (n_in, n_out) = (spec.n_in, spec.n_out);
+    if spec.storage == Storage::InputMajor {
+        let (rows, cols) = (x, deltas);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_in, first: 0, len: n_in, cols, ncols: n_out };
+        run_block::<LANES, _, _>(backend, parts, block);
+    } else {
+        let (rows, cols) = (deltas, x);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
+        run_block::<LANES, _, _>(backend, parts, block);
+    }
 }
 
 /// Updates a dense layer by matrix products, if the backend has them.
@@ -75,14 +78,14 @@ fn product_update<B: Backend, F: Format, const LANES: usize>(
     update: Update,
     tiles: usize,
     layer: &mut Layer<'_, F>,
-    x: &[[f32; LANES]],
+    x: &[f32],
     deltas: &[[f32; LANES]],
 ) -> bool {
     let (m, n) = (layer.spec.n_out, layer.spec.n_in);
     let has_velocity = !layer.velocity.is_empty();
     // Without velocity there is one tile, and the decay is part of the product.
     let first = if has_velocity { update.momentum } else { 1.0 - update.coupled - update.decoupled };
-    let each = x.chunks_exact(n.max(1)).zip(deltas.chunks_exact(m.max(1))).take(tiles);
+    let each = x.chunks_exact(n.max(1) * LANES).zip(deltas.chunks_exact(m.max(1))).take(tiles);
     for (tile, (x, deltas)) in each.enumerate() {
         let product = MatrixMultiply {
             m,
@@ -90,7 +93,7 @@ fn product_update<B: Backend, F: Format, const LANES: usize>(
             k: LANES,
             alpha: -update.rate,
             a: Strided { values: deltas.as_flattened(), row_stride: LANES, col_stride: 1 },
-            b: Strided { values: x.as_flattened(), row_stride: 1, col_stride: LANES },
+            b: Strided { values: x, row_stride: 1, col_stride: LANES },
             beta: if tile == 0 { first } else { 1.0 },
             c: if has_velocity { &mut *layer.velocity } else { &mut *layer.weights },
         };
@@ -111,21 +114,21 @@ enum Matrix<'a, F: Format> {
 }
 
 /// A block of a matrix' rows with all tiles of the minibatch.
-struct Rows<'a, F: Format, const LANES: usize> {
+struct Rows<'a, F: Format, R: Element, C: Element, const LANES: usize> {
     update: Update,
     tiles: usize,
     matrix: Matrix<'a, F>,
     /// Tiles of `nrows` rows each, of which the block has `len` from `first` on.
-    rows: &'a [[f32; LANES]],
+    rows: &'a [[R; LANES]],
     nrows: usize,
     first: usize,
     len: usize,
     /// Tiles of `ncols` rows each.
-    cols: &'a [[f32; LANES]],
+    cols: &'a [[C; LANES]],
     ncols: usize,
 }
 
-impl<F: Format, const LANES: usize> Block for Rows<'_, F, LANES> {
+impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F, R, C, LANES> {
     fn split(self) -> (Self, Self) {
         let half = self.len / 2;
         let (top, rest) = match self.matrix {
@@ -146,7 +149,7 @@ impl<F: Format, const LANES: usize> Block for Rows<'_, F, LANES> {
     }
 }
 
-impl<F: Format, const LANES: usize> Kernel for Rows<'_, F, LANES> {
+impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, F, R, C, LANES> {
     type Output = ();
 
     #[inline(always)]
@@ -156,10 +159,9 @@ impl<F: Format, const LANES: usize> Kernel for Rows<'_, F, LANES> {
             let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
             let rows = rows.get(self.first..).unwrap_or_default();
             let rows = rows.get(..self.len).unwrap_or_default();
-            let (rows, cols) = (units::<V, K, LANES>(rows), units::<V, K, LANES>(cols));
             match &mut self.matrix {
                 Matrix::Sparse(SparseRows { indptr, indices, values, velocity }) => {
-                    weight_step::sparse::<F, V, K>(
+                    weight_step::sparse::<F, R, C, V, K, LANES>(
                         vector,
                         step,
                         SparseRows { indptr, indices, values, velocity },
@@ -167,7 +169,9 @@ impl<F: Format, const LANES: usize> Kernel for Rows<'_, F, LANES> {
                         cols,
                     );
                 }
-                Matrix::Dense { weights, velocity } => dense::weight_step(vector, step, weights, velocity, rows, cols),
+                Matrix::Dense { weights, velocity } => {
+                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, rows, cols);
+                }
             }
         }
     }

@@ -62,7 +62,7 @@ pub trait Network: Send {
     fn bytes(&self) -> usize;
 }
 
-impl<F: Format, const LANES: usize> Network for Mlp<'_, F, LANES> {
+impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn) {
         native.install(|| Mlp::initialise(self, native, seed, fan_in));
     }

@@ -4,24 +4,26 @@
 //! backend may bring a general matrix product for networks that are dense throughout
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
+use crate::element::Element;
 use crate::kernel::weight_step::TileUpdate;
-use crate::vector::{Vector, load, multiply_add, partial_dot, store};
+use crate::vector::{Vector, multiply_add, store};
 
 /// Computes each row of `W x` and hands it to `emit` with its output row.
 ///
 /// Shapes: `W` `[rows, n]` row by row; `x` `[n][LANES]`.
 #[inline(always)]
-pub(crate) fn rows<V: Vector, const K: usize, T>(
+pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>(
     vector: V,
     weights: &[f32],
-    x: &[[V::Unit; K]],
+    x: &[[X; LANES]],
     out: impl Iterator<Item = T>,
     mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
+    let x = X::rows::<V, K, LANES>(x);
     for (weights, out) in weights.chunks_exact(x.len().max(1)).zip(out) {
         let mut sum = [vector.splat(0.0); K];
         for (&w, x) in weights.iter().zip(x) {
-            multiply_add(vector, &mut sum, w, x);
+            X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x);
         }
         emit(out, store(vector, sum));
     }
@@ -55,26 +57,27 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
 ///
 /// Shapes: `weights` and `velocity` (or none) `[block, n_in]`; `deltas` `[block][LANES]`; `x` `[n_in][LANES]`.
 #[inline(always)]
-pub(crate) fn weight_step<V: Vector, const K: usize>(
+pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, const LANES: usize>(
     vector: V,
     step: TileUpdate,
     weights: &mut [f32],
     velocity: &mut [f32],
-    deltas: &[[V::Unit; K]],
-    x: &[[V::Unit; K]],
+    deltas: &[[D; LANES]],
+    x: &[[X; LANES]],
 ) {
+    let (deltas, x) = (D::rows::<V, K, LANES>(deltas), X::rows::<V, K, LANES>(x));
     let n_in = x.len().max(1);
     let mut velocity = velocity.chunks_exact_mut(n_in);
     for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
         let velocity = velocity.next().unwrap_or_default();
-        let delta = load(vector, delta);
+        let delta = D::load::<V, K, LANES>(vector, delta);
         step.apply_all(
             vector,
             weights,
             velocity,
             x,
             #[inline(always)]
-            |x| partial_dot(vector, &delta, x),
+            |x| X::partial_dot::<V, K, LANES>(vector, &delta, x),
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Sums over connections, one output row at a time: the forward pass, and the gradient of a layer's inputs.
 
 use crate::csr::{CsrRef, row_lengths, take};
+use crate::element::Element;
 use crate::index::{Format, Index};
 use crate::vector::{Vector, multiply_add, store};
 
@@ -9,18 +10,19 @@ use crate::vector::{Vector, multiply_add, store};
 /// Shapes: `W` CSR `[rows, n]`; `x` `[n][LANES]`; `out` one row an output neuron.
 /// Cost: `nnz * LANES` multiply-adds, no scratch.
 #[inline(always)]
-pub(crate) fn rows<F: Format, V: Vector, const K: usize, T>(
+pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES: usize, T>(
     vector: V,
     w: CsrRef<'_, F>,
-    x: &[[V::Unit; K]],
+    x: &[[X; LANES]],
     out: impl Iterator<Item = T>,
     mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
+    let x = X::rows::<V, K, LANES>(x);
     for ((cols, values), out) in w.rows().zip(out) {
         let mut sum = [vector.splat(0.0); K];
         for (col, &w) in cols.iter().zip(values) {
             if let Some(x) = x.get(col.to_usize()) {
-                multiply_add(vector, &mut sum, w, x);
+                X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x);
             }
         }
         emit(out, store(vector, sum));

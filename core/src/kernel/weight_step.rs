@@ -4,9 +4,10 @@
 //! gradient, the last one moves the weight.
 
 use crate::csr::{row_lengths, take, take_mut};
+use crate::element::Element;
 use crate::index::{Format, Index};
 use crate::sgd::Update;
-use crate::vector::{Vector, WIDTH, load, partial_dot};
+use crate::vector::{Vector, WIDTH, partial_dot};
 
 /// Where a tile stands in its minibatch, and the factors of the update.
 #[derive(Clone, Copy, Debug)]
@@ -113,16 +114,17 @@ impl<'a, F: Format> SparseRows<'a, F> {
 /// Shapes: `rows` `[block][LANES]`; `cols` `[ncols][LANES]`: deltas and inputs for an output-major matrix, inputs and
 /// deltas for an input-major one.
 #[inline(always)]
-pub(crate) fn sparse<F: Format, V: Vector, const K: usize>(
+pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usize, const LANES: usize>(
     vector: V,
     step: TileUpdate,
     block: SparseRows<'_, F>,
-    rows: &[[V::Unit; K]],
-    cols: &[[V::Unit; K]],
+    rows: &[[R; LANES]],
+    cols: &[[C; LANES]],
 ) {
+    let (rows, cols) = (R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
     for (len, row) in row_lengths(indptr).zip(rows) {
-        let row = load(vector, row);
+        let row = R::load::<V, K, LANES>(vector, row);
         step.apply_all(
             vector,
             take_mut(&mut values, len),
@@ -131,7 +133,7 @@ pub(crate) fn sparse<F: Format, V: Vector, const K: usize>(
             #[inline(always)]
             |col| {
                 if let Some(col) = cols.get(col.to_usize()) {
-                    partial_dot(vector, &row, col)
+                    C::partial_dot::<V, K, LANES>(vector, &row, col)
                 } else {
                     vector.splat(0.0)
                 }

@@ -4,10 +4,11 @@ use heapless::Vec;
 
 use crate::backend::Backend;
 use crate::csr::{CsrRef, row_lengths, take_mut};
+use crate::element::Element;
 use crate::error::SettingError;
 use crate::index::{Format, Index};
 use crate::layer::Storage;
-use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, counters};
+use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
 use crate::random::{Generator, Purpose};
 use crate::sgd::share;
 use crate::topology::grow::{Growing, grow, grow_random};
@@ -114,7 +115,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             let mut matrix = layer.csr_mut();
             let removed = prune_magnitude(&mut matrix, evolution.zeta);
             pruned(index as usize, matrix.as_ref());
-            let counters = scratch.rows::<F::Pointer>(layer.spec.storage);
+            let counters = scratch.rows::<F::Counter>(layer.spec.storage);
             let weight = |generator: &mut Generator, _| match evolution.grown {
                 GrownWeight::Zero => 0.0,
                 GrownWeight::Uniform => generator.symmetric(limit),
@@ -167,7 +168,7 @@ fn near<F: Format>(
 fn grow_local<F: Format>(
     layer: &mut Layer<'_, F>,
     additions: usize,
-    counters: &mut [F::Pointer],
+    counters: &mut [F::Counter],
     generator: &mut Generator,
     weight: impl FnMut(&mut Generator, usize) -> f32,
     locality: Locality,
@@ -186,14 +187,14 @@ fn grow_local<F: Format>(
 }
 
 /// Tiles that a layer may count in while no pass runs: no other layer uses the same.
-struct Scratch<'a, const LANES: usize> {
-    /// One row an input.
-    inputs: &'a mut [[f32; LANES]],
-    /// One row an output neuron.
-    outputs: &'a mut [[f32; LANES]],
+struct Scratch<'a> {
+    /// At least one byte an input of the first layer, four an input of the others.
+    inputs: &'a mut [u8],
+    /// At least four bytes an output neuron.
+    outputs: &'a mut [u8],
 }
 
-impl<const LANES: usize> Scratch<'_, LANES> {
+impl Scratch<'_> {
     /// Counters for the rows of the stored matrix.
     fn rows<P: Index>(&mut self, storage: Storage) -> &mut [P] {
         match storage {
@@ -204,26 +205,26 @@ impl<const LANES: usize> Scratch<'_, LANES> {
 }
 
 /// Each layer's scratch: the activations below it and its own deltas.
-fn scratch<'a, const LANES: usize, const LAYERS: usize>(
-    workspace: &'a mut Workspace<'_, LANES, LAYERS>,
-) -> Vec<Scratch<'a, LANES>, LAYERS> {
+fn scratch<'a, X: Element, const LANES: usize, const LAYERS: usize>(
+    workspace: &'a mut Workspace<'_, X, LANES, LAYERS>,
+) -> Vec<Scratch<'a>, LAYERS> {
     let mut scratch = Vec::new();
-    let mut inputs = &mut *workspace.input;
+    let mut inputs = bytes(workspace.input);
     for LayerTiles { y, delta } in &mut workspace.layers {
         // The same capacity as the vector it comes from.
-        let _ = scratch.push(Scratch { inputs, outputs: delta });
-        inputs = y;
+        let _ = scratch.push(Scratch { inputs, outputs: bytes(delta) });
+        inputs = bytes(y);
     }
     scratch
 }
 
 /// Calls `work` for each layer with its index and scratch, perhaps on several threads; returns the sum.
-fn each_layer<B: Backend, F: Format, const LANES: usize>(
+fn each_layer<B: Backend, F: Format>(
     backend: &B,
     layers: &mut [Layer<'_, F>],
-    scratch: &mut [Scratch<'_, LANES>],
+    scratch: &mut [Scratch<'_>],
     first: u32,
-    work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_, LANES>) -> usize + Sync),
+    work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_>) -> usize + Sync),
 ) -> usize {
     let half = layers.len() / 2;
     if half > 0
@@ -239,13 +240,13 @@ fn each_layer<B: Backend, F: Format, const LANES: usize>(
     layers.first_mut().zip(scratch.first_mut()).map_or(0, |(layer, scratch)| work(layer, first, scratch))
 }
 
-fn initialise_layer<F: Format, const LANES: usize>(
+fn initialise_layer<F: Format>(
     layer: &mut Layer<'_, F>,
     seed: u64,
     index: u32,
     fan_in: FanIn,
     placement: Placement,
-    scratch: &mut Scratch<'_, LANES>,
+    scratch: &mut Scratch<'_>,
 ) {
     let spec = layer.spec;
     layer.bias.fill(0.0);
@@ -254,7 +255,7 @@ fn initialise_layer<F: Format, const LANES: usize>(
     layer.indptr.fill(F::Pointer::default());
     let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
     if !spec.is_dense() {
-        let counters = scratch.rows::<F::Pointer>(spec.storage);
+        let counters = scratch.rows::<F::Counter>(spec.storage);
         match placement {
             Placement::Random => {
                 grow_random(&mut layer.csr_mut(), spec.connections, counters, &mut positions, |_, _| 0.0);

@@ -1,6 +1,6 @@
 //! Adds connections at uniform random free cells.
 
-use crate::csr::CsrMut;
+use crate::csr::{CsrMut, row_lengths};
 use crate::index::{Format, Index};
 use crate::random::Generator;
 
@@ -13,7 +13,7 @@ pub(crate) struct Growing<'a, F: Format> {
     indptr: &'a [F::Pointer],
     indices: &'a [F::Index],
     /// Connections that each row is to gain.
-    added: &'a [F::Pointer],
+    added: &'a [F::Counter],
     /// The row that grows, and how many of its connections are in place. Rows before it are full.
     pub(crate) row: usize,
     filled: usize,
@@ -44,7 +44,7 @@ impl<'a, F: Format> Growing<'a, F> {
 pub fn grow_random<F: Format>(
     matrix: &mut CsrMut<'_, F>,
     additions: usize,
-    counters: &mut [F::Pointer],
+    counters: &mut [F::Counter],
     generator: &mut Generator,
     weight: impl FnMut(&mut Generator, usize) -> f32,
 ) -> usize {
@@ -55,7 +55,7 @@ pub fn grow_random<F: Format>(
 pub(crate) fn grow<F: Format>(
     matrix: &mut CsrMut<'_, F>,
     additions: usize,
-    counters: &mut [F::Pointer],
+    counters: &mut [F::Counter],
     generator: &mut Generator,
     mut weight: impl FnMut(&mut Generator, usize) -> f32,
     mut aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
@@ -63,6 +63,7 @@ pub(crate) fn grow<F: Format>(
     let (nrows, ncols, nnz) = (matrix.nrows(), matrix.ncols, matrix.nnz());
     let free = nrows.saturating_mul(ncols).saturating_sub(nnz);
     let additions = additions.min(matrix.capacity() - nnz).min(free).min(<F::Pointer as Index>::MAX - nnz);
+    let additions = additions.min(countable(matrix));
     if additions == 0 || counters.len() < nrows {
         return 0;
     }
@@ -71,7 +72,7 @@ pub(crate) fn grow<F: Format>(
 
     let CsrMut { indptr, indices, values, velocity, .. } = matrix;
     let mut end = 0;
-    for (row, (len, added)) in crate::csr::row_lengths(indptr).zip(counters.iter()).enumerate() {
+    for (row, (len, added)) in row_lengths(indptr).zip(counters.iter()).enumerate() {
         let start = end;
         end += len;
         for filled in len.saturating_sub(added.to_usize())..len {
@@ -103,15 +104,24 @@ fn free_place<I: Index>(row: &[I], col: usize) -> Option<usize> {
     row.get(at).is_none_or(|taken| taken.to_usize() != col).then_some(at)
 }
 
+/// Connections that the rows can gain in one growth: their free cells, as far as a counter reaches.
+fn countable<F: Format>(matrix: &CsrMut<'_, F>) -> usize {
+    let limit = <F::Counter as Index>::MAX;
+    if matrix.ncols <= limit {
+        return usize::MAX;
+    }
+    row_lengths(matrix.indptr).map(|len| matrix.ncols.saturating_sub(len).min(limit)).sum()
+}
+
 /// Draws into `counters` how many new connections each row gets.
 fn share_out<F: Format>(
     matrix: &CsrMut<'_, F>,
     additions: usize,
-    counters: &mut [F::Pointer],
+    counters: &mut [F::Counter],
     generator: &mut Generator,
 ) {
     let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols);
-    counters.fill(F::Pointer::default());
+    counters.fill(F::Counter::default());
     let mut left = additions;
     while left > 0 {
         let row = generator.below(nrows) as usize;
@@ -119,8 +129,8 @@ fn share_out<F: Format>(
         let len = ends.map_or(0, |(start, end)| end.to_usize() - start.to_usize());
         if let Some(counter) = counters.get_mut(row) {
             let taken = len + counter.to_usize();
-            if generator.below(ncols as u32) as usize >= taken {
-                *counter = F::Pointer::wrapping_from(counter.to_usize() + 1);
+            if generator.below(ncols as u32) as usize >= taken && counter.to_usize() < <F::Counter as Index>::MAX {
+                *counter = F::Counter::wrapping_from(counter.to_usize() + 1);
                 left -= 1;
             }
         }
@@ -128,7 +138,7 @@ fn share_out<F: Format>(
 }
 
 /// Moves every row to where it starts once all rows have room for their new connections, last row first.
-fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Pointer]) {
+fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Counter]) {
     // Moves forward only, so copying from the back never overwrites what is still to be read.
     let mut write = nnz;
     let mut rows = &mut *matrix.indptr;
