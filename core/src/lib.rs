@@ -41,6 +41,7 @@ pub mod csr;
 pub mod element;
 pub mod error;
 pub mod footprint;
+pub mod image;
 pub mod index;
 mod kernel;
 pub mod layer;

@@ -1,0 +1,107 @@
+//! Trains sparse MNIST on the chip and says how it went.
+//!
+//! Samples come from the host's IDX files where there is a host that names them, otherwise from flash.
+
+#![no_std]
+#![no_main]
+
+use core::ops::ControlFlow;
+
+use defmt::info;
+use rewire_core::prelude::*;
+use rewire_firmware::fault::fail;
+use rewire_firmware::memory::Memory;
+use rewire_firmware::networks::{FOOTPRINT, LAYERS, LEARNING_RATE, NETWORK, Network, SEED, ZETA, hash};
+use rewire_firmware::samples::{Idx, Packed, Source};
+use rewire_firmware::{host, stack};
+
+static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let epochs = host::argument("epochs", |epochs| epochs.and_then(|epochs| epochs.parse().ok()).unwrap_or(3));
+    let [train, test] = sources();
+    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    let mut network = match Network::new(&NETWORK, block) {
+        Ok(network) => network,
+        Err(error) => fail(format_args!("{error}")),
+    };
+    info!(
+        "{=str}: {=usize}-{=usize}-{=usize}, {=usize} connections, {=usize} training and {=usize} test samples",
+        env!("REWIRE_BOARD_NAME"),
+        LAYERS[0].n_in,
+        LAYERS[0].n_out,
+        LAYERS[1].n_out,
+        network.connections(),
+        Samples::<1, u8>::len(&train),
+        Samples::<1, u8>::len(&test),
+    );
+    network.initialise(&Portable, SEED, FanIn::Connections);
+    if let Err(error) = run(&mut network, &train, &test, epochs) {
+        fail(format_args!("{error}"));
+    }
+    memory(&network);
+    info!("model {=u64:016x}", hash(&network));
+    semihosting::process::exit(0)
+}
+
+/// Training and test samples.
+fn sources() -> [Source; 2] {
+    host::argument("mnist", |folder| {
+        let Some(folder) = folder else { return [Source::Packed(Packed::train()), Source::Packed(Packed::test())] };
+        ["train", "t10k"].map(|part| match Idx::open(folder, part) {
+            Ok(idx) => Source::Idx(idx),
+            Err(error) => fail(format_args!("{folder}/{part}-…: {error}")),
+        })
+    })
+}
+
+fn run(
+    network: &mut Network<'_>,
+    train: &Source,
+    test: &Source,
+    epochs: u32,
+) -> Result<(), rewire_core::error::SettingError> {
+    let evolution = Evolution::new(ZETA, GrownWeight::Zero, FanIn::Connections)?;
+    for epoch in 1..=epochs {
+        let sgd = Sgd::new(Schedule::Linear.learning_rate(LEARNING_RATE, epoch, epochs, 0))?;
+        let (ControlFlow::Continue(trained) | ControlFlow::Break(trained)) =
+            network.train_epoch(&Portable, train, &sgd, SEED, epoch, |_, _| ControlFlow::Continue(()));
+        let measured = network.evaluate(&Portable, test);
+        let replaced =
+            if epoch < epochs { network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {}) } else { 0 };
+        info!(
+            "epoch {=u32}: training loss {=f32}, test loss {=f32}, test accuracy {=f32} % ({=u32} of {=u32}), \
+             {=usize} connections replaced",
+            epoch,
+            trained.loss(),
+            measured.loss(),
+            100.0 * measured.accuracy(),
+            measured.correct(),
+            measured.samples(),
+            replaced
+        );
+    }
+    Ok(())
+}
+
+/// Says where the memory went.
+fn memory(network: &Network<'_>) {
+    let f = FOOTPRINT;
+    for (what, bytes) in [
+        ("weights", f.weights),
+        ("biases", f.biases),
+        ("row pointers", f.row_pointers),
+        ("columns", f.columns),
+        ("input", f.inputs),
+        ("activations", f.activations),
+        ("deltas", f.deltas),
+        ("labels and padding", f.labels + f.padding),
+        ("predicted", f.bytes()),
+        ("cut from the block", network.bytes()),
+    ] {
+        info!("{=usize} B {=str}", bytes, what);
+    }
+    let (used, available) = stack::high_water();
+    info!("{=usize} B of stack used of {=usize}", used, available);
+}

@@ -1,0 +1,46 @@
+//! The one block that a network lives in.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Zeroed memory that is handed out once.
+///
+/// ```ignore
+/// static BLOCK: Memory<{ NETWORK.footprint::<Bytes, 1>().bytes() }> = Memory::new();
+/// let block = BLOCK.take().expect("taken once");
+/// ```
+#[derive(Debug)]
+#[repr(C, align(4))]
+pub struct Memory<const BYTES: usize> {
+    bytes: UnsafeCell<[u8; BYTES]>,
+    taken: AtomicBool,
+}
+
+#[expect(unsafe_code, reason = "a static that is written must be shared by hand")]
+// SAFETY: the bytes are reached through `take` alone, which hands them out once.
+unsafe impl<const BYTES: usize> Sync for Memory<BYTES> {}
+
+impl<const BYTES: usize> Memory<BYTES> {
+    /// Memory that nobody has yet.
+    #[expect(clippy::new_without_default, reason = "for statics")]
+    pub const fn new() -> Self {
+        Self { bytes: UnsafeCell::new([0; BYTES]), taken: AtomicBool::new(false) }
+    }
+
+    /// All of it, aligned to 4 bytes; `None` from the second call on.
+    #[expect(clippy::mut_from_ref, reason = "guarded by the flag")]
+    pub fn take(&'static self) -> Option<&'static mut [u8]> {
+        let first = cortex_m::interrupt::free(|_| !self.taken.load(Ordering::Relaxed) && {
+            self.taken.store(true, Ordering::Relaxed);
+            true
+        });
+        if !first {
+            return None;
+        }
+        #[expect(unsafe_code, reason = "the one place where the bytes are reached")]
+        // SAFETY: the flag was false and is now true, with interrupts off on a single core, so this runs once.
+        unsafe {
+            Some(&mut *self.bytes.get())
+        }
+    }
+}
