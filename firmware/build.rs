@@ -22,9 +22,9 @@ const K: u32 = 1024;
 const BOARDS: &[Board] = &[
     Board { name: "mps2-an386", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000) },
     Board { name: "mps2-an500", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000) },
-    Board { name: "lm3s6965evb", flash: (0, 256 * K), ram: (0x2000_0000, 64 * K), network: 64, samples: (500, 250) },
+    Board { name: "lm3s6965evb", flash: (0, 256 * K), ram: (0x2000_0000, 64 * K), network: 64, samples: (400, 200) },
     Board { name: "netduinoplus2", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000) },
-    Board { name: "microbit", flash: (0, 256 * K), ram: (0x2000_0000, 16 * K), network: 16, samples: (500, 250) },
+    Board { name: "microbit", flash: (0, 256 * K), ram: (0x2000_0000, 16 * K), network: 16, samples: (400, 200) },
     Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000) },
     Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000) },
     Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500) },
