@@ -4,6 +4,7 @@
 
 #![no_std]
 
+pub mod count;
 pub mod fault;
 pub mod host;
 pub mod memory;

@@ -26,6 +26,21 @@ pub const fn fit(budget: usize, hidden: usize) -> Layers {
     }
 }
 
+/// The dense network that fits `budget` bytes: as many hidden neurons as there is room for.
+pub const fn fit_dense(budget: usize) -> Layers {
+    let mut hidden = budget / (4 * INPUTS);
+    loop {
+        let layers = [
+            LayerSpec::dense(INPUTS, hidden, Activation::Relu),
+            LayerSpec::dense(hidden, CLASSES, Activation::Identity),
+        ];
+        if Description::training(&layers, 1).footprint::<Bytes, 1>().bytes() <= budget {
+            return layers;
+        }
+        hidden -= 1;
+    }
+}
+
 /// Budget 12 KB, for a chip with 16.
 pub const LAYERS_16: Layers = fit(12 * 1024, 48);
 /// Budget 52 KB, for a chip with 64.

@@ -1,0 +1,134 @@
+//! Counts instructions by phase, for the three networks and for dense ones that fit the same memory.
+//!
+//! Only on `mps2-an386` under QEMU with `-icount shift=7`, which the runner sets.
+
+#![no_std]
+#![no_main]
+
+use defmt::info;
+use rewire_core::prelude::*;
+use rewire_firmware::count::{self, instructions};
+use rewire_firmware::fault::fail;
+use rewire_firmware::memory::Memory;
+use rewire_firmware::networks::{LAYERS_16, LAYERS_64, LAYERS_128, LEARNING_RATE, Layers, Network, SEED, ZETA, fit_dense};
+use rewire_firmware::samples::{PIXELS, Packed};
+use semihosting::process;
+
+static BLOCK: Memory<{ 128 * 1024 }> = Memory::new();
+
+/// Samples that a network is trained on before it is measured, and that are measured.
+const WARM_UP: u32 = 1500;
+const MEASURED: u32 = 500;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    count::start();
+    info!("instructions a sample; a connection is a weight, the output layer's included");
+    for (name, layers) in [
+        ("sparse, 12 KB", LAYERS_16),
+        ("sparse, 52 KB", LAYERS_64),
+        ("sparse, 110 KB", LAYERS_128),
+        ("dense, 12 KB", fit_dense(12 * 1024)),
+        ("dense, 52 KB", fit_dense(52 * 1024)),
+        ("dense, 110 KB", fit_dense(110 * 1024)),
+    ] {
+        if let Err(error) = measure(name, &layers, block) {
+            fail(format_args!("{error}"));
+        }
+    }
+    process::exit(0)
+}
+
+fn measure(name: &str, layers: &Layers, block: &mut [u8]) -> Result<(), rewire_core::error::SettingError> {
+    let description = Description::training(layers, 1);
+    let mut network = match Network::new(&description, block) {
+        Ok(network) => network,
+        Err(error) => fail(format_args!("{error}")),
+    };
+    network.initialise(&Portable, SEED, FanIn::Connections);
+    let train = Packed::train();
+    let sgd = Sgd::new(LEARNING_RATE)?;
+    let evolution = Evolution::new(ZETA, GrownWeight::Zero, FanIn::Connections)?;
+    let order = Permutation::new(SEED, 1, WARM_UP + MEASURED);
+    let step = |network: &mut Network<'_>, start: u32| {
+        network.step(&Portable, &train, &order, start, &sgd, Place { seed: SEED, epoch: 1, step: start })
+    };
+    for epoch in 1..=3 {
+        for start in 0..WARM_UP {
+            step(&mut network, start);
+        }
+        network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {});
+    }
+    let (fetching, ()) = instructions(|| {
+        let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
+        for position in 0..MEASURED {
+            train.fill(&[order.at(position)], 1, &mut x, &mut labels);
+        }
+        core::hint::black_box((&x, &labels));
+    });
+    let (training, ()) = instructions(|| {
+        for start in WARM_UP..WARM_UP + MEASURED {
+            step(&mut network, start);
+        }
+    });
+    let test = train.first(MEASURED as usize);
+    let (inference, metrics) = instructions(|| network.evaluate(&Portable, &test));
+    let (evolving, replaced) = instructions(|| network.evolve(&Portable, &evolution, SEED, 9, |_, _| {}));
+    let (bright, _) = instructions(|| network.evaluate(&Portable, &Bright));
+    let (bright_step, ()) = instructions(|| {
+        let order = Permutation::new(SEED, 1, MEASURED);
+        for start in 0..MEASURED {
+            let place = Place { seed: SEED, epoch: 1, step: start };
+            network.step(&Portable, &Bright, &order, start, &sgd, place);
+        }
+    });
+    let (bright_fetching, ()) = instructions(|| {
+        let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
+        for position in 0..MEASURED {
+            Bright.fill(&[order.at(position)], 1, &mut x, &mut labels);
+        }
+        core::hint::black_box((&x, &labels));
+    });
+    let each = |total: u64| (total / u64::from(MEASURED)) as u32;
+    let connections = network.connections();
+    let per = |total: u64| (total / u64::from(MEASURED)) as f32 / connections as f32;
+    info!(
+        "{=str}: {=usize} hidden, {=usize} connections, {=usize} B: train {=u32}, infer {=u32} (fetching {=u32} not \
+         counted), evolve {=u64} for {=usize} connections replaced; accuracy here {=f32}",
+        name,
+        layers[0].n_out,
+        connections,
+        network.bytes(),
+        each(training - fetching),
+        each(inference - fetching),
+        each(fetching),
+        evolving,
+        replaced,
+        metrics.accuracy(),
+    );
+    info!(
+        "{=str}: with no input zero {=f32} instructions a connection to infer, {=f32} to train",
+        name,
+        per(bright - bright_fetching),
+        per(bright_step - bright_fetching),
+    );
+    Ok(())
+}
+
+/// Images without a zero.
+struct Bright;
+
+impl Samples<1, u8> for Bright {
+    fn len(&self) -> usize {
+        MEASURED as usize
+    }
+
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
+        let seed = indices.first().copied().unwrap_or_default();
+        *labels = [(seed % 10) as u16];
+        for (i, x) in (0u32..).zip(x) {
+            *x = [(seed.wrapping_mul(31).wrapping_add(i * 7) | 1) as u8];
+        }
+    }
+}
