@@ -126,6 +126,8 @@ impl<'a> Description<'a> {
     }
 
     /// Bytes of every buffer, in the order in which the arena cuts them.
+    ///
+    /// A network larger than the address space has `usize::MAX` bytes, which no block does.
     pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
         let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
         let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
@@ -137,7 +139,7 @@ impl<'a> Description<'a> {
         while i < self.layers.len() {
             let l = &self.layers[i];
             let sparse = if l.is_dense() { 0 } else { l.connections };
-            let pointers = if l.is_dense() { 0 } else { l.nrows() + 1 };
+            let pointers = if l.is_dense() { 0 } else { l.nrows().saturating_add(1) };
             f.weights = f.cut(f.weights, l.connections, float, float);
             f.biases = f.cut(f.biases, l.n_out, float, float);
             f.row_pointers = f.cut(f.row_pointers, pointers, pointer, pointer);
@@ -152,13 +154,15 @@ impl<'a> Description<'a> {
             i += 1;
         }
         let n_in = if self.layers.is_empty() { 0 } else { self.layers[0].n_in };
-        f.inputs = f.cut(f.inputs, n_in * tiles, input, input_align);
+        f.inputs = f.cut(f.inputs, n_in.saturating_mul(tiles), input, input_align);
         i = 0;
         while i < self.layers.len() {
             let l = &self.layers[i];
-            f.activations = f.cut(f.activations, l.n_out * tiles, tile, align);
-            f.deltas = f.cut(f.deltas, if self.training { l.n_out * tiles } else { 0 }, tile, align);
-            let (n_in, transposed) = if self.is_transposed(i) { (l.n_in + 1, l.connections) } else { (0, 0) };
+            let rows = l.n_out.saturating_mul(tiles);
+            f.activations = f.cut(f.activations, rows, tile, align);
+            f.deltas = f.cut(f.deltas, if self.training { rows } else { 0 }, tile, align);
+            let (n_in, transposed) =
+                if self.is_transposed(i) { (l.n_in.saturating_add(1), l.connections) } else { (0, 0) };
             f.transposed_index = f.cut(f.transposed_index, n_in, pointer, pointer);
             f.transposed_index = f.cut(f.transposed_index, transposed, pointer, pointer);
             f.transposed_index = f.cut(f.transposed_index, transposed, index, index);
@@ -224,23 +228,35 @@ impl Footprint {
 
     /// Bytes of the whole block.
     pub const fn bytes(&self) -> usize {
-        self.model() + self.velocity + self.workspace() + self.padding
+        sum(&[self.model(), self.velocity, self.workspace(), self.padding])
     }
 
     /// Bytes of the model: weights, biases and structure.
     pub const fn model(&self) -> usize {
-        self.weights + self.biases + self.row_pointers + self.columns
+        sum(&[self.weights, self.biases, self.row_pointers, self.columns])
     }
 
     /// Bytes of the workspace: inputs, activations, deltas, transposed index, labels.
     pub const fn workspace(&self) -> usize {
-        self.inputs + self.activations + self.deltas + self.transposed_index + self.labels
+        sum(&[self.inputs, self.activations, self.deltas, self.transposed_index, self.labels])
     }
 
     /// Adds a buffer to the kind that holds `so_far` bytes, and its padding; returns the kind's new size.
     const fn cut(&mut self, so_far: usize, len: usize, size: usize, align: usize) -> usize {
         let at = self.bytes();
-        self.padding += at.next_multiple_of(align) - at;
-        so_far + len * size
+        if let Some(start) = at.checked_next_multiple_of(align) {
+            self.padding += start - at;
+        }
+        so_far.saturating_add(len.saturating_mul(size))
     }
+}
+
+/// The sum of these bytes, or as many as there can be.
+const fn sum(bytes: &[usize]) -> usize {
+    let (mut sum, mut i) = (0usize, 0);
+    while i < bytes.len() {
+        sum = sum.saturating_add(bytes[i]);
+        i += 1;
+    }
+    sum
 }
