@@ -92,7 +92,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// `pruned` sees the structure of each layer, by index, after pruning and before regrowth: its surviving
     /// connections. Returns how many connections were replaced. Scratch comes from the tiles, whose contents nobody
-    /// reads between steps.
+    /// reads between steps; a network built for inference has too little of it, and stays as it is.
     pub fn evolve<B: Backend>(
         &mut self,
         backend: &B,
@@ -102,6 +102,9 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
     ) -> usize {
         let Some((_, layers)) = self.layers.split_last_mut() else { return 0 };
+        if !self.training {
+            return 0;
+        }
         let mut scratch = scratch(&mut self.workspace);
         each_layer(backend, layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
             if layer.spec.is_dense() {
