@@ -115,6 +115,11 @@ impl<'a> Description<'a> {
                     let limit = <F::Pointer as Index>::MAX;
                     return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
                 }
+                // What the rows can gain at once, which is all they have at the start.
+                let limit = spec.nrows().saturating_mul(<F::Counter as Index>::MAX);
+                if connections > limit {
+                    return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
+                }
             }
             layer += 1;
         }
