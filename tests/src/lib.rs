@@ -1,0 +1,8 @@
+//! What the tests of this workspace share: an obvious oracle, tolerances, and generators of networks and samples.
+
+pub mod memory;
+pub mod oracle;
+pub mod samples;
+pub mod statistics;
+pub mod structure;
+pub mod tolerance;

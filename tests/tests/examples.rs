@@ -1,0 +1,43 @@
+//! The core's examples run, and their assertions hold.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::process::Command;
+
+#[track_caller]
+fn run(name: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    // The profile of the tests: what they compiled is used again.
+    cargo.args(["run", "--quiet", "--offline", "--profile", "test", "-p", "rewire-core", "--example", name]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn xor_is_learned() {
+    assert!(run("xor").ends_with("0 xor 0 = 0\n0 xor 1 = 1\n1 xor 0 = 1\n1 xor 1 = 0\n"));
+}
+
+#[test]
+fn a_sensors_states_are_told_apart() {
+    assert!(run("sensor").ends_with(" bytes\n"));
+}
+
+#[test]
+fn connections_move_to_the_inputs_that_matter() {
+    assert_eq!(run("evolve").lines().count(), 8);
+}
+
+#[test]
+fn examples_are_short() {
+    let xor = include_str!("../../core/examples/xor.rs");
+    let sensor = include_str!("../../core/examples/sensor.rs");
+    let evolve = include_str!("../../core/examples/evolve.rs");
+    for source in [xor, sensor, evolve] {
+        assert!(source.lines().count() < 60);
+    }
+    // What the README promises of a firmware.
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+    assert!(sensor.lines().filter(code).count() < 30);
+}

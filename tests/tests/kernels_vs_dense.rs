@@ -1,0 +1,279 @@
+//! Forward passes and whole updates against the dense oracle: every storage, format and tile width.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use rewire::backend::Native;
+use rewire_core::prelude::*;
+use rewire_tests::memory::Memory;
+use rewire_tests::oracle::{Oracle, Settings};
+use rewire_tests::samples::Data;
+use rewire_tests::structure::{cells, randomise_biases};
+use rewire_tests::tolerance::{KERNEL, assert_close};
+
+const WIDTHS: [usize; 4] = [37, 41, 23, 5];
+const SAMPLES: usize = 75;
+const RATE: f32 = 0.2;
+
+/// How the weights of a network lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Dense,
+    OutputMajor,
+    Transposed,
+    InputMajor,
+    Mixed,
+}
+
+const KINDS: [Kind; 5] = [Kind::Dense, Kind::OutputMajor, Kind::Transposed, Kind::InputMajor, Kind::Mixed];
+
+/// Half of the cells, so that rows are longer than a group of sixteen, and shorter.
+fn layers(kind: Kind) -> Vec<LayerSpec> {
+    let activations = [Activation::LeakyRelu { slope: -0.4 }, Activation::Relu, Activation::Identity];
+    let layer = |(i, activation): (usize, Activation)| {
+        let (n_in, n_out) = (WIDTHS[i], WIDTHS[i + 1]);
+        let sparse = LayerSpec::sparse(n_in, n_out, n_in * n_out / 2, activation);
+        match kind {
+            Kind::Dense => LayerSpec::dense(n_in, n_out, activation),
+            Kind::OutputMajor | Kind::Transposed => sparse,
+            Kind::InputMajor => sparse.input_major(),
+            Kind::Mixed => [sparse.input_major(), sparse, LayerSpec::dense(n_in, n_out, activation)][i],
+        }
+    };
+    activations.into_iter().enumerate().map(layer).collect()
+}
+
+/// The settings of an update, for the core and for the oracle.
+fn settings(momentum: f32, decay: WeightDecay, weight_decay: f32) -> (Sgd, Settings) {
+    let sgd = Sgd::new(RATE).unwrap().with_momentum(momentum).unwrap().with_weight_decay(weight_decay, decay).unwrap();
+    let oracle = Settings {
+        learning_rate: f64::from(RATE),
+        momentum: f64::from(momentum),
+        weight_decay: f64::from(weight_decay),
+        coupled: decay == WeightDecay::Coupled,
+    };
+    (sgd, oracle)
+}
+
+#[track_caller]
+fn assert_same<F: Format<Input = f32>, const LANES: usize>(network: &Mlp<'_, F, LANES>, oracle: &Oracle, what: &str) {
+    for (i, (layer, expected)) in network.layers().zip(&oracle.layers).enumerate() {
+        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+        let cells = cells(&layer);
+        let of = |matrix: &[Vec<f64>]| cells.iter().map(|&(output, input)| matrix[output][input]).collect::<Vec<_>>();
+        let what = |part: &str| format!("{what}: {part} of layer {i}");
+        assert_close(&wide(layer.weights), &of(&expected.weights), KERNEL, &what("weights"));
+        assert_close(&wide(layer.bias), &expected.bias, KERNEL, &what("biases"));
+        if !layer.velocity.is_empty() {
+            assert_close(&wide(layer.velocity), &of(&expected.velocity), KERNEL, &what("velocities"));
+            assert_close(&wide(layer.bias_velocity), &expected.bias_velocity, KERNEL, &what("bias velocities"));
+        }
+    }
+}
+
+/// Predicts, then takes three steps of `batch` samples, and holds everything against the oracle.
+fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kind: Kind, batch: usize, velocity: bool) {
+    let layers = layers(kind);
+    let mut description = Description::training(&layers, batch);
+    if velocity {
+        description = description.with_velocity();
+    }
+    if kind == Kind::Transposed {
+        description = description.with_transposed_index();
+    }
+    // The third minibatch is short. Two features of three are zero, which an input-major layer skips.
+    let len = 2 * batch + 7;
+    let data = Data::random(3, len, WIDTHS[0], WIDTHS[3]).thinned(3);
+    for (decay, weight_decay) in [(WeightDecay::Decoupled, 0.01), (WeightDecay::Coupled, 0.02)] {
+        let what = format!("{kind:?}, {LANES} lanes, batch {batch}, {decay:?} {weight_decay}");
+        let mut memory = Memory::of::<F, LANES>(&description);
+        let mut network = Mlp::<F, LANES>::new(&description, memory.block()).unwrap();
+        network.initialise(backend, 11, FanIn::Connections);
+        randomise_biases(&mut network, 11);
+        let mut oracle = Oracle::of(&network);
+
+        let (mut found, mut expected, mut start) = (Vec::new(), Vec::new(), 0);
+        while start < len {
+            network.predict(backend, &data.table(), start, |logits, used| {
+                for lane in 0..used {
+                    found.extend(logits.iter().map(|row| f64::from(row[lane])));
+                }
+            });
+            start += batch;
+        }
+        for sample in data.select(0..len) {
+            expected.extend(oracle.logits(&sample.x));
+        }
+        assert_close(&found, &expected, KERNEL, &format!("{what}: logits"));
+
+        // A network without velocity ignores the momentum.
+        let (sgd, mut settings) = settings(0.9, decay, weight_decay);
+        if !velocity {
+            settings.momentum = 0.0;
+        }
+        let order = Permutation::new(7, 1, len as u32);
+        for step in 0..3 {
+            let start = step * batch as u32;
+            let chosen = (start..(start + batch as u32).min(len as u32)).map(|i| order.at(i) as usize);
+            let chosen = data.select(chosen);
+            let loss = oracle.loss(&chosen, &[]);
+            oracle.step(&chosen, settings);
+            let place = Place { seed: 7, epoch: 1, step };
+            let metrics = network.step(backend, &data.table(), &order, start, &sgd, place);
+            assert_eq!(metrics.samples() as usize, chosen.len());
+            assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, &format!("{what}: loss of step {step}"));
+        }
+        assert_same(&network, &oracle, &what);
+    }
+}
+
+/// All formats at one tile width: batches that fill a tile in part, exactly, and several with a rest.
+fn check_lanes<const LANES: usize>() {
+    fn each<F: Format<Input = f32>, const LANES: usize>() {
+        for kind in KINDS {
+            if LANES > 1 {
+                check::<F, LANES>(&Portable, kind, LANES.min(25) - 1, false);
+            }
+            check::<F, LANES>(&Portable, kind, LANES.min(25), false);
+            check::<F, LANES>(&Portable, kind, LANES + 11, true);
+        }
+    }
+    each::<Narrow, LANES>();
+    each::<Compact, LANES>();
+    each::<Standard, LANES>();
+    each::<Wide, LANES>();
+}
+
+#[test]
+fn one_lane_agrees_with_the_oracle() {
+    check_lanes::<1>();
+}
+
+#[test]
+fn three_lanes_agree_with_the_oracle() {
+    check_lanes::<3>();
+}
+
+#[test]
+fn sixteen_lanes_agree_with_the_oracle() {
+    check_lanes::<16>();
+}
+
+#[test]
+fn thirty_two_lanes_agree_with_the_oracle() {
+    check_lanes::<32>();
+}
+
+#[test]
+fn sixty_four_lanes_agree_with_the_oracle() {
+    check_lanes::<64>();
+}
+
+#[test]
+fn a_hundred_and_twenty_eight_lanes_agree_with_the_oracle() {
+    check_lanes::<128>();
+}
+
+#[test]
+fn dense_layers_agree_with_the_oracle_when_a_matrix_product_computes_them() {
+    let backend = Native::new(2).unwrap().with_products(true);
+    for kind in [Kind::Dense, Kind::Mixed] {
+        for velocity in [false, true] {
+            check::<Standard, 1>(&backend, kind, 1, velocity);
+            check::<Standard, 16>(&backend, kind, 13, velocity);
+            check::<Standard, 64>(&backend, kind, 25, velocity);
+        }
+        check::<Standard, 16>(&backend, kind, 25, true);
+        check::<Standard, 64>(&backend, kind, 75, true);
+    }
+}
+
+#[test]
+fn an_epoch_is_the_steps_of_its_minibatches_and_the_last_may_be_short() {
+    let layers = layers(Kind::Mixed);
+    let description = Description::training(&layers, 20).with_velocity();
+    let mut memory = Memory::of::<Standard, 16>(&description);
+    let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
+    network.initialise(&Portable, 11, FanIn::Dense);
+    let data = Data::random(3, SAMPLES, WIDTHS[0], WIDTHS[3]);
+    let mut oracle = Oracle::of(&network);
+    let (sgd, settings) = settings(0.5, WeightDecay::Decoupled, 0.001);
+
+    let mut steps = Vec::new();
+    let metrics = network.train_epoch(&Portable, &data.table(), &sgd, 7, 2, |step, metrics| {
+        steps.push((step, metrics.samples()));
+        ControlFlow::Continue(())
+    });
+    let ControlFlow::Continue(metrics) = metrics else { panic!("nothing broke") };
+    assert_eq!(steps, [(0, 20), (1, 40), (2, 60), (3, 75)]);
+
+    let order = Permutation::new(7, 2, SAMPLES as u32);
+    let order: Vec<usize> = (0..SAMPLES as u32).map(|i| order.at(i) as usize).collect();
+    let mut loss = 0.0;
+    for batch in order.chunks(20) {
+        let samples = data.select(batch.iter().copied());
+        loss += oracle.loss(&samples, &[]) * samples.len() as f64 / SAMPLES as f64;
+        oracle.step(&samples, settings);
+    }
+    assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, "loss of the epoch");
+    assert_same(&network, &oracle, "an epoch");
+}
+
+#[test]
+fn an_epoch_that_is_told_to_break_stops_after_that_step() {
+    let layers = layers(Kind::OutputMajor);
+    let description = Description::training(&layers, 16);
+    let mut memory = Memory::of::<Standard, 16>(&description);
+    let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
+    network.initialise(&Portable, 11, FanIn::Connections);
+    let data = Data::random(3, SAMPLES, WIDTHS[0], WIDTHS[3]);
+    let end = |step, _: &Metrics| if step == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let metrics = network.train_epoch(&Portable, &data.table(), &Sgd::new(RATE).unwrap(), 7, 2, end);
+    assert_eq!(metrics.break_value().map(|metrics| metrics.samples()), Some(32));
+}
+
+/// Samples that write down what they are asked for.
+struct Asked<'a> {
+    table: Table<'a>,
+    calls: Mutex<Vec<(Vec<u32>, u32)>>,
+}
+
+impl<const LANES: usize> Samples<LANES> for Asked<'_> {
+    fn len(&self) -> usize {
+        Samples::<LANES>::len(&self.table)
+    }
+
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        for lane in indices.len()..LANES {
+            assert!(x.iter().all(|row| row[lane].to_bits() == 0), "a lane without a sample is not zero");
+        }
+        self.calls.lock().unwrap().push((indices.to_vec(), epoch));
+        self.table.fill(indices, epoch, x, labels);
+    }
+}
+
+#[test]
+fn an_epoch_asks_for_every_sample_once_and_evaluation_in_order() {
+    let layers = layers(Kind::OutputMajor);
+    let description = Description::training(&layers, 20).with_velocity();
+    let mut memory = Memory::of::<Standard, 16>(&description);
+    let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
+    network.initialise(&Portable, 11, FanIn::Connections);
+    let data = Data::random(3, SAMPLES, WIDTHS[0], WIDTHS[3]);
+    let asked = Asked { table: data.table(), calls: Mutex::default() };
+    let all = || asked.calls.lock().unwrap().drain(..).flat_map(|(indices, _)| indices).collect::<Vec<u32>>();
+
+    let in_order: Vec<u32> = (0..SAMPLES as u32).collect();
+    let _ = network.train_epoch(&Portable, &asked, &Sgd::new(RATE).unwrap(), 7, 2, |_, _| ControlFlow::Continue(()));
+    assert!(asked.calls.lock().unwrap().iter().all(|&(_, epoch)| epoch == 2));
+    let mut trained = all();
+    assert_ne!(trained, in_order);
+    trained.sort_unstable();
+    assert_eq!(trained, in_order);
+
+    let _ = network.evaluate(&Portable, &asked);
+    assert!(asked.calls.lock().unwrap().iter().all(|&(_, epoch)| epoch == 0), "evaluation sees samples as they are");
+    assert_eq!(all(), in_order);
+}

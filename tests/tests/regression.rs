@@ -1,0 +1,78 @@
+//! One test for each bug that was found.
+
+use rewire_core::error::{ArenaError, BuildError};
+use rewire_core::prelude::*;
+use rewire_tests::memory::Memory;
+use rewire_tests::structure::{bits, cells, copy, restore};
+
+/// Evolution pruned a network built for inference and then had no counters to grow with: connections were lost.
+#[test]
+fn evolution_leaves_a_network_that_only_evaluates_alone() {
+    for input_major in [false, true] {
+        let sparse = LayerSpec::sparse(8, 10, 30, Activation::Relu);
+        let sparse = if input_major { sparse.input_major() } else { sparse };
+        let layers = [sparse, LayerSpec::dense(10, 2, Activation::Identity)];
+        let training = Description::training(&layers, 1);
+        let mut memory = Memory::of::<Narrow, 1>(&training);
+        let mut trained = Mlp::<Narrow, 1>::new(&training, memory.block()).unwrap();
+        trained.initialise(&Portable, 1, FanIn::Connections);
+
+        let inference = Description::inference(&layers, 1);
+        let mut memory = Memory::of::<Narrow, 1>(&inference);
+        let mut frozen = Mlp::<Narrow, 1>::new(&inference, memory.block()).unwrap();
+        restore(&mut frozen, &copy(&trained));
+        let evolution = Evolution::new(0.5, GrownWeight::Uniform, FanIn::Connections).unwrap();
+        assert_eq!(frozen.evolve(&Portable, &evolution, 1, 1, |_, _| panic!("nothing is pruned")), 0);
+        assert_eq!(bits(&frozen), bits(&trained));
+    }
+}
+
+/// Counting the bytes of a network larger than memory overflowed: a panic, or a small number in a release build.
+#[test]
+fn a_network_larger_than_the_address_space_is_too_large_for_any_block() {
+    let wide = 1 << (usize::BITS / 2);
+    for layers in [
+        [LayerSpec::dense(wide, wide, Activation::Relu), LayerSpec::dense(wide, 2, Activation::Identity)],
+        [LayerSpec::dense(usize::MAX, 3, Activation::Relu), LayerSpec::dense(3, 2, Activation::Identity)],
+        [
+            LayerSpec::dense(3, usize::MAX / 8, Activation::Relu),
+            LayerSpec::dense(usize::MAX / 8, 2, Activation::Identity),
+        ],
+    ] {
+        let description = Description::training(&layers, 1);
+        let mut memory = Memory::new(1000);
+        let error = Mlp::<Wide, 1>::new(&description, memory.block()).unwrap_err();
+        let expected = |needed| BuildError::Arena(ArenaError::TooSmall { needed, available: 1000 });
+        assert_eq!(error, expected(usize::MAX), "{layers:?}");
+    }
+    let layers = [LayerSpec::dense(3, 2, Activation::Identity)];
+    let description = Description::training(&layers, usize::MAX).with_velocity();
+    let error = Mlp::<Wide, 16>::new(&description, Memory::new(1000).block()).unwrap_err();
+    assert!(matches!(error, BuildError::Arena(ArenaError::TooSmall { available: 1000, .. })));
+}
+
+/// A row of 256 columns counts what it gains in one byte, so at most 255: a start that asked for more got fewer.
+#[test]
+fn the_format_of_bytes_starts_with_as_many_connections_as_it_accepts() {
+    let build = |connections: usize, check: fn(Mlp<'_, Bytes, 1>)| {
+        let sparse = LayerSpec::sparse(256, 8, connections, Activation::Relu);
+        let layers = [sparse, LayerSpec::dense(8, 2, Activation::Identity)];
+        let description = Description::training(&layers, 1);
+        let mut memory = Memory::new(1 << 16);
+        Mlp::new(&description, memory.block()).map(check)
+    };
+    let limit = 255 * 8;
+    let expected = BuildError::FormatTooNarrow { layer: 0, needed: limit + 1, limit };
+    assert_eq!(build(limit + 1, |_| ()), Err(expected));
+    let exact = |mut network: Mlp<'_, Bytes, 1>| {
+        network.initialise(&Portable, 1, FanIn::Connections);
+        let count = |network: &Mlp<'_, Bytes, 1>| cells(&network.layers().next().unwrap()).len();
+        assert_eq!(count(&network), 255 * 8);
+        for (epoch, zeta) in (1..).zip([0.99, 0.5, 0.99]) {
+            let evolution = Evolution::new(zeta, GrownWeight::Uniform, FanIn::Connections).unwrap();
+            network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
+            assert_eq!(count(&network), 255 * 8);
+        }
+    };
+    assert_eq!(build(limit, exact), Ok(()));
+}
