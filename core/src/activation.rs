@@ -78,6 +78,14 @@ impl Activation {
         matches!(self, Self::LeakyRelu { slope } if slope < 0.0)
     }
 
+    /// Whether an activation of zero passes no gradient.
+    #[inline(always)]
+    pub(crate) const fn closes_at_zero(self) -> bool {
+        match self {
+            Self::Identity | Self::Relu | Self::LeakyRelu { .. } => true,
+        }
+    }
+
     /// Applies the activation to a row of sums.
     #[inline(always)]
     pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {

@@ -50,9 +50,9 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
         row: &Self::Row<V, K, LANES>,
     ) -> V::Register;
 
-    /// Whether every lane is +0.
+    /// Whether every lane of every row is +0.
     #[doc(hidden)]
-    fn is_zero<V: Vector, const K: usize, const LANES: usize>(row: &Self::Row<V, K, LANES>) -> bool;
+    fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>]) -> bool;
 
     /// The tile where it holds floats.
     #[doc(hidden)]
@@ -92,8 +92,8 @@ impl Element for f32 {
     }
 
     #[inline(always)]
-    fn is_zero<V: Vector, const K: usize, const LANES: usize>(row: &[V::Unit; K]) -> bool {
-        let words: &[u32] = bytemuck::try_cast_slice(row).unwrap_or_default();
+    fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[[V::Unit; K]]) -> bool {
+        let words: &[u32] = bytemuck::try_cast_slice(rows.as_flattened()).unwrap_or_default();
         words.iter().all(|&word| word == 0)
     }
 
@@ -136,8 +136,12 @@ impl Element for u8 {
     }
 
     #[inline(always)]
-    fn is_zero<V: Vector, const K: usize, const LANES: usize>(row: &[u8; LANES]) -> bool {
-        row.iter().all(|&byte| byte == 0)
+    fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[[u8; LANES]]) -> bool {
+        match *rows.as_flattened() {
+            // Four bytes are one word where loads need no alignment.
+            [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]) == 0,
+            ref bytes => bytes.iter().all(|&byte| byte == 0),
+        }
     }
 
     #[inline(always)]

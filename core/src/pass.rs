@@ -489,6 +489,8 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 units::<V, K, LANES>(above),
                 out,
                 #[inline(always)]
+                |(_, y)| activation.closes_at_zero() && y.iter().all(|&y| y == 0.0),
+                #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
             ),
             InputSums::Ready => {

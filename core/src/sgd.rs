@@ -168,6 +168,12 @@ pub(crate) struct Update {
 }
 
 impl Update {
+    /// Whether all that moves a parameter without velocity is its gradient, which the learning rate has scaled already.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rate == 1.0 && self.coupled == 0.0 && self.decoupled == 0.0
+    }
+
     /// The velocity before the first gradient of a minibatch.
     #[inline(always)]
     pub(crate) fn begin(&self, velocity: f32, weight: f32) -> f32 {

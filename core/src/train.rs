@@ -47,7 +47,17 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         if self.training && batch > 0 {
             let tiles = batch.div_ceil(LANES);
             let workspace = &mut self.workspace;
-            update_layers(backend, sgd.update(batch), tiles, &mut self.layers, workspace.input, &workspace.layers);
+            let mut update = sgd.update(batch);
+            if LANES == 1 && self.layers.iter().all(|layer| layer.bias_velocity.is_empty()) {
+                // A single sample's deltas take the learning rate once, not at every connection.
+                for tile in &mut workspace.layers {
+                    for delta in tile.delta.as_flattened_mut() {
+                        *delta *= update.rate;
+                    }
+                }
+                update.rate = 1.0;
+            }
+            update_layers(backend, update, tiles, &mut self.layers, workspace.input, &workspace.layers);
         }
         metrics
     }

@@ -17,6 +17,9 @@ pub trait Vector: Copy + Send + Sync {
     type Register: Copy;
     /// Whether [`Vector::fold_16`] is cheaper than sixteen times [`Vector::fold`].
     const GROUPED: bool;
+    /// Whether a row is a single sample, whose zeros are worth looking for: they are frequent, and skipping one costs as
+    /// little as using it.
+    const SINGLE: bool = false;
 
     /// Reads a unit.
     fn load(self, unit: &Self::Unit) -> Self::Register;
@@ -49,6 +52,7 @@ impl Vector for One {
     type Unit = f32;
     type Register = f32;
     const GROUPED: bool = false;
+    const SINGLE: bool = true;
 
     #[inline(always)]
     fn load(self, unit: &f32) -> f32 {

@@ -5,6 +5,7 @@
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
 use crate::element::Element;
+use crate::kernel::nonzero;
 use crate::kernel::weight_step::TileUpdate;
 use crate::vector::{Vector, multiply_add, store};
 
@@ -29,7 +30,8 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     }
 }
 
-/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row.
+/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row; a row that is `closed` need not be
+/// computed.
 ///
 /// Shapes: `W` `[n_out, n_in]` row by row; `d` `[n_out][LANES]`.
 #[inline(always)]
@@ -40,14 +42,18 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     first: usize,
     d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
+    closed: impl Fn(&T) -> bool,
     mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
     for (input, out) in (first..n_in).zip(out) {
+        if V::SINGLE && closed(&out) {
+            emit(out, bytemuck::Zeroable::zeroed());
+            continue;
+        }
         let mut sum = [vector.splat(0.0); K];
-        for (weights, d) in weights.chunks_exact(n_in.max(1)).zip(d) {
-            if let Some(&w) = weights.get(input) {
-                multiply_add(vector, &mut sum, w, d);
-            }
+        let weights = weights.get(input..).unwrap_or_default();
+        for (&w, d) in weights.iter().step_by(n_in.max(1)).zip(d) {
+            multiply_add(vector, &mut sum, w, d);
         }
         emit(out, store(vector, sum));
     }
@@ -67,6 +73,19 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
 ) {
     let (deltas, x) = (D::rows::<V, K, LANES>(deltas), X::rows::<V, K, LANES>(x));
     let n_in = x.len().max(1);
+    if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
+        return nonzero::each::<D, V, K, LANES>(
+            deltas,
+            #[inline(always)]
+            |row, delta| {
+                let delta = D::load::<V, K, LANES>(vector, delta);
+                let weights = weights.get_mut(row.wrapping_mul(n_in)..).unwrap_or_default();
+                for (weight, x) in weights.iter_mut().zip(x) {
+                    *weight -= vector.fold(X::partial_dot::<V, K, LANES>(vector, &delta, x));
+                }
+            },
+        );
+    }
     let mut velocity = velocity.chunks_exact_mut(n_in);
     for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
         let velocity = velocity.next().unwrap_or_default();

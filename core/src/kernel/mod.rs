@@ -9,5 +9,6 @@
 
 pub(crate) mod dense;
 pub(crate) mod gather;
+pub(crate) mod nonzero;
 pub(crate) mod scatter;
 pub(crate) mod weight_step;

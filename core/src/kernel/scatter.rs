@@ -3,7 +3,8 @@
 
 use crate::csr::CsrRef;
 use crate::element::Element;
-use crate::index::{Format, Index};
+use crate::index::Format;
+use crate::kernel::nonzero::{self, TableMut};
 use crate::vector::{Vector, load, store};
 
 /// Computes `W' x` into `out`: row `r` of `W` adds `x[r]` times its weights to the rows of `out` that its columns name.
@@ -20,20 +21,47 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
     for row in out.iter_mut() {
         *row = bytemuck::Zeroable::zeroed();
     }
-    for ((cols, values), x) in w.rows().zip(X::rows::<V, K, LANES>(x)) {
-        if X::is_zero::<V, K, LANES>(x) {
-            continue;
+    if V::SINGLE {
+        if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
+            return scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
         }
-        let x = X::load::<V, K, LANES>(vector, x);
-        for (col, &w) in cols.iter().zip(values) {
-            if let Some(out) = out.get_mut(col.to_usize()) {
-                let mut sum = load(vector, out);
-                let w = vector.splat(w);
-                for (sum, &x) in sum.iter_mut().zip(&x) {
-                    *sum = vector.add(*sum, vector.mul(w, x));
-                }
-                *out = store(vector, sum);
-            }
+        if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
+            return scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
         }
     }
+    scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
+}
+
+#[inline(always)]
+fn scatter<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize>(
+    vector: V,
+    w: CsrRef<'_, F>,
+    x: &[[X; LANES]],
+    out: &mut T,
+) where
+    T: TableMut<[V::Unit; K]> + ?Sized,
+{
+    nonzero::each::<X, V, K, LANES>(
+        X::rows::<V, K, LANES>(x),
+        #[inline(always)]
+        |row, x| {
+            let x = X::load::<V, K, LANES>(vector, x);
+            let (cols, values) = w.row(row);
+            nonzero::pairs(
+                cols,
+                values,
+                #[inline(always)]
+                |col, w| {
+                    if let Some(out) = out.at_mut(col) {
+                        let mut sum = load(vector, out);
+                        let w = vector.splat(w);
+                        for (sum, &x) in sum.iter_mut().zip(&x) {
+                            *sum = vector.add(*sum, vector.mul(w, x));
+                        }
+                        *out = store(vector, sum);
+                    }
+                },
+            );
+        },
+    );
 }

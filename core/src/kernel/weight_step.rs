@@ -3,9 +3,10 @@
 //! There is no gradient buffer. A minibatch's first tile scales the velocity, every tile subtracts its share of the
 //! gradient, the last one moves the weight.
 
-use crate::csr::{row_lengths, take, take_mut};
+use crate::csr::{row_lengths, row_range, take, take_mut};
 use crate::element::Element;
 use crate::index::{Format, Index};
+use crate::kernel::nonzero::{self, Table};
 use crate::sgd::Update;
 use crate::vector::{Vector, WIDTH, partial_dot};
 
@@ -122,6 +123,15 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
     cols: &[[C; LANES]],
 ) {
     let (rows, cols) = (R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
+    if V::SINGLE && block.velocity.is_empty() && step.update.is_plain() {
+        if let Ok(cols) = <&[_; 256]>::try_from(cols) {
+            return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
+        }
+        if let Ok(cols) = <&[_; 128]>::try_from(cols) {
+            return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
+        }
+        return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
+    }
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
     for (len, row) in row_lengths(indptr).zip(rows) {
         let row = R::load::<V, K, LANES>(vector, row);
@@ -140,6 +150,37 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
             },
         );
     }
+}
+
+/// The update where nothing but the gradient moves a weight: rows that are zero move none.
+#[inline(always)]
+fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
+    vector: V,
+    block: SparseRows<'_, F>,
+    rows: &[R::Row<V, K, LANES>],
+    cols: &T,
+) where
+    T: Table<C::Row<V, K, LANES>> + ?Sized,
+{
+    let SparseRows { indptr, indices, values, .. } = block;
+    nonzero::each::<R, V, K, LANES>(
+        rows,
+        #[inline(always)]
+        |row, x| {
+            let x = R::load::<V, K, LANES>(vector, x);
+            let range = row_range(indptr, row);
+            let cols_of_row = indices.get(range.clone()).unwrap_or_default();
+            nonzero::pairs_mut(
+                cols_of_row,
+                values.get_mut(range).unwrap_or_default(),
+                #[inline(always)]
+                |col, w| match cols.at(col) {
+                    Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
+                    None => w,
+                },
+            );
+        },
+    );
 }
 
 /// Updates biases with one tile: the gradient is the delta summed over samples.

@@ -1,0 +1,97 @@
+//! What a single sample gains from its zeros, and from tables whose length the compiler knows.
+
+use crate::element::Element;
+use crate::index::Index;
+use crate::vector::Vector;
+
+/// Rows that are looked at together.
+const GROUP: usize = 4;
+
+/// Calls `work` with each row that is not +0 in every lane, and its place, in order.
+#[inline(always)]
+pub(crate) fn each<X: Element, V: Vector, const K: usize, const LANES: usize>(
+    rows: &[X::Row<V, K, LANES>],
+    mut work: impl FnMut(usize, &X::Row<V, K, LANES>),
+) {
+    for (group, rows) in rows.chunks(GROUP).enumerate() {
+        if X::are_zero::<V, K, LANES>(rows) {
+            continue;
+        }
+        for (i, row) in rows.iter().enumerate() {
+            if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
+                work(group * GROUP + i, row);
+            }
+        }
+    }
+}
+
+/// Where columns point to.
+pub(crate) trait Table<T> {
+    /// The element of a column, which is there.
+    fn at<I: Index>(&self, col: I) -> Option<&T>;
+}
+
+/// As [`Table`], to write.
+pub(crate) trait TableMut<T> {
+    /// The element of a column, which is there.
+    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T>;
+}
+
+impl<T> Table<T> for [T] {
+    #[inline(always)]
+    fn at<I: Index>(&self, col: I) -> Option<&T> {
+        self.get(col.to_usize())
+    }
+}
+
+impl<T> TableMut<T> for [T] {
+    #[inline(always)]
+    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T> {
+        self.get_mut(col.to_usize())
+    }
+}
+
+// A power of two: the remainder is a mask, or nothing where the column is a byte, and no place is checked.
+impl<T, const N: usize> Table<T> for [T; N] {
+    #[inline(always)]
+    fn at<I: Index>(&self, col: I) -> Option<&T> {
+        Some(&self[col.to_usize() % N])
+    }
+}
+
+impl<T, const N: usize> TableMut<T> for [T; N] {
+    #[inline(always)]
+    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T> {
+        Some(&mut self[col.to_usize() % N])
+    }
+}
+
+/// Calls `work` for pairs of a column and a value, four at a time.
+#[inline(always)]
+pub(crate) fn pairs<I: Index>(cols: &[I], values: &[f32], mut work: impl FnMut(I, f32)) {
+    let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks::<4>());
+    for (cols, values) in cols.iter().zip(values) {
+        for (&col, &value) in cols.iter().zip(values) {
+            work(col, value);
+        }
+    }
+    for (&col, &value) in last_cols.iter().zip(last) {
+        work(col, value);
+    }
+}
+
+/// Calls `work` for pairs of a column and a value, four at a time, and puts the value it returns in place.
+#[inline(always)]
+pub(crate) fn pairs_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: impl FnMut(I, f32) -> f32) {
+    let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks_mut::<4>());
+    for (cols, values) in cols.iter().zip(values) {
+        let mut new = *values;
+        for (&col, value) in cols.iter().zip(&mut new) {
+            *value = work(col, *value);
+        }
+        *values = new;
+    }
+    for (&col, value) in last_cols.iter().zip(last) {
+        *value = work(col, *value);
+    }
+}
