@@ -38,14 +38,6 @@ pub(crate) fn row_lengths<P: Index>(indptr: &[P]) -> impl Iterator<Item = usize>
     indptr.iter().zip(next).map(|(start, end)| end.to_usize().wrapping_sub(start.to_usize()))
 }
 
-/// Where a row's connections are, counted from those of the first row.
-#[inline(always)]
-pub(crate) fn row_range<P: Index>(indptr: &[P], row: usize) -> core::ops::Range<usize> {
-    let at = |row: usize| indptr.get(row).map_or(0, |pointer| pointer.to_usize());
-    let base = at(0);
-    at(row).wrapping_sub(base)..at(row.wrapping_add(1)).wrapping_sub(base)
-}
-
 /// A sparse matrix, or a block of its rows, that is only read.
 #[derive(Clone, Copy, Debug)]
 pub struct CsrRef<'a, F: Format> {
@@ -141,13 +133,6 @@ impl<'a, F: Format> CsrRef<'a, F> {
     pub fn rows(self) -> impl Iterator<Item = (&'a [F::Index], &'a [f32])> {
         let (mut indices, mut values) = (self.indices, self.values);
         row_lengths(self.indptr).map(move |len| (take(&mut indices, len), take(&mut values, len)))
-    }
-
-    /// Columns and weights of one row.
-    #[inline(always)]
-    pub(crate) fn row(&self, row: usize) -> (&'a [F::Index], &'a [f32]) {
-        let range = row_range(self.indptr, row);
-        (self.indices.get(range.clone()).unwrap_or_default(), self.values.get(range).unwrap_or_default())
     }
 
     /// The rows before `row`, and the rest.

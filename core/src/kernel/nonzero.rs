@@ -1,5 +1,7 @@
 //! What a single sample gains from its zeros, and from tables whose length the compiler knows.
 
+use core::ops::Range;
+
 use crate::element::Element;
 use crate::index::Index;
 use crate::vector::Vector;
@@ -22,6 +24,35 @@ pub(crate) fn each<X: Element, V: Vector, const K: usize, const LANES: usize>(
                 work(group * GROUP + i, row);
             }
         }
+    }
+}
+
+/// As [`each`], for the rows of a sparse matrix: `work` also gets where the row's connections are, counted from those
+/// of the first row.
+#[inline(always)]
+pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LANES: usize>(
+    indptr: &[P],
+    rows: &[X::Row<V, K, LANES>],
+    mut work: impl FnMut(Range<usize>, &X::Row<V, K, LANES>),
+) {
+    let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
+    let ends = indptr.get(1..).unwrap_or_default();
+    let ((groups, rows), (starts, last_starts), (ends, last_ends)) =
+        (rows.as_chunks::<GROUP>(), indptr.as_chunks::<GROUP>(), ends.as_chunks::<GROUP>());
+    let mut one = |row, start: P, end: P| {
+        if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
+            work(start.to_usize().wrapping_sub(base)..end.to_usize().wrapping_sub(base), row);
+        }
+    };
+    for ((group, starts), ends) in groups.iter().zip(starts).zip(ends) {
+        if !X::are_zero::<V, K, LANES>(group) {
+            for ((row, &start), &end) in group.iter().zip(starts).zip(ends) {
+                one(row, start, end);
+            }
+        }
+    }
+    for ((row, &start), &end) in rows.iter().zip(last_starts).zip(last_ends) {
+        one(row, start, end);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::csr::CsrRef;
 use crate::element::Element;
-use crate::index::Format;
+use crate::index::{Format, Index};
 use crate::kernel::nonzero::{self, TableMut};
 use crate::vector::{Vector, load, store};
 
@@ -22,46 +22,67 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
         *row = bytemuck::Zeroable::zeroed();
     }
     if V::SINGLE {
+        let x = X::rows::<V, K, LANES>(x);
         if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
-            return scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
+            return single::<F, X, V, _, K, LANES>(vector, w, x, out);
         }
         if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
-            return scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
+            return single::<F, X, V, _, K, LANES>(vector, w, x, out);
+        }
+        return single::<F, X, V, _, K, LANES>(vector, w, x, out);
+    }
+    for ((cols, values), x) in w.rows().zip(X::rows::<V, K, LANES>(x)) {
+        if X::are_zero::<V, K, LANES>(core::slice::from_ref(x)) {
+            continue;
+        }
+        let x = X::load::<V, K, LANES>(vector, x);
+        for (col, &w) in cols.iter().zip(values) {
+            if let Some(out) = out.get_mut(col.to_usize()) {
+                add(vector, w, &x, out);
+            }
         }
     }
-    scatter::<F, X, V, _, K, LANES>(vector, w, x, out);
 }
 
+/// Adds `w * x` to a row.
 #[inline(always)]
-fn scatter<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize>(
+fn add<V: Vector, const K: usize>(vector: V, w: f32, x: &[V::Register; K], out: &mut [V::Unit; K]) {
+    let (mut sum, w) = (load(vector, out), vector.splat(w));
+    for (sum, &x) in sum.iter_mut().zip(x) {
+        *sum = vector.add(*sum, vector.mul(w, x));
+    }
+    *out = store(vector, sum);
+}
+
+/// The same for single samples. A function of its own: its loops then have the registers to themselves.
+#[inline(never)]
+fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     w: CsrRef<'_, F>,
-    x: &[[X; LANES]],
+    x: &[X::Row<V, K, LANES>],
     out: &mut T,
 ) where
     T: TableMut<[V::Unit; K]> + ?Sized,
 {
-    nonzero::each::<X, V, K, LANES>(
-        X::rows::<V, K, LANES>(x),
+    let (indices, values) = (w.indices(), w.values());
+    nonzero::each_of::<F::Pointer, X, V, K, LANES>(
+        w.indptr(),
+        x,
         #[inline(always)]
-        |row, x| {
+        |range, x| {
             let x = X::load::<V, K, LANES>(vector, x);
-            let (cols, values) = w.row(row);
-            nonzero::pairs(
-                cols,
-                values,
-                #[inline(always)]
-                |col, w| {
-                    if let Some(out) = out.at_mut(col) {
-                        let mut sum = load(vector, out);
-                        let w = vector.splat(w);
-                        for (sum, &x) in sum.iter_mut().zip(&x) {
-                            *sum = vector.add(*sum, vector.mul(w, x));
+            if let (Some(cols), Some(values)) = (indices.get(range.clone()), values.get(range)) {
+                nonzero::pairs(
+                    cols,
+                    values,
+                    #[inline(always)]
+                    |col, w| {
+                        if let Some(out) = out.at_mut(col) {
+                            add(vector, w, &x, out);
                         }
-                        *out = store(vector, sum);
-                    }
-                },
-            );
+                    },
+                );
+            }
         },
     );
 }

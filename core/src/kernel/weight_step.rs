@@ -3,7 +3,7 @@
 //! There is no gradient buffer. A minibatch's first tile scales the velocity, every tile subtracts its share of the
 //! gradient, the last one moves the weight.
 
-use crate::csr::{row_lengths, row_range, take, take_mut};
+use crate::csr::{row_lengths, take, take_mut};
 use crate::element::Element;
 use crate::index::{Format, Index};
 use crate::kernel::nonzero::{self, Table};
@@ -153,7 +153,7 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
 }
 
 /// The update where nothing but the gradient moves a weight: rows that are zero move none.
-#[inline(always)]
+#[inline(never)]
 fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     block: SparseRows<'_, F>,
@@ -163,22 +163,23 @@ fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const 
     T: Table<C::Row<V, K, LANES>> + ?Sized,
 {
     let SparseRows { indptr, indices, values, .. } = block;
-    nonzero::each::<R, V, K, LANES>(
+    nonzero::each_of::<F::Pointer, R, V, K, LANES>(
+        indptr,
         rows,
         #[inline(always)]
-        |row, x| {
+        |range, x| {
             let x = R::load::<V, K, LANES>(vector, x);
-            let range = row_range(indptr, row);
-            let cols_of_row = indices.get(range.clone()).unwrap_or_default();
-            nonzero::pairs_mut(
-                cols_of_row,
-                values.get_mut(range).unwrap_or_default(),
-                #[inline(always)]
-                |col, w| match cols.at(col) {
-                    Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
-                    None => w,
-                },
-            );
+            if let (Some(indices), Some(values)) = (indices.get(range.clone()), values.get_mut(range)) {
+                nonzero::pairs_mut(
+                    indices,
+                    values,
+                    #[inline(always)]
+                    |col, w| match cols.at(col) {
+                        Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
+                        None => w,
+                    },
+                );
+            }
         },
     );
 }

@@ -90,15 +90,17 @@ fn measure(name: &str, layers: &Layers, block: &mut [u8]) -> Result<(), rewire_c
         }
         core::hint::black_box((&x, &labels));
     });
+    let visited = visited(&network, &test);
     let each = |total: u64| (total / u64::from(MEASURED)) as u32;
     let connections = network.connections();
     let per = |total: u64| (total / u64::from(MEASURED)) as f32 / connections as f32;
     info!(
-        "{=str}: {=usize} hidden, {=usize} connections, {=usize} B: train {=u32}, infer {=u32} (fetching {=u32} not \
-         counted), evolve {=u64} for {=usize} connections replaced; accuracy here {=f32}",
+        "{=str}: {=usize} hidden, {=usize} connections ({=u32} in use for a sample), {=usize} B: train {=u32}, infer \
+         {=u32} (fetching {=u32} not counted), evolve {=u64} for {=usize} connections replaced; accuracy here {=f32}",
         name,
         layers[0].n_out,
         connections,
+        visited,
         network.bytes(),
         each(training - fetching),
         each(inference - fetching),
@@ -114,6 +116,18 @@ fn measure(name: &str, layers: &Layers, block: &mut [u8]) -> Result<(), rewire_c
         per(bright_step - bright_fetching),
     );
     Ok(())
+}
+
+/// Mean number of first-layer connections whose input is not zero.
+fn visited(network: &Network<'_>, samples: &Packed) -> u32 {
+    let Some(csr) = network.layers().next().and_then(|layer| layer.csr) else { return 0 };
+    let mut total = 0;
+    for index in 0..MEASURED {
+        let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
+        samples.fill(&[index], 0, &mut x, &mut labels);
+        total += csr.rows().zip(&x).filter(|(_, x)| x[0] != 0).map(|((cols, _), _)| cols.len() as u32).sum::<u32>();
+    }
+    total / MEASURED
 }
 
 /// Images without a zero.
