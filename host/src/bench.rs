@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::backend::{Native, SimdLevel};
 use crate::config::{Config, ModelKind};
-use crate::dataset::DatasetName;
+use crate::dataset::{DatasetName, ImageShape};
 use crate::run::processor;
 
 /// Samples in a minibatch.
@@ -70,7 +70,8 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
     }
 
     fn evolve(&mut self) {
-        let Ok(evolution) = self.config.evolution() else { return };
+        let shape = ImageShape { channels: 3, height: 32, width: 32 };
+        let Ok(evolution) = self.config.evolution(shape) else { return };
         self.steps += 1;
         self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
     }

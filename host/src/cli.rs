@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::backend::SimdLevel;
-use crate::config::{ActivationKind, Config, DecayKind, FanInKind, GrownKind, ModelKind, Scaling, ScheduleKind};
+use crate::config::{
+    ActivationKind, Config, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, TopologyKind,
+};
 use crate::dataset::DatasetName;
 
 /// Trains truly sparse neural networks whose connections evolve while they learn.
@@ -95,6 +97,30 @@ pub struct TrainArguments {
     /// First weight of a connection that evolution grows
     #[arg(long, value_enum)]
     pub grown: Option<GrownKind>,
+    /// Positions of the first connections
+    #[arg(long, value_enum)]
+    pub topology: Option<TopologyKind>,
+    /// Positions of the connections that evolution grows
+    #[arg(long, value_enum)]
+    pub growth: Option<GrowthKind>,
+    /// Standard deviation of local connections by layer, in pixels, such as 2,4,8; the last holds for the layers after it
+    #[arg(long, value_delimiter = ',', value_name = "F,F,…", allow_negative_numbers = true)]
+    pub sigma: Option<Vec<f32>>,
+    /// Cells by which near growth moves an input at most
+    #[arg(long, value_name = "N")]
+    pub reach: Option<u32>,
+    /// Change training images at random: rotation, shifts, flips
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub augment: Option<bool>,
+    /// Largest rotation either way of --augment, in degrees [default: 10]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub rotation: Option<f32>,
+    /// Largest shift either way of --augment, as a share of height and width [default: 0.1]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub shift: Option<f32>,
+    /// Whether --augment mirrors half of the images [default: true for cifar10]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub flip: Option<bool>,
     /// Use this many training samples, drawn by the seed (0: all)
     #[arg(long, value_name = "N")]
     pub train_samples: Option<usize>,
@@ -113,6 +139,9 @@ pub struct TrainArguments {
     /// Run directory [default: runs/<dataset>-<model>-seed<n>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Continue the run in --out after its last finished epoch, with its settings
+    #[arg(long, requires = "out", conflicts_with = "config")]
+    pub resume: bool,
     /// Threads and vectors.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -128,11 +157,13 @@ impl TrainArguments {
     /// Lays the flags that were given over `config`.
     pub fn overlay(&self, mut config: Config) -> Config {
         macro_rules! take {
-            ($($field:ident),*) => {$(
-                if let Some(value) = &self.$field {
+            ($($field:ident),*) => {
+                // Every field is named, so that a flag that is forgotten here does not compile.
+                let Self { $($field,)* config: _, out: _, resume: _, machine: _, data: _, json: _ } = self;
+                $(if let Some(value) = $field {
                     config.$field = value.clone();
-                }
-            )*};
+                })*
+            };
         }
         take!(
             dataset,
@@ -155,6 +186,14 @@ impl TrainArguments {
             scaling,
             fan_in,
             grown,
+            topology,
+            growth,
+            sigma,
+            reach,
+            augment,
+            rotation,
+            shift,
+            flip,
             train_samples,
             test_samples,
             validation_samples,

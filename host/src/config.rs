@@ -10,9 +10,11 @@ use rewire_core::layer::{LayerSpec, erdos_renyi_connections};
 use rewire_core::schedule::Schedule;
 use rewire_core::sgd::{Sgd, WeightDecay};
 use rewire_core::topology::evolve::{Evolution, FanIn, GrownWeight};
+use rewire_core::topology::locality::{Growth, ImagePlane, Locality, Placement};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::DatasetName;
+use crate::augment::Augmentation;
+use crate::dataset::{DatasetName, ImageShape};
 use crate::error::Usage;
 
 macro_rules! choice {
@@ -93,6 +95,26 @@ choice! {
     }
 }
 choice! {
+    /// Positions of the first connections.
+    TopologyKind {
+        /// Uniform over all cells: Erdős–Rényi.
+        Random = "random",
+        /// Near each other in the image plane.
+        Local = "local",
+    }
+}
+choice! {
+    /// Positions of grown connections.
+    GrowthKind {
+        /// Uniform over the free cells: SET.
+        Random = "random",
+        /// Where the neuron has a connection, moved by a few pixels.
+        Near = "near",
+        /// As a local start draws them.
+        Local = "local",
+    }
+}
+choice! {
     /// How pixels become inputs.
     Scaling {
         /// Divided by 255.
@@ -155,6 +177,25 @@ pub struct Config {
     pub fan_in: FanInKind,
     /// Weights of grown connections.
     pub grown: GrownKind,
+    /// Positions of the first connections.
+    pub topology: TopologyKind,
+    /// Positions of grown connections.
+    pub growth: GrowthKind,
+    /// Standard deviation of local connections by layer, in pixels; the last holds for the layers after it.
+    #[serde(serialize_with = "shortest_each")]
+    pub sigma: Vec<f32>,
+    /// Cells by which near growth moves an input at most.
+    pub reach: u32,
+    /// Whether training images are changed at random.
+    pub augment: bool,
+    /// Largest rotation either way, in degrees.
+    #[serde(serialize_with = "shortest")]
+    pub rotation: f32,
+    /// Largest shift either way, as a share of height and width.
+    #[serde(serialize_with = "shortest")]
+    pub shift: f32,
+    /// Whether half of the images are mirrored.
+    pub flip: bool,
     /// Training samples, drawn by the seed; 0 for all.
     pub train_samples: usize,
     /// Test samples, drawn by the seed; 0 for all.
@@ -191,6 +232,14 @@ impl Config {
             scaling: Scaling::Feature,
             fan_in: FanInKind::Connections,
             grown: GrownKind::Uniform,
+            topology: TopologyKind::Random,
+            growth: GrowthKind::Random,
+            sigma: vec![2.0, 4.0, 8.0],
+            reach: 2,
+            augment: false,
+            rotation: 10.0,
+            shift: 0.1,
+            flip: false,
             train_samples: 0,
             test_samples: 0,
             validation_samples: 0,
@@ -200,9 +249,14 @@ impl Config {
         match dataset {
             DatasetName::MnistMini => Self { batch_size: 32, ..base },
             DatasetName::Mnist | DatasetName::FashionMnist => base,
-            DatasetName::Cifar10 => {
-                Self { hidden: vec![4000, 1000, 4000], dropout: 0.3, learning_rate: 0.01, epochs: 100, ..base }
-            }
+            DatasetName::Cifar10 => Self {
+                hidden: vec![4000, 1000, 4000],
+                dropout: 0.3,
+                learning_rate: 0.01,
+                epochs: 100,
+                flip: true,
+                ..base
+            },
         }
     }
 
@@ -215,6 +269,17 @@ impl Config {
         let table = read(file)?.1;
         let name = table.get("dataset").map(|value| value.as_str().unwrap_or_default().parse());
         name.transpose().with_context(|| format!("{}: dataset", file.display()))
+    }
+
+    /// Names and values of the settings in which another differs.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let tables = toml::Table::try_from(self).ok().zip(toml::Table::try_from(other).ok());
+        let Some((mine, others)) = tables else { return Vec::new() };
+        let differs = |(key, value): (&String, &toml::Value)| {
+            let other = others.get(key)?;
+            (other != value).then(|| format!("{key} is {value} there, not {other}"))
+        };
+        mine.iter().filter_map(differs).collect()
     }
 
     /// Reads a file of settings over `self`; keys it does not name stay as they are.
@@ -277,13 +342,23 @@ impl Config {
         if !LANES.contains(&self.lanes) && self.lanes != 0 {
             return wrong(format!("--lanes is {}, but must be 1, 16, 32, 64 or 128 (0 chooses)", self.lanes));
         }
+        if !(0.0..=180.0).contains(&self.rotation) {
+            return wrong(format!("--rotation is {}, but must be 0 to 180 degrees", self.rotation));
+        }
+        if !(0.0..1.0).contains(&self.shift) {
+            return wrong(format!("--shift is {}, but must be at least 0 and below 1", self.shift));
+        }
+        if self.reach == 0 || self.reach > 1 << 15 {
+            return wrong(format!("--reach is {}, but must be 1 to 32768 cells", self.reach));
+        }
         let setting = |error: rewire_core::error::SettingError| {
             Usage(format!("--{} is {}, but must be {}", error.name.replace(' ', "-"), error.value, error.expected))
         };
         Schedule::check_warmup(self.warmup, self.epochs)
             .map_err(|_| Usage(format!("--warmup is {}, but must be below --epochs {}", self.warmup, self.epochs)))?;
         self.sgd(self.learning_rate).map_err(setting)?;
-        self.evolution().map_err(setting)?;
+        self.placement(ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
+        self.evolution(ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
         Ok(())
     }
 
@@ -314,17 +389,40 @@ impl Config {
         schedule.learning_rate(self.learning_rate, epoch, self.epochs, self.warmup)
     }
 
-    /// Evolution's settings.
+    /// Evolution's settings for images of this shape.
     ///
     /// # Errors
     ///
-    /// A zeta outside its range.
-    pub fn evolution(&self) -> Result<Evolution, rewire_core::error::SettingError> {
+    /// A zeta or sigma outside its range.
+    pub fn evolution(&self, shape: ImageShape) -> Result<Evolution, rewire_core::error::SettingError> {
         let grown = match self.grown {
             GrownKind::Zero => GrownWeight::Zero,
             GrownKind::Uniform => GrownWeight::Uniform,
         };
-        Evolution::new(self.zeta, grown, self.fan_in())
+        let growth = match self.growth {
+            GrowthKind::Random => Growth::Random,
+            GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
+            GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
+        };
+        Ok(Evolution::new(self.zeta, grown, self.fan_in())?.with_growth(growth))
+    }
+
+    /// Positions of the first connections, for images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// A sigma outside its range.
+    pub fn placement(&self, shape: ImageShape) -> Result<Placement, rewire_core::error::SettingError> {
+        Ok(match self.topology {
+            TopologyKind::Random => Placement::Random,
+            TopologyKind::Local => Placement::Local(Locality::new(plane(shape), &self.sigma)?),
+        })
+    }
+
+    /// How training images change, if they do.
+    pub fn augmentation(&self, shape: ImageShape) -> Option<Augmentation> {
+        let Self { rotation, shift, flip, seed, .. } = *self;
+        self.augment.then_some(Augmentation { rotation, shift, flip, shape, seed })
     }
 
     /// The fan-in of first weights.
@@ -380,6 +478,17 @@ impl Config {
     pub fn needs_velocity(&self) -> bool {
         self.momentum != 0.0 || self.batch_size > self.lanes()
     }
+}
+
+/// The plane that neurons lie in.
+fn plane(shape: ImageShape) -> ImagePlane {
+    ImagePlane { channels: shape.channels as u32, height: shape.height as u32, width: shape.width as u32 }
+}
+
+/// [`shortest`], for each of several.
+fn shortest_each<S: serde::Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+    let shortest = |value: &f32| value.to_string().parse().unwrap_or(f64::from(*value));
+    serializer.collect_seq(values.iter().map(shortest))
 }
 
 /// Writes 0.1 as 0.1, not as the double nearest to the float.

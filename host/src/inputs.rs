@@ -1,8 +1,11 @@
 //! Images as a network's inputs: scaling, and tiles of samples.
 
+use std::cell::RefCell;
+
 use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::Samples;
 
+use crate::augment::{Augmentation, FRACTION_BITS};
 use crate::config::Scaling;
 use crate::dataset::Split;
 
@@ -60,18 +63,26 @@ pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
     indices
 }
 
-/// Some samples of a split, normalised.
+/// Some samples of a split, normalised, and changed in training where that is asked for.
 #[derive(Clone, Debug)]
 pub struct Images<'a> {
     split: &'a Split,
     indices: Vec<u32>,
     normaliser: &'a Normaliser,
+    augmentation: Option<Augmentation>,
 }
 
 impl<'a> Images<'a> {
     /// The samples of `split` at `indices`.
     pub fn new(split: &'a Split, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
-        Self { split, indices, normaliser }
+        Self { split, indices, normaliser, augmentation: None }
+    }
+
+    /// The same samples, each changed anew in every epoch of training.
+    #[must_use]
+    pub fn with_augmentation(mut self, augmentation: Option<Augmentation>) -> Self {
+        self.augmentation = augmentation;
+        self
     }
 
     /// Number of samples.
@@ -80,28 +91,83 @@ impl<'a> Images<'a> {
     }
 }
 
+/// Features whose rows of a tile, and whose pixels of an image, are written and read together: both stay in the cache.
+const BLOCK: usize = 64;
+
+/// Images that are changed before they are written into a tile, so that the changed ones stay in the cache.
+const STAGE: usize = 16;
+
+thread_local! {
+    /// Pixels of an image as words, and the changed images.
+    static SCRATCH: RefCell<(Vec<u64>, Vec<u16>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+impl Images<'_> {
+    /// Writes images into lanes `first..` of a tile. `unit` is the value of a byte's one in an image's numbers.
+    #[inline(always)]
+    fn write<const LANES: usize, T: Copy + Into<f32>>(
+        &self,
+        images: &[&[T]],
+        unit: f32,
+        first: usize,
+        x: &mut [[f32; LANES]],
+    ) {
+        let Normaliser { mean, scale } = self.normaliser;
+        let parameters = mean.chunks(BLOCK).zip(scale.chunks(BLOCK));
+        for (block, (rows, (mean, scale))) in x.chunks_mut(BLOCK).zip(parameters).enumerate() {
+            for (lane, image) in (first..LANES).zip(images) {
+                let pixels = &image[block * BLOCK..];
+                for (((row, &pixel), mean), scale) in rows.iter_mut().zip(pixels).zip(mean).zip(scale) {
+                    row[lane] = (pixel.into() * unit - mean) * scale;
+                }
+            }
+        }
+    }
+
+    /// Writes changed images into a tile.
+    fn write_changed<const LANES: usize>(
+        &self,
+        augmentation: &Augmentation,
+        samples: &[u32],
+        epoch: u32,
+        x: &mut [[f32; LANES]],
+    ) {
+        let features = x.len();
+        SCRATCH.with_borrow_mut(|(pixels, changed)| {
+            pixels.resize(augmentation.shape.height * augmentation.shape.width, 0);
+            changed.resize(STAGE * features, 0);
+            for (stage, samples) in samples.chunks(STAGE).enumerate() {
+                for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
+                    augmentation.apply(self.split.image(sample as usize), sample, epoch, pixels, changed);
+                }
+                let mut images: [&[u16]; STAGE] = [&[]; STAGE];
+                for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {
+                    *image = changed;
+                }
+                let unit = 1.0 / (1u32 << FRACTION_BITS) as f32;
+                self.write(&images[..samples.len()], unit, stage * STAGE, x);
+            }
+        });
+    }
+}
+
 impl<const LANES: usize> Samples<LANES> for Images<'_> {
     fn len(&self) -> usize {
         self.indices.len()
     }
 
-    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        let mut samples = [0u32; LANES];
         let mut images: [&[u8]; LANES] = [&[]; LANES];
-        for ((&index, image), label) in indices.iter().zip(&mut images).zip(labels) {
-            let sample = self.indices.get(index as usize).copied().unwrap_or_default() as usize;
-            *image = self.split.image(sample);
-            *label = u16::from(self.split.labels[sample]);
+        for (((&index, sample), image), label) in indices.iter().zip(&mut samples).zip(&mut images).zip(labels) {
+            *sample = self.indices[index as usize];
+            *image = self.split.image(*sample as usize);
+            *label = u16::from(self.split.labels[*sample as usize]);
         }
-        // Blocks of features keep both the images' cache lines and the tile's rows close.
-        const BLOCK: usize = 64;
-        let parameters = self.normaliser.mean.chunks(BLOCK).zip(self.normaliser.scale.chunks(BLOCK));
-        for (block, (rows, (mean, scale))) in x.chunks_mut(BLOCK).zip(parameters).enumerate() {
-            for (lane, image) in images.iter().take(indices.len()).enumerate() {
-                let pixels = &image[block * BLOCK..];
-                for (((row, &pixel), mean), scale) in rows.iter_mut().zip(pixels).zip(mean).zip(scale) {
-                    row[lane] = (f32::from(pixel) - mean) * scale;
-                }
-            }
+        match &self.augmentation {
+            // Evaluation is epoch 0.
+            Some(augmentation) if epoch > 0 => self.write_changed(augmentation, &samples[..indices.len()], epoch, x),
+            _ => self.write(&images[..indices.len()], 1.0, 0, x),
         }
     }
 }

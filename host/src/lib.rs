@@ -11,13 +11,15 @@
 //! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
 //! let data = dataset::load(config.dataset, &dataset::cache_dir(None))?;
 //! let surroundings =
-//!     train::Surroundings { out: Some("runs/first".into()), native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
+//!     train::Surroundings { out: Some("runs/first".into()), resume: false, native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
 //! println!("{}", train::train(&config, data, surroundings)?.table());
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+pub mod augment;
 pub mod backend;
 pub mod bench;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod dataset;

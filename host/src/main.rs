@@ -75,25 +75,26 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 }
 
 fn train(arguments: &TrainArguments) -> Result<()> {
-    let dataset = arguments.dataset.or(match &arguments.config {
-        Some(file) => Config::dataset_in(file)?,
-        None => None,
-    });
-    let config = Config::defaults(dataset.unwrap_or(DatasetName::MnistMini));
-    let config = match &arguments.config {
-        Some(file) => config.overlay(file)?,
-        None => config,
+    // A run that is continued has recorded its settings.
+    let recorded = arguments.out.as_ref().filter(|_| arguments.resume).map(|out| out.join("config.toml"));
+    let config = match recorded.as_ref().or(arguments.config.as_ref()) {
+        Some(file) => {
+            let dataset = arguments.dataset.or(Config::dataset_in(file)?);
+            Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
+        }
+        None => Config::defaults(arguments.dataset.unwrap_or(DatasetName::MnistMini)),
     };
     let config = arguments.overlay(config);
     config.validate()?;
-    if let Some(out) = &arguments.out {
+    if let Some(out) = arguments.out.as_ref().filter(|_| !arguments.resume) {
         rewire::run::RunDirectory::check_free(out)?;
     }
     let native = native(&arguments.machine)?;
     let interrupted = interruption()?;
     let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
     let dataset = rewire::train::load(config.dataset, &cache, &interrupted)?;
-    let surroundings = Surroundings { out: arguments.out.clone(), native, interrupted: &interrupted };
+    let surroundings =
+        Surroundings { out: arguments.out.clone(), resume: arguments.resume, native, interrupted: &interrupted };
     let summary = rewire::train::train(&config, dataset, surroundings)?;
     if arguments.json {
         return print_json(&summary);

@@ -194,7 +194,8 @@ impl Model {
             };
             let bias = floats(&name("bias"), Some(layer.n_out))?;
             let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
-            layers.push(LayerData { spec, indptr, indices, weights, bias });
+            let (velocity, bias_velocity) = (Vec::new(), Vec::new());
+            layers.push(LayerData { spec, indptr, indices, weights, bias, velocity, bias_velocity });
         }
         Ok(Self { dataset: header.dataset, normaliser, layers })
     }

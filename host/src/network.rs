@@ -11,6 +11,7 @@ use rewire_core::loss::Metrics;
 use rewire_core::mlp::{LayerRef, Mlp};
 use rewire_core::sgd::Sgd;
 use rewire_core::topology::evolve::{Evolution, FanIn};
+use rewire_core::topology::locality::Placement;
 
 use crate::backend::Native;
 use crate::inputs::Images;
@@ -28,12 +29,16 @@ pub struct LayerData {
     pub weights: Vec<f32>,
     /// Biases.
     pub bias: Vec<f32>,
+    /// Velocities of the weights; empty where there are none, or none are of interest.
+    pub velocity: Vec<f32>,
+    /// Velocities of the biases, likewise.
+    pub bias_velocity: Vec<f32>,
 }
 
 /// What the harness does with a network.
 pub trait Network: Send {
     /// Draws positions and weights.
-    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn);
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
     /// Trains an epoch; `after` sees every step and may break.
     fn train_epoch(
         &mut self,
@@ -50,7 +55,7 @@ pub trait Network: Send {
     fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
     /// Replaces connections; returns how many.
     fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> usize;
-    /// A copy of every layer.
+    /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData>;
     /// Replaces every layer's weights and structure.
     ///
@@ -63,8 +68,8 @@ pub trait Network: Send {
 }
 
 impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
-    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn) {
-        native.install(|| Mlp::initialise(self, native, seed, fan_in));
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement) {
+        native.install(|| Mlp::initialise_placed(self, native, seed, fan_in, placement));
     }
 
     fn train_epoch(
@@ -111,7 +116,8 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
                 )
             });
             let (weights, bias) = (layer.weights.to_vec(), layer.bias.to_vec());
-            LayerData { spec: layer.spec, indptr, indices, weights, bias }
+            let (velocity, bias_velocity) = (layer.velocity.to_vec(), layer.bias_velocity.to_vec());
+            LayerData { spec: layer.spec, indptr, indices, weights, bias, velocity, bias_velocity }
         };
         self.layers().map(widen).collect()
     }
@@ -138,8 +144,8 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
                 bias: &data.bias,
                 weights: &data.weights,
                 csr,
-                velocity: &[],
-                bias_velocity: &[],
+                velocity: &data.velocity,
+                bias_velocity: &data.bias_velocity,
             };
             self.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
         }

@@ -4,12 +4,13 @@
 //! |---|---|
 //! | `config.toml` | every setting, and in `[record]` the version, commit, machine and date |
 //! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
+//! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
 //! | `model.safetensors` | the network after the last epoch, see [`model`](crate::model) |
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, RECORD};
@@ -131,6 +132,38 @@ impl RunDirectory {
         let file = OpenOptions::new().create_new(true).append(true).open(path.join("metrics.csv"));
         let file = file.with_context(|| format!("cannot make metrics.csv in --out {shown}"))?;
         Ok(Self { path: path.to_owned(), metrics: csv::Writer::from_writer(file) })
+    }
+
+    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off.
+    ///
+    /// # Errors
+    ///
+    /// When `metrics.csv` cannot be read or written, or lacks an epoch.
+    pub fn reopen(path: &Path, epoch: u32) -> Result<(Self, Vec<Epoch>)> {
+        let file = path.join("metrics.csv");
+        let shown = file.display();
+        let mut epochs: Vec<Epoch> = Vec::new();
+        let mut reader = csv::Reader::from_path(&file).with_context(|| format!("cannot read {shown}"))?;
+        for row in reader.deserialize() {
+            // A row that was cut off in the middle belongs to an epoch that is trained again.
+            let Ok(row) = row else { break };
+            epochs.push(row);
+        }
+        epochs.truncate(epoch as usize);
+        let expected: Vec<u32> = (1..=epoch).collect();
+        if epochs.iter().map(|row| row.epoch).ne(expected) {
+            bail!(
+                "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done; start again in another folder"
+            );
+        }
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in &epochs {
+            writer.serialize(row)?;
+        }
+        write_atomically(&file, &writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?)?;
+        let file = OpenOptions::new().append(true).open(&file).with_context(|| format!("cannot write {shown}"))?;
+        let metrics = csv::WriterBuilder::new().has_headers(epochs.is_empty()).from_writer(file);
+        Ok((Self { path: path.to_owned(), metrics }, epochs))
     }
 
     /// Where it is.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::footprint::{Description, Footprint};
 use rewire_core::layer::LayerSpec;
 use rewire_core::loss::Metrics;
 
 use crate::backend::Native;
+use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ModelKind};
 use crate::dataset::{self, Dataset, DatasetName};
 use crate::error::Usage;
@@ -95,6 +96,8 @@ impl Task {
 pub struct Surroundings<'a> {
     /// Run directory; chosen when absent.
     pub out: Option<PathBuf>,
+    /// Whether the directory holds a run to continue.
+    pub resume: bool,
     /// Threads and vectors.
     pub native: Native,
     /// Set when the user wants the run to end.
@@ -135,7 +138,7 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 /// Settings that do not fit the dataset, a directory that cannot be written, a loss that is no number, an interruption:
 /// whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
-    let Surroundings { out, native, interrupted, .. } = surroundings;
+    let Surroundings { out, resume, native, interrupted } = surroundings;
     config.validate()?;
     let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
     let task = Task::new(config, dataset)?;
@@ -143,10 +146,22 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     let description = description(config, &layers);
     let out = out.unwrap_or_else(|| RunDirectory::unused(config));
     let native = native.with_products(config.model == ModelKind::Dense);
+    let checkpoint = if resume { Some(resumable(&out, config)?) } else { None };
     with_network(&layers, config.lanes(), &description, |network| {
-        let mut directory = RunDirectory::create(&out, config, &Record::now(config, &native))?;
         let run = Run { config, task: &task, native: &native, interrupted };
-        let ended = run.epochs(network, &mut directory)?;
+        let (mut directory, epochs) = match &checkpoint {
+            Some(checkpoint) => {
+                network.import(&checkpoint.layers).with_context(|| {
+                    format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+                })?;
+                RunDirectory::reopen(&out, checkpoint.epoch)?
+            }
+            None => {
+                run.initialise(network)?;
+                (RunDirectory::create(&out, config, &Record::now(config, &native))?, Vec::new())
+            }
+        };
+        let ended = run.epochs(network, &mut directory, epochs)?;
         let model = Model { dataset: config.dataset, normaliser: task.normaliser.clone(), layers: network.export() };
         model.save(&directory.path().join("model.safetensors"))?;
         let summary =
@@ -154,7 +169,8 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         if ended.interrupted {
             let epochs = ended.epochs.len();
             bail!(
-                "interrupted in epoch {} of {}; {epochs} finished and the model as it is are kept in {}",
+                "interrupted in epoch {} of {}; {epochs} finished and the model as it is are kept in {}; \
+                 --resume continues after epoch {epochs}",
                 epochs + 1,
                 config.epochs,
                 directory.path().display()
@@ -162,6 +178,19 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         }
         summary.ok_or_else(|| anyhow!("the run has no epoch"))
     })
+}
+
+/// The checkpoint of a run directory, if it is of a run with these settings.
+fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::load(out, |text| eprintln!("rewire: {text}"))?;
+    let differences = checkpoint.config.differences(config);
+    if !differences.is_empty() {
+        let (out, differences) = (out.display(), differences.join("; "));
+        return Err(
+            Usage(format!("the checkpoint in {out} is of another run: {differences}; leave these flags out")).into()
+        );
+    }
+    Ok(checkpoint)
 }
 
 /// What a run came to.
@@ -178,19 +207,27 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn epochs(&self, network: &mut dyn Network, directory: &mut RunDirectory) -> Result<Ended> {
+    fn initialise(&self, network: &mut dyn Network) -> Result<()> {
+        let Self { config, task, native, .. } = *self;
+        let placement = config.placement(task.dataset.shape).map_err(|error| Usage(error.to_string()))?;
+        network.initialise(native, config.seed, config.fan_in(), placement);
+        Ok(())
+    }
+
+    /// Trains the epochs after those in `epochs`.
+    fn epochs(&self, network: &mut dyn Network, directory: &mut RunDirectory, mut epochs: Vec<Epoch>) -> Result<Ended> {
         let Self { config, task, native, interrupted } = *self;
-        let (train, test) = (task.train(), task.test());
-        let evolution = config.evolution().map_err(|error| Usage(error.to_string()))?;
+        let shape = task.dataset.shape;
+        let (train, test) = (task.train().with_augmentation(config.augmentation(shape)), task.test());
+        let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
+        let evolution = config.evolution(shape).map_err(usage)?;
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
         let connections = connections.iter().map(|layer| layer.connections).sum();
-        network.initialise(native, config.seed, config.fan_in());
         let steps = train.count().div_ceil(config.batch_size) as u64;
         let progress = Progress::new(config.epochs, steps, task.validation);
-        let mut epochs: Vec<Epoch> = Vec::new();
-        for epoch in 1..=config.epochs {
+        for epoch in epochs.len() as u32 + 1..=config.epochs {
             let learning_rate = config.learning_rate_of(epoch);
-            let sgd = config.sgd(learning_rate).map_err(|error| Usage(error.to_string()))?;
+            let sgd = config.sgd(learning_rate).map_err(usage)?;
             let started = Instant::now();
             let mut failed = None;
             let trained = network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut |step, metrics| {
@@ -238,6 +275,7 @@ impl Run<'_> {
             directory.append(&row)?;
             progress.epoch(&row);
             epochs.push(row);
+            Checkpoint { config: config.clone(), epoch, layers: network.export() }.save(directory.path())?;
         }
         progress.finish();
         Ok(Ended { epochs, interrupted: false })

@@ -1,0 +1,227 @@
+//! `checkpoint`: what a run needs to continue as if it had never stopped.
+//!
+//! Everything random is a function of the seed and the epoch, so the state is the network with its velocities and the
+//! number of epochs done. The file is `REWIRECK`, the format's version (u32), the length of what follows the checksum (u64),
+//! its SHA-256, and then safetensors whose metadata holds epoch and settings; integers are little-endian. A new
+//! checkpoint is written beside the old one and renamed, and the old one stays as `checkpoint.previous`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::files::write_atomically;
+use crate::network::LayerData;
+
+const MAGIC: &[u8; 8] = b"REWIRECK";
+const VERSION: u32 = 1;
+const HEADER: usize = 8 + 4 + 8 + 32;
+const KEY: &str = "rewire";
+
+/// The newest checkpoint, and the one before it.
+const NAMES: [&str; 2] = ["checkpoint", "checkpoint.previous"];
+
+/// The state after an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Settings of the run.
+    pub config: Config,
+    /// Epochs done.
+    pub epoch: u32,
+    /// First to last, with velocities.
+    pub layers: Vec<LayerData>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    epoch: u32,
+    config: Config,
+    features: usize,
+    classes: usize,
+}
+
+/// The arrays of a layer, by name.
+fn arrays(layer: &LayerData) -> [(&'static str, Dtype, &[u8]); 6] {
+    [
+        ("indptr", Dtype::U32, bytemuck::cast_slice(&layer.indptr)),
+        ("indices", Dtype::U32, bytemuck::cast_slice(&layer.indices)),
+        ("weights", Dtype::F32, bytemuck::cast_slice(&layer.weights)),
+        ("bias", Dtype::F32, bytemuck::cast_slice(&layer.bias)),
+        ("velocity", Dtype::F32, bytemuck::cast_slice(&layer.velocity)),
+        ("bias_velocity", Dtype::F32, bytemuck::cast_slice(&layer.bias_velocity)),
+    ]
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint of a run directory; the one that was there stays as the previous one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; what was there is then still there.
+    pub fn save(&self, directory: &Path) -> Result<()> {
+        let features = self.layers.first().map_or(0, |layer| layer.spec.n_in);
+        let classes = self.layers.last().map_or(0, |layer| layer.spec.n_out);
+        let header = Header { epoch: self.epoch, config: self.config.clone(), features, classes };
+        let header = serde_json::to_string(&header)?;
+        let mut tensors = Vec::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            for (name, dtype, bytes) in arrays(layer) {
+                let view = TensorView::new(dtype, vec![bytes.len() / 4], bytes)?;
+                tensors.push((format!("layers.{i}.{name}"), view));
+            }
+        }
+        let payload = serialize(tensors, Some(HashMap::from([(KEY.to_owned(), header)])))?;
+        let mut file = Vec::with_capacity(HEADER + payload.len());
+        file.extend_from_slice(MAGIC);
+        file.extend_from_slice(&VERSION.to_le_bytes());
+        file.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+        file.extend_from_slice(&Sha256::digest(&payload));
+        file.extend_from_slice(&payload);
+        let [newest, previous] = NAMES.map(|name| directory.join(name));
+        if newest.exists() {
+            std::fs::rename(&newest, &previous)
+                .with_context(|| format!("cannot keep the previous checkpoint as {}", previous.display()))?;
+        }
+        write_atomically(&newest, &file)
+    }
+
+    /// The newest checkpoint of a run directory that is whole; `warn` hears of one that is not.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or none is whole: with what is wrong with each.
+    pub fn load(directory: &Path, mut warn: impl FnMut(&str)) -> Result<Self> {
+        let mut failures = Vec::new();
+        for path in NAMES.map(|name| directory.join(name)) {
+            if !path.exists() {
+                continue;
+            }
+            match Self::read(&path) {
+                Ok(checkpoint) => {
+                    for failure in &failures {
+                        warn(&format!("{failure}; continuing from {} (epoch {})", path.display(), checkpoint.epoch));
+                    }
+                    return Ok(checkpoint);
+                }
+                Err(error) => failures.push(format!("{error:#}")),
+            }
+        }
+        if failures.is_empty() {
+            bail!("{} holds no checkpoint, so there is nothing to resume; run without --resume", directory.display());
+        }
+        bail!("no checkpoint can be used: {}; start again in another folder", failures.join("; "))
+    }
+
+    fn read(path: &PathBuf) -> Result<Self> {
+        let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&file).with_context(|| format!("{} is damaged or foreign", path.display()))
+    }
+
+    fn parse(file: &[u8]) -> Result<Self> {
+        let too_short = || anyhow!("it has {} bytes, fewer than its header", file.len());
+        let (header, payload) = file.split_at_checked(HEADER).ok_or_else(too_short)?;
+        let field = |from: usize, len: usize| header.get(from..from + len).ok_or_else(too_short);
+        ensure!(field(0, 8)? == MAGIC, "it does not begin with {}", String::from_utf8_lossy(MAGIC));
+        let version = u32::from_le_bytes(field(8, 4)?.try_into()?);
+        ensure!(version == VERSION, "it has version {version}, this program reads version {VERSION}");
+        let len = u64::from_le_bytes(field(12, 8)?.try_into()?);
+        ensure!(len == payload.len() as u64, "it holds {} bytes after its header, expected {len}", payload.len());
+        ensure!(field(20, 32)? == Sha256::digest(payload).as_slice(), "its checksum is wrong");
+        let (_, metadata) = SafeTensors::read_metadata(payload)?;
+        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)).context("it has no settings")?;
+        let Header { epoch, config, features, classes } =
+            serde_json::from_str(header).context("its settings cannot be read")?;
+        let tensors = SafeTensors::deserialize(payload)?;
+        let words = |layer: usize, name: &str| -> Result<Vec<[u8; 4]>> {
+            let name = format!("layers.{layer}.{name}");
+            let view = tensors.tensor(&name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
+            Ok(view.data().as_chunks::<4>().0.to_vec())
+        };
+        let floats =
+            |layer, name| -> Result<Vec<f32>> { Ok(words(layer, name)?.into_iter().map(f32::from_le_bytes).collect()) };
+        let integers =
+            |layer, name| -> Result<Vec<u32>> { Ok(words(layer, name)?.into_iter().map(u32::from_le_bytes).collect()) };
+        let mut layers = Vec::new();
+        for (i, spec) in config.layers(features, classes).into_iter().enumerate() {
+            // The network checks that the arrays fit.
+            layers.push(LayerData {
+                spec,
+                indptr: integers(i, "indptr")?,
+                indices: integers(i, "indices")?,
+                weights: floats(i, "weights")?,
+                bias: floats(i, "bias")?,
+                velocity: floats(i, "velocity")?,
+                bias_velocity: floats(i, "bias_velocity")?,
+            });
+        }
+        Ok(Self { config, epoch, layers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::DatasetName;
+
+    fn checkpoint(epoch: u32) -> Checkpoint {
+        let config = Config { hidden: vec![2], epsilon: 0.5, ..Config::defaults(DatasetName::MnistMini) };
+        let layer = |spec: rewire_core::layer::LayerSpec| LayerData {
+            spec,
+            indptr: vec![0, 1, 2],
+            indices: vec![1, 0],
+            weights: vec![0.5, -0.5],
+            bias: vec![0.0; spec.n_out],
+            velocity: vec![1.0, 2.0],
+            bias_velocity: vec![0.0; spec.n_out],
+        };
+        let layers = config.layers(3, 2).into_iter().map(layer).collect();
+        Checkpoint { config, epoch, layers }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        assert_eq!(Checkpoint::load(folder.path(), |text| panic!("{text}")).unwrap(), checkpoint(3));
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed_and_the_previous_checkpoint_is_used_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        checkpoint(4).save(folder.path()).unwrap();
+        let path = folder.path().join(NAMES[0]);
+        let whole = std::fs::read(&path).unwrap();
+        for at in (0..whole.len()).step_by(7).chain([0, 8, 12, 20]) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            std::fs::write(&path, &damaged).unwrap();
+            let mut warnings = Vec::new();
+            let loaded = Checkpoint::load(folder.path(), |text| warnings.push(text.to_owned())).unwrap();
+            assert_eq!((loaded.epoch, warnings.len()), (3, 1), "byte {at}");
+            assert!(warnings[0].contains("damaged") && warnings[0].contains(NAMES[1]));
+        }
+    }
+
+    #[test]
+    fn a_cut_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        let path = folder.path().join(NAMES[0]);
+        let whole = std::fs::read(&path).unwrap();
+        for len in [0, 7, HEADER - 1, HEADER, whole.len() - 1] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            assert!(Checkpoint::load(folder.path(), |_| {}).is_err());
+        }
+    }
+
+    #[test]
+    fn an_empty_directory_has_nothing_to_resume() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Checkpoint::load(folder.path(), |_| {}).unwrap_err().to_string().contains("nothing to resume"));
+    }
+}
