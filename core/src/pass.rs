@@ -28,7 +28,8 @@ pub(crate) trait Block: Kernel<Output = ()> + Send + Sized {
 
 /// Runs a block in `parts` parts.
 pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, parts: usize, block: T) {
-    if parts > 1 {
+    // One thread is known when compiling, where there is no other: what cuts blocks is then left out.
+    if parts > 1 && backend.threads() > 1 {
         let (a, b) = block.split();
         let half = parts / 2;
         backend

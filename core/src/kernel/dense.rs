@@ -23,8 +23,17 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     let x = X::rows::<V, K, LANES>(x);
     for (weights, out) in weights.chunks_exact(x.len().max(1)).zip(out) {
         let mut sum = [vector.splat(0.0); K];
-        for (&w, x) in weights.iter().zip(x) {
-            X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x);
+        if V::SINGLE {
+            nonzero::pairs(
+                x,
+                weights,
+                #[inline(always)]
+                |x, w| X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x),
+            );
+        } else {
+            for (&w, x) in weights.iter().zip(x) {
+                X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x);
+            }
         }
         emit(out, store(vector, sum));
     }
@@ -80,9 +89,13 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
             |row, delta| {
                 let delta = D::load::<V, K, LANES>(vector, delta);
                 let weights = weights.get_mut(row.wrapping_mul(n_in)..).unwrap_or_default();
-                for (weight, x) in weights.iter_mut().zip(x) {
-                    *weight -= vector.fold(X::partial_dot::<V, K, LANES>(vector, &delta, x));
-                }
+                let len = x.len().min(weights.len());
+                nonzero::pairs_mut(
+                    x,
+                    weights.get_mut(..len).unwrap_or_default(),
+                    #[inline(always)]
+                    |x, weight| weight - vector.fold(X::partial_dot::<V, K, LANES>(vector, &delta, x)),
+                );
             },
         );
     }

@@ -46,7 +46,8 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
     };
     for ((group, starts), ends) in groups.iter().zip(starts).zip(ends) {
         if !X::are_zero::<V, K, LANES>(group) {
-            for ((row, &start), &end) in group.iter().zip(starts).zip(ends) {
+            let ([r0, r1, r2, r3], &[s0, s1, s2, s3], &[.., end]) = (group, starts, ends);
+            for (row, start, end) in [(r0, s0, s1), (r1, s1, s2), (r2, s2, s3), (r3, s3, end)] {
                 one(row, start, end);
             }
         }
@@ -97,32 +98,30 @@ impl<T, const N: usize> TableMut<T> for [T; N] {
     }
 }
 
-/// Calls `work` for pairs of a column and a value, four at a time.
+/// Calls `work` for pairs of a column and a value. Four at a time, written out: a compiler that spares flash would not.
 #[inline(always)]
-pub(crate) fn pairs<I: Index>(cols: &[I], values: &[f32], mut work: impl FnMut(I, f32)) {
+pub(crate) fn pairs<T>(cols: &[T], values: &[f32], mut work: impl FnMut(&T, f32)) {
     let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks::<4>());
-    for (cols, values) in cols.iter().zip(values) {
-        for (&col, &value) in cols.iter().zip(values) {
-            work(col, value);
-        }
+    for ([c0, c1, c2, c3], &[v0, v1, v2, v3]) in cols.iter().zip(values) {
+        work(c0, v0);
+        work(c1, v1);
+        work(c2, v2);
+        work(c3, v3);
     }
-    for (&col, &value) in last_cols.iter().zip(last) {
+    for (col, &value) in last_cols.iter().zip(last) {
         work(col, value);
     }
 }
 
-/// Calls `work` for pairs of a column and a value, four at a time, and puts the value it returns in place.
+/// As [`pairs`], putting the value that `work` returns in place.
 #[inline(always)]
-pub(crate) fn pairs_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: impl FnMut(I, f32) -> f32) {
+pub(crate) fn pairs_mut<T>(cols: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
     let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks_mut::<4>());
-    for (cols, values) in cols.iter().zip(values) {
-        let mut new = *values;
-        for (&col, value) in cols.iter().zip(&mut new) {
-            *value = work(col, *value);
-        }
-        *values = new;
+    for ([c0, c1, c2, c3], values) in cols.iter().zip(values) {
+        let [v0, v1, v2, v3] = *values;
+        *values = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
     }
-    for (&col, value) in last_cols.iter().zip(last) {
+    for (col, value) in last_cols.iter().zip(last) {
         *value = work(col, *value);
     }
 }

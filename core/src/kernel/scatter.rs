@@ -76,7 +76,7 @@ fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usiz
                     cols,
                     values,
                     #[inline(always)]
-                    |col, w| {
+                    |&col, w| {
                         if let Some(out) = out.at_mut(col) {
                             add(vector, w, &x, out);
                         }

@@ -174,7 +174,7 @@ fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const 
                     indices,
                     values,
                     #[inline(always)]
-                    |col, w| match cols.at(col) {
+                    |&col, w| match cols.at(col) {
                         Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
                         None => w,
                     },

@@ -229,6 +229,10 @@ fn each_layer<B: Backend, F: Format>(
     first: u32,
     work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_>) -> usize + Sync),
 ) -> usize {
+    if backend.threads() == 1 {
+        let each = (first..).zip(layers.iter_mut().zip(scratch));
+        return each.map(|(index, (layer, scratch))| work(layer, index, scratch)).sum();
+    }
     let half = layers.len() / 2;
     if half > 0
         && let Some((top, rest)) = layers.split_at_mut_checked(half)

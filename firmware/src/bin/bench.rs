@@ -54,7 +54,7 @@ fn measure(name: &str, layers: &Layers, block: &mut [u8]) -> Result<(), rewire_c
     let step = |network: &mut Network<'_>, start: u32| {
         network.step(&Portable, &train, &order, start, &sgd, Place { seed: SEED, epoch: 1, step: start })
     };
-    for epoch in 1..=3 {
+    for epoch in 1..=15 {
         for start in 0..WARM_UP {
             step(&mut network, start);
         }
