@@ -162,36 +162,30 @@ fn is_wide(layers: &[LayerSpec]) -> bool {
     layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
 }
 
+/// Whether there is code for a network of these layers at this tile width: wide networks have 1 and 64 lanes only, because
+/// each pair of format and width is compiled for every instruction set.
+pub fn supports(layers: &[LayerSpec], lanes: usize) -> bool {
+    !is_wide(layers) || lanes == 1 || lanes == 64
+}
+
 macro_rules! by_type {
     ($layers:expr, $lanes:expr, $F:ident, $L:ident => $body:expr) => {{
-        macro_rules! by_lanes {
-            ($format:ty) => {{
+        macro_rules! with {
+            ($format:ty, $width:literal) => {{
                 type $F = $format;
-                match $lanes {
-                    16 => {
-                        const $L: usize = 16;
-                        $body
-                    }
-                    32 => {
-                        const $L: usize = 32;
-                        $body
-                    }
-                    64 => {
-                        const $L: usize = 64;
-                        $body
-                    }
-                    128 => {
-                        const $L: usize = 128;
-                        $body
-                    }
-                    _ => {
-                        const $L: usize = 1;
-                        $body
-                    }
-                }
+                const $L: usize = $width;
+                $body
             }};
         }
-        if is_wide($layers) { by_lanes!(Wide) } else { by_lanes!(Standard) }
+        match ($lanes, is_wide($layers)) {
+            (16, false) => with!(Standard, 16),
+            (32, false) => with!(Standard, 32),
+            (64, false) => with!(Standard, 64),
+            (128, false) => with!(Standard, 128),
+            (_, false) => with!(Standard, 1),
+            (64, true) => with!(Wide, 64),
+            (_, true) => with!(Wide, 1),
+        }
     }};
 }
 

@@ -17,7 +17,7 @@ use crate::dataset::{self, Dataset, DatasetName};
 use crate::error::Usage;
 use crate::inputs::{Images, Normaliser, draw};
 use crate::model::Model;
-use crate::network::{Network, footprint, with_network};
+use crate::network::{Network, footprint, supports, with_network};
 use crate::progress::Progress;
 use crate::run::{Epoch, Record, RunDirectory};
 use crate::summary::Summary;
@@ -143,6 +143,13 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
     let task = Task::new(config, dataset)?;
     let layers = config.layers(features, classes);
+    if !supports(&layers, config.lanes()) {
+        let (asked, wide) = (config.lanes(), 1 << 16);
+        return Err(Usage(format!(
+            "--lanes is {asked}, but a network with a layer wider than {wide} neurons has 1 or 64 lanes; set --lanes 64"
+        ))
+        .into());
+    }
     let description = description(config, &layers);
     let out = out.unwrap_or_else(|| RunDirectory::unused(config));
     let native = native.with_products(config.model == ModelKind::Dense);

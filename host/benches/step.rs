@@ -1,0 +1,43 @@
+//! Training steps and evolution of the CIFAR-10 network: `cargo bench`.
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rewire::backend::{Native, SimdLevel};
+use rewire::bench::{Timed, with_subject};
+use rewire::config::ModelKind;
+
+fn time(subject: &mut dyn Timed, runs: u64, work: fn(&mut dyn Timed)) -> Duration {
+    // The first touches memory and wakes threads.
+    work(subject);
+    let started = Instant::now();
+    for _ in 0..runs {
+        work(subject);
+    }
+    started.elapsed()
+}
+
+fn benchmarks(criterion: &mut Criterion) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let levels = SimdLevel::ALL.into_iter().filter(|level| level.is_available());
+    let cases = levels.flat_map(|level| [(level, 1), (level, threads)]);
+    let mut group = criterion.benchmark_group("3072-4000-1000-4000-10, epsilon 20, batch 128");
+    group.sample_size(20);
+    for (level, threads) in cases {
+        let name = |what: &str| format!("{what}, {level}, {threads} threads");
+        let mut add = |what: &str, work: fn(&mut dyn Timed)| {
+            group.bench_function(name(what), |bencher| {
+                bencher.iter_custom(|runs| {
+                    let native = Native::new(threads).expect("threads").with_simd(level);
+                    with_subject(ModelKind::Set, native, |subject| time(subject, runs, work)).expect("memory")
+                });
+            });
+        };
+        add("step", |subject| subject.step());
+        add("evolve", |subject| subject.evolve());
+    }
+    group.finish();
+}
+
+criterion_group!(steps, benchmarks);
+criterion_main!(steps);
