@@ -61,7 +61,7 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
     }
 
     /// The first `count` tiles, and the rest.
-    pub(crate) fn split(self, count: usize) -> (Self, Self) {
+    pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
         let (tiles, count) = (self.count.max(1), count.min(self.count));
         let cut = |slice: &mut &'a mut [[f32; LANES]]| {
             let rows = slice.len() / tiles * count;
@@ -78,7 +78,9 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
         };
         let mut rest =
             Tiles { first: self.first + count, count: self.count - count, input, layers: Vec::new(), labels };
-        for LayerTiles { mut y, mut delta } in self.layers {
+        // Not by value: the iterator's end would have a place to panic in.
+        for LayerTiles { y, delta } in &mut self.layers {
+            let (mut y, mut delta) = (core::mem::take(y), core::mem::take(delta));
             let _ = top.layers.push(LayerTiles { y: cut(&mut y), delta: cut(&mut delta) });
             let _ = rest.layers.push(LayerTiles { y, delta });
         }

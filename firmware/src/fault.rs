@@ -22,7 +22,6 @@ pub fn fail(what: core::fmt::Arguments<'_>) -> ! {
     process::abort()
 }
 
-#[cfg(not(feature = "own-panic"))]
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     fail(format_args!("{info}"))

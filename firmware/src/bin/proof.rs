@@ -1,0 +1,64 @@
+//! The whole training path in an image whose panic handler cannot be linked: that it links proves that no panic is
+//! reachable.
+//!
+//! It uses the core alone and says nothing; its size beside that of `empty` is the core's share of the flash.
+
+#![no_std]
+#![no_main]
+
+use core::ops::ControlFlow;
+use core::panic::PanicInfo;
+
+use rewire_core::prelude::*;
+
+#[expect(unsafe_code, reason = "a symbol that does not exist")]
+// SAFETY: an image with a call of it does not link.
+unsafe extern "C" {
+    safe fn a_panic_is_reachable() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    a_panic_is_reachable()
+}
+
+const LAYERS: [LayerSpec; 2] = [
+    LayerSpec::sparse(784, 128, 8000, Activation::Relu).input_major(),
+    LayerSpec::dense(128, 10, Activation::Identity),
+];
+const NETWORK: Description = Description::training(&LAYERS, 1);
+
+static FEATURES: [u8; 2 * 784] = [7; 2 * 784];
+static LABELS: [u16; 2] = [3, 4];
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let block = cortex_m::singleton!(: Block<{ NETWORK.footprint::<Bytes, 1>().bytes() }> = Block::new());
+    if let Some(block) = block {
+        let correct = train(&mut block.0);
+        core::hint::black_box(correct);
+    }
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// Builds, initialises, trains, evolves, evaluates, predicts and hashes.
+#[inline(never)]
+fn train(block: &mut [u8]) -> Option<(u32, usize, u64)> {
+    let samples = Table::new(&FEATURES, &LABELS)?;
+    let mut network = Mlp::<Bytes, 1, 2>::new(&NETWORK, block).ok()?;
+    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).ok()?;
+    network.initialise(&Portable, 1, FanIn::Connections);
+    for epoch in 1..=3 {
+        let sgd = Sgd::new(Schedule::Linear.learning_rate(0.05, epoch, 3, 0)).ok()?.with_label_smoothing(0.05).ok()?;
+        let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
+        network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
+    }
+    let correct = network.evaluate(&Portable, &samples).correct();
+    let mut class = 0;
+    network.predict(&Portable, &samples, 0, |logits, _| {
+        class = logits.iter().filter(|logit| logit[0] > 0.0).count();
+    });
+    Some((correct, class, rewire_core::image::hash(&network)))
+}
