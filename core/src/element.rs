@@ -20,6 +20,10 @@ const BYTE: f32 = 1.0 / 255.0;
 
 /// A stored feature: `f32` or `u8`.
 pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
+    /// Whether rows of it deserve kernels for tables of known length: those of a first layer do, which is the widest.
+    #[doc(hidden)]
+    const TABLES: bool;
+
     /// A tile's row as the kernels read it.
     #[doc(hidden)]
     type Row<V: Vector, const K: usize, const LANES: usize>: Send + Sync;
@@ -60,6 +64,7 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
 }
 
 impl Element for f32 {
+    const TABLES: bool = false;
     type Row<V: Vector, const K: usize, const LANES: usize> = [V::Unit; K];
 
     #[inline(always)]
@@ -104,6 +109,7 @@ impl Element for f32 {
 }
 
 impl Element for u8 {
+    const TABLES: bool = true;
     type Row<V: Vector, const K: usize, const LANES: usize> = [u8; LANES];
 
     #[inline(always)]

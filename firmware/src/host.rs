@@ -42,7 +42,7 @@ impl AsRef<CStr> for Path {
 /// Hands the value of the argument `key=value` over, or `None` where there is no host or no such argument.
 #[inline(never)]
 pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
-    let arguments = args::<512>().ok();
+    let arguments = args::<384>().ok();
     let value = arguments.as_ref().and_then(|mut arguments| {
         arguments.find_map(|argument| argument.ok()?.strip_prefix(key)?.strip_prefix('='))
     });

@@ -23,10 +23,14 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
     }
     if V::SINGLE {
         let x = X::rows::<V, K, LANES>(x);
-        if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
+        if X::TABLES
+            && let Ok(out) = <&mut [_; 256]>::try_from(&mut *out)
+        {
             return single::<F, X, V, _, K, LANES>(vector, w, x, out);
         }
-        if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
+        if X::TABLES
+            && let Ok(out) = <&mut [_; 128]>::try_from(&mut *out)
+        {
             return single::<F, X, V, _, K, LANES>(vector, w, x, out);
         }
         return single::<F, X, V, _, K, LANES>(vector, w, x, out);

@@ -124,10 +124,14 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
 ) {
     let (rows, cols) = (R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
     if V::SINGLE && block.velocity.is_empty() && step.update.is_plain() {
-        if let Ok(cols) = <&[_; 256]>::try_from(cols) {
+        if R::TABLES
+            && let Ok(cols) = <&[_; 256]>::try_from(cols)
+        {
             return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
         }
-        if let Ok(cols) = <&[_; 128]>::try_from(cols) {
+        if R::TABLES
+            && let Ok(cols) = <&[_; 128]>::try_from(cols)
+        {
             return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
         }
         return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
