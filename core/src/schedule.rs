@@ -1,8 +1,8 @@
-//! How the learning rate falls over a run.
+//! How a setting, such as the learning rate, falls over a run.
 
 use crate::error::SettingError;
 
-/// The learning rate of an epoch as a share of its first value.
+/// The value of a setting in an epoch as a share of its first value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -17,16 +17,16 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The learning rate of `epoch`, counted from 1, in a run of `epochs` epochs whose first `warmup` rise in equal steps.
+    /// The value in `epoch`, counted from 1, in a run of `epochs` epochs whose first `warmup` rise in equal steps.
     ///
     /// ```
     /// use rewire_core::schedule::Schedule;
     ///
-    /// assert_eq!(Schedule::Linear.learning_rate(1.0, 3, 4, 0), 0.5);
-    /// assert!((Schedule::Cosine.learning_rate(1.0, 3, 4, 0) - 0.5).abs() < 1e-6);
-    /// assert_eq!(Schedule::Constant.learning_rate(1.0, 2, 4, 4), 0.5); // warming up: 2 of 4
+    /// assert_eq!(Schedule::Linear.at(1.0, 3, 4, 0), 0.5);
+    /// assert!((Schedule::Cosine.at(1.0, 3, 4, 0) - 0.5).abs() < 1e-6);
+    /// assert_eq!(Schedule::Constant.at(1.0, 2, 4, 4), 0.5); // warming up: 2 of 4
     /// ```
-    pub fn learning_rate(self, base: f32, epoch: u32, epochs: u32, warmup: u32) -> f32 {
+    pub fn at(self, base: f32, epoch: u32, epochs: u32, warmup: u32) -> f32 {
         if epoch <= warmup {
             return base * (epoch as f32 / warmup.max(1) as f32);
         }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn every_schedule_starts_at_the_base_and_only_falls() {
         for schedule in [Schedule::Constant, Schedule::Linear, Schedule::Cosine] {
-            let rates: std::vec::Vec<f32> = (1..=50).map(|epoch| schedule.learning_rate(0.1, epoch, 50, 0)).collect();
+            let rates: std::vec::Vec<f32> = (1..=50).map(|epoch| schedule.at(0.1, epoch, 50, 0)).collect();
             assert_eq!(rates[0].to_bits(), 0.1f32.to_bits());
             assert!(rates.windows(2).all(|pair| pair[0] >= pair[1]) && rates[49] > 0.0, "{schedule:?}");
         }

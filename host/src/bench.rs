@@ -71,7 +71,7 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
 
     fn evolve(&mut self) {
         let shape = ImageShape { channels: 3, height: 32, width: 32 };
-        let Ok(evolution) = self.config.evolution(shape) else { return };
+        let Ok(evolution) = self.config.evolution(1, shape) else { return };
         self.steps += 1;
         self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
     }

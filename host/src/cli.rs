@@ -52,6 +52,9 @@ pub struct TrainArguments {
     /// Share of connections that each evolution replaces, in [0, 1)
     #[arg(long, value_name = "F")]
     pub zeta: Option<f32>,
+    /// How zeta changes over the epochs
+    #[arg(long, value_enum)]
+    pub zeta_schedule: Option<ScheduleKind>,
     /// Activation of hidden layers
     #[arg(long, value_enum)]
     pub activation: Option<ActivationKind>,
@@ -171,6 +174,7 @@ impl TrainArguments {
             hidden,
             epsilon,
             zeta,
+            zeta_schedule,
             activation,
             slope,
             dropout,

@@ -67,6 +67,17 @@ choice! {
         Cosine = "cosine",
     }
 }
+
+impl ScheduleKind {
+    fn schedule(self) -> Schedule {
+        match self {
+            Self::Constant => Schedule::Constant,
+            Self::Linear => Schedule::Linear,
+            Self::Cosine => Schedule::Cosine,
+        }
+    }
+}
+
 choice! {
     /// Where weight decay enters.
     DecayKind {
@@ -141,6 +152,8 @@ pub struct Config {
     /// Share of connections replaced by each evolution.
     #[serde(serialize_with = "shortest")]
     pub zeta: f32,
+    /// How zeta changes over the epochs.
+    pub zeta_schedule: ScheduleKind,
     /// Hidden activation.
     pub activation: ActivationKind,
     /// Its slope below zero, for leaky-relu and all-relu.
@@ -218,6 +231,7 @@ impl Config {
             hidden: vec![1000, 1000, 1000],
             epsilon: 20.0,
             zeta: 0.3,
+            zeta_schedule: ScheduleKind::Cosine,
             activation: ActivationKind::AllRelu,
             slope: 0.6,
             dropout: 0.2,
@@ -259,6 +273,7 @@ impl Config {
                 dropout: 0.3,
                 learning_rate: 0.01,
                 schedule: ScheduleKind::Constant,
+                zeta_schedule: ScheduleKind::Constant,
                 epochs: 100,
                 scaling: Scaling::Feature,
                 fan_in: FanInKind::Dense,
@@ -367,7 +382,7 @@ impl Config {
             .map_err(|_| Usage(format!("--warmup is {}, but must be below --epochs {}", self.warmup, self.epochs)))?;
         self.sgd(self.learning_rate).map_err(setting)?;
         self.placement(ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
-        self.evolution(ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
+        self.evolution(1, ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
         Ok(())
     }
 
@@ -390,20 +405,20 @@ impl Config {
 
     /// The learning rate of an epoch.
     pub fn learning_rate_of(&self, epoch: u32) -> f32 {
-        let schedule = match self.schedule {
-            ScheduleKind::Constant => Schedule::Constant,
-            ScheduleKind::Linear => Schedule::Linear,
-            ScheduleKind::Cosine => Schedule::Cosine,
-        };
-        schedule.learning_rate(self.learning_rate, epoch, self.epochs, self.warmup)
+        self.schedule.schedule().at(self.learning_rate, epoch, self.epochs, self.warmup)
     }
 
-    /// Evolution's settings for images of this shape.
+    /// The share of connections that the evolution after an epoch replaces.
+    pub fn zeta_of(&self, epoch: u32) -> f32 {
+        self.zeta_schedule.schedule().at(self.zeta, epoch, self.epochs, 0)
+    }
+
+    /// Evolution's settings after an epoch, for images of this shape.
     ///
     /// # Errors
     ///
     /// A zeta or sigma outside its range.
-    pub fn evolution(&self, shape: ImageShape) -> Result<Evolution, rewire_core::error::SettingError> {
+    pub fn evolution(&self, epoch: u32, shape: ImageShape) -> Result<Evolution, rewire_core::error::SettingError> {
         let grown = match self.grown {
             GrownKind::Zero => GrownWeight::Zero,
             GrownKind::Uniform => GrownWeight::Uniform,
@@ -413,7 +428,7 @@ impl Config {
             GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
             GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
         };
-        Ok(Evolution::new(self.zeta, grown, self.fan_in())?.with_growth(growth))
+        Ok(Evolution::new(self.zeta_of(epoch), grown, self.fan_in())?.with_growth(growth))
     }
 
     /// Positions of the first connections, for images of this shape.

@@ -227,7 +227,6 @@ impl Run<'_> {
         let shape = task.dataset.shape;
         let (train, test) = (task.train().with_augmentation(config.augmentation(shape)), task.test());
         let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
-        let evolution = config.evolution(shape).map_err(usage)?;
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
         let connections = connections.iter().map(|layer| layer.connections).sum();
         let steps = train.count().div_ceil(config.batch_size) as u64;
@@ -235,6 +234,7 @@ impl Run<'_> {
         for epoch in epochs.len() as u32 + 1..=config.epochs {
             let learning_rate = config.learning_rate_of(epoch);
             let sgd = config.sgd(learning_rate).map_err(usage)?;
+            let evolution = config.evolution(epoch, shape).map_err(usage)?;
             let started = Instant::now();
             let mut failed = None;
             let trained = network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut |step, metrics| {

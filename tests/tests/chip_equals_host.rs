@@ -93,7 +93,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     network.initialise(&native, 1, FanIn::Connections);
     let mut correct = Vec::new();
     for epoch in 1..=3 {
-        let sgd = Sgd::new(Schedule::Linear.learning_rate(0.05, epoch, 3, 0)).unwrap();
+        let sgd = Sgd::new(Schedule::Linear.at(0.05, epoch, 3, 0)).unwrap();
         let _ = network.train_epoch(&native, &train, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
         correct.push(network.evaluate(&native, &test).correct());
         if epoch < 3 {

@@ -51,7 +51,7 @@ fn train(block: &mut [u8]) -> Option<(u32, usize, u64)> {
     let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).ok()?;
     network.initialise(&Portable, 1, FanIn::Connections);
     for epoch in 1..=3 {
-        let sgd = Sgd::new(Schedule::Linear.learning_rate(0.05, epoch, 3, 0)).ok()?.with_label_smoothing(0.05).ok()?;
+        let sgd = Sgd::new(Schedule::Linear.at(0.05, epoch, 3, 0)).ok()?.with_label_smoothing(0.05).ok()?;
         let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
         network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
     }

@@ -46,6 +46,7 @@ fn main() -> ! {
 }
 
 /// Training and test samples.
+#[inline(never)]
 fn sources() -> [Source; 2] {
     host::argument("mnist", |folder| {
         let Some(folder) = folder else { return [Source::Packed(Packed::train()), Source::Packed(Packed::test())] };
@@ -56,6 +57,7 @@ fn sources() -> [Source; 2] {
     })
 }
 
+#[inline(never)]
 fn run(
     network: &mut Network<'_>,
     train: &Source,
@@ -64,7 +66,7 @@ fn run(
 ) -> Result<(), rewire_core::error::SettingError> {
     let evolution = Evolution::new(ZETA, GrownWeight::Zero, FanIn::Connections)?;
     for epoch in 1..=epochs {
-        let sgd = Sgd::new(Schedule::Linear.learning_rate(LEARNING_RATE, epoch, epochs, 0))?;
+        let sgd = Sgd::new(Schedule::Linear.at(LEARNING_RATE, epoch, epochs, 0))?;
         let (ControlFlow::Continue(trained) | ControlFlow::Break(trained)) =
             network.train_epoch(&Portable, train, &sgd, SEED, epoch, |_, _| ControlFlow::Continue(()));
         let measured = network.evaluate(&Portable, test);
@@ -86,6 +88,7 @@ fn run(
 }
 
 /// Says where the memory went.
+#[inline(never)]
 fn memory(network: &Network<'_>) {
     let f = FOOTPRINT;
     for (what, bytes) in [
