@@ -35,9 +35,55 @@ pub fn chi_squared(cells: &[Hits]) -> f64 {
     sum * (cells.len() as f64 - 1.0) / cells.len() as f64
 }
 
+/// Chances of 0, 1, 2… marked cells among `draws` of `cells` cells of which `marked` are marked.
+pub fn hypergeometric(cells: usize, marked: usize, draws: usize) -> Vec<f64> {
+    let ln_factorial = |n: usize| (1..=n).map(|k| (k as f64).ln()).sum::<f64>();
+    let ln_choose = |n: usize, k: usize| ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k);
+    let chance = |found: usize| {
+        if found > draws || draws - found > cells - marked {
+            return 0.0;
+        }
+        let ln = ln_choose(marked, found) + ln_choose(cells - marked, draws - found) - ln_choose(cells, draws);
+        ln.exp()
+    };
+    (0..=marked).map(chance).collect()
+}
+
+/// The chi-squared statistic of counts against their chances, and its degrees of freedom. Outcomes that are expected
+/// fewer than five times count as one.
+pub fn chi_squared_of_counts(counts: &[usize], chances: &[f64]) -> (f64, usize) {
+    let total = counts.iter().sum::<usize>() as f64;
+    let (mut rare, mut bins) = ((0.0, 0.0), Vec::new());
+    for (&count, chance) in counts.iter().zip(chances) {
+        let bin = (count as f64, chance * total);
+        if bin.1 < 5.0 {
+            rare = (rare.0 + bin.0, rare.1 + bin.1);
+        } else {
+            bins.push(bin);
+        }
+    }
+    if rare.1 > 0.0 {
+        bins.push(rare);
+    }
+    let sum = bins.iter().map(|(found, expected)| (found - expected).powi(2) / expected).sum();
+    (sum, bins.len().saturating_sub(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drawing_two_of_four_by_hand() {
+        // Of the six pairs of a, b, c, d: one has neither a nor b, four have one of them, one has both.
+        let chances = hypergeometric(4, 2, 2);
+        for (found, expected) in chances.iter().zip([1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        let (sum, degrees) = chi_squared_of_counts(&[10, 50, 0], &chances);
+        assert!((sum - (0.0 + 100.0 / 40.0 + 10.0)).abs() < 1e-9);
+        assert_eq!(degrees, 2);
+    }
 
     #[test]
     fn bounds_are_those_of_the_tables() {
