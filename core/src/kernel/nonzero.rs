@@ -36,9 +36,11 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
     mut work: impl FnMut(Range<usize>, &X::Row<V, K, LANES>),
 ) {
     let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
+    // As many starts and ends as rows, so that all three leave the same rest.
+    let starts = indptr.split_last().map_or(&[][..], |(_, starts)| starts);
     let ends = indptr.get(1..).unwrap_or_default();
     let ((groups, rows), (starts, last_starts), (ends, last_ends)) =
-        (rows.as_chunks::<GROUP>(), indptr.as_chunks::<GROUP>(), ends.as_chunks::<GROUP>());
+        (rows.as_chunks::<GROUP>(), starts.as_chunks::<GROUP>(), ends.as_chunks::<GROUP>());
     let mut one = |row, start: P, end: P| {
         if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
             work(start.to_usize().wrapping_sub(base)..end.to_usize().wrapping_sub(base), row);
