@@ -1,9 +1,14 @@
 //! One test for each bug that was found.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 use rewire_core::error::{ArenaError, BuildError};
 use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
-use rewire_tests::structure::{bits, cells, copy, restore};
+use rewire_tests::oracle::{Oracle, Settings};
+use rewire_tests::samples::Data;
+use rewire_tests::structure::{bits, cells, copy, randomise_biases, restore};
+use rewire_tests::tolerance::{KERNEL, assert_close};
 
 /// Evolution pruned a network built for inference and then had no counters to grow with: connections were lost.
 #[test]
@@ -75,4 +80,47 @@ fn the_format_of_bytes_starts_with_as_many_connections_as_it_accepts() {
         }
     };
     assert_eq!(build(limit, exact), Ok(()));
+}
+
+/// A single sample looks at rows in groups of four; the last three of 7, 11, 15… rows were skipped.
+#[test]
+fn a_single_sample_reads_every_row_whatever_their_number() {
+    for n_in in 1..=13 {
+        for lanes_agree in [check_rows::<1>, check_rows::<3>] {
+            lanes_agree(n_in);
+        }
+    }
+}
+
+fn check_rows<const LANES: usize>(n_in: usize) {
+    let sparse = LayerSpec::sparse(n_in, 9, n_in * 6, Activation::LeakyRelu { slope: 0.5 });
+    for first in [sparse.input_major(), sparse, LayerSpec::dense(n_in, 9, Activation::Relu)] {
+        let layers = [first, LayerSpec::sparse(9, 3, 20, Activation::Identity).input_major()];
+        let description = Description::training(&layers, LANES);
+        let mut memory = Memory::of::<Narrow, LANES>(&description);
+        let mut network = Mlp::<Narrow, LANES>::new(&description, memory.block()).unwrap();
+        network.initialise(&Portable, 1, FanIn::Connections);
+        randomise_biases(&mut network, 1);
+        let data = Data::random(1, LANES, n_in, 3);
+        let samples = data.select(0..LANES);
+        let mut oracle = Oracle::of(&network);
+
+        let (mut logits, mut expected) = (Vec::new(), Vec::new());
+        network.predict(&Portable, &data.table(), 0, |rows, used| {
+            (0..used).for_each(|lane| logits.extend(rows.iter().map(|row| f64::from(row[lane]))));
+        });
+        samples.iter().for_each(|sample| expected.extend(oracle.logits(&sample.x)));
+        assert_close(&logits, &expected, KERNEL, &format!("{n_in} inputs, {LANES} lanes, {:?}", first.storage));
+
+        let place = Place { seed: 1, epoch: 1, step: 0 };
+        let order = Permutation::new(1, 1, LANES as u32);
+        let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(0.5).unwrap(), place);
+        let settings = Settings { learning_rate: 0.5, momentum: 0.0, weight_decay: 0.0, coupled: false };
+        oracle.step(&samples, settings);
+        for (layer, expected) in network.layers().zip(&oracle.layers) {
+            let weights: Vec<f64> = layer.weights.iter().map(|&w| f64::from(w)).collect();
+            let expected: Vec<f64> = cells(&layer).iter().map(|&(o, i)| expected.weights[o][i]).collect();
+            assert_close(&weights, &expected, KERNEL, &format!("{n_in} inputs, {LANES} lanes, {:?}", layer.spec));
+        }
+    }
 }
