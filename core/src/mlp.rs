@@ -126,6 +126,8 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     ///
     /// A description that is wrong (see [`Description::validate`]), or a block that is too small or misaligned; the
     /// block's contents are then unspecified.
+    // Not inlined: what it builds the parts in would stay on the caller's stack.
+    #[inline(never)]
     pub fn new(description: &Description<'_>, block: &'a mut [u8]) -> Result<Self, BuildError> {
         description.validate::<F, LANES>()?;
         let too_many = BuildError::TooManyLayers { found: description.layers.len(), limit: LAYERS };

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use semihosting::experimental::env::args;
 
 /// The longest path, in bytes.
-const LONGEST: usize = 256;
+const LONGEST: usize = 160;
 
 /// A path, as the host wants it.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +42,9 @@ impl AsRef<CStr> for Path {
 /// Hands the value of the argument `key=value` over, or `None` where there is no host or no such argument.
 #[inline(never)]
 pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
-    let arguments = args::<384>().ok();
-    let value = arguments.as_ref().and_then(|mut arguments| {
-        arguments.find_map(|argument| argument.ok()?.strip_prefix(key)?.strip_prefix('='))
-    });
+    let arguments = args::<320>().ok();
+    let value = arguments
+        .as_ref()
+        .and_then(|mut arguments| arguments.find_map(|argument| argument.ok()?.strip_prefix(key)?.strip_prefix('=')));
     work(value)
 }

@@ -30,9 +30,11 @@ impl<const BYTES: usize> Memory<BYTES> {
     /// All of it, aligned to 4 bytes; `None` from the second call on.
     #[expect(clippy::mut_from_ref, reason = "guarded by the flag")]
     pub fn take(&'static self) -> Option<&'static mut [u8]> {
-        let first = cortex_m::interrupt::free(|_| !self.taken.load(Ordering::Relaxed) && {
-            self.taken.store(true, Ordering::Relaxed);
-            true
+        let first = cortex_m::interrupt::free(|_| {
+            !self.taken.load(Ordering::Relaxed) && {
+                self.taken.store(true, Ordering::Relaxed);
+                true
+            }
         });
         if !first {
             return None;

@@ -100,6 +100,12 @@ impl fmt::Display for IdxError {
     }
 }
 
+/// A function of its own, so that its path is on the stack for a moment only.
+#[inline(never)]
+fn file(folder: &str, part: &str, kind: &str) -> Result<File, IdxError> {
+    File::open(Path::join(folder, part, kind)).map_err(|_| IdxError::Unreadable)
+}
+
 /// Images streamed from the host, one at a time.
 #[derive(Debug)]
 pub struct Idx {
@@ -116,13 +122,15 @@ impl Idx {
     /// # Errors
     ///
     /// When a file cannot be read or is something else.
+    #[inline(never)]
     pub fn open(folder: &str, part: &str) -> Result<Self, IdxError> {
-        let open = |kind: &str| File::open(Path::join(folder, part, kind)).map_err(|_| IdxError::Unreadable);
-        let (mut images, mut labels) = (open("-images-idx3-ubyte")?, open("-labels-idx1-ubyte")?);
+        let (mut images, mut labels) =
+            (file(folder, part, "-images-idx3-ubyte")?, file(folder, part, "-labels-idx1-ubyte")?);
         let (mut shape, mut length) = ([0; 16], [0; 8]);
         images.read_exact(&mut shape).map_err(|_| IdxError::Unreadable)?;
         labels.read_exact(&mut length).map_err(|_| IdxError::Unreadable)?;
-        let word = |at: usize| shape.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_be_bytes(*word));
+        let word =
+            |at: usize| shape.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_be_bytes(*word));
         let count = word(4);
         let expected_labels = [0x0801u32.to_be_bytes(), count.to_be_bytes()];
         if word(0) != 0x0803 || word(8) != 28 || word(12) != 28 || length != *expected_labels.as_flattened() {

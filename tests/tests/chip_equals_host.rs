@@ -106,7 +106,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
 fn assert_twins(board: &str, target: &str, samples: (usize, usize)) {
     let Some(chip) = chip(board, target) else { return };
     assert_eq!((chip.correct.clone(), chip.hash), host(&chip, samples), "{board}");
-    assert!(chip.stack <= 2048, "{board} uses {} bytes of stack", chip.stack);
+    assert!(chip.stack <= 2304, "{board} uses {} bytes of stack", chip.stack);
 }
 
 #[test]

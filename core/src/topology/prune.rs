@@ -85,6 +85,8 @@ fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
 }
 
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
+// Not inlined: its histogram would take stack from whoever trains between evolutions.
+#[inline(never)]
 fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
     let mut counts = [0u32; 2];
     for &value in values {

@@ -10,7 +10,9 @@ use rewire_core::prelude::*;
 use rewire_firmware::count::{self, instructions};
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{LAYERS_16, LAYERS_64, LAYERS_128, LEARNING_RATE, Layers, Network, SEED, ZETA, fit_dense};
+use rewire_firmware::networks::{
+    LAYERS_16, LAYERS_64, LAYERS_128, LEARNING_RATE, Layers, Network, SEED, ZETA, fit_dense,
+};
 use rewire_firmware::samples::{PIXELS, Packed};
 use semihosting::process;
 

@@ -22,7 +22,9 @@ fn main() -> ! {
     let epochs = host::argument("epochs", |epochs| epochs.and_then(|epochs| epochs.parse().ok()).unwrap_or(3));
     let [train, test] = sources();
     let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
-    let mut network = match Network::new(&NETWORK, block) {
+    // Used where it is built: a move would take its size in stack once more.
+    let mut built = Network::new(&NETWORK, block);
+    let network = match &mut built {
         Ok(network) => network,
         Err(error) => fail(format_args!("{error}")),
     };
@@ -37,11 +39,11 @@ fn main() -> ! {
         Samples::<1, u8>::len(&test),
     );
     network.initialise(&Portable, SEED, FanIn::Connections);
-    if let Err(error) = run(&mut network, &train, &test, epochs) {
+    if let Err(error) = run(network, &train, &test, epochs) {
         fail(format_args!("{error}"));
     }
-    memory(&network);
-    info!("model {=u64:016x}", hash(&network));
+    memory(network);
+    info!("model {=u64:016x}", hash(network));
     semihosting::process::exit(0)
 }
 
@@ -70,8 +72,7 @@ fn run(
         let (ControlFlow::Continue(trained) | ControlFlow::Break(trained)) =
             network.train_epoch(&Portable, train, &sgd, SEED, epoch, |_, _| ControlFlow::Continue(()));
         let measured = network.evaluate(&Portable, test);
-        let replaced =
-            if epoch < epochs { network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {}) } else { 0 };
+        let replaced = if epoch < epochs { network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {}) } else { 0 };
         info!(
             "epoch {=u32}: training loss {=f32}, test loss {=f32}, test accuracy {=f32} % ({=u32} of {=u32}), \
              {=usize} connections replaced",
