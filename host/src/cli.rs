@@ -44,13 +44,13 @@ pub struct TrainArguments {
     #[arg(long, value_enum)]
     pub model: Option<ModelKind>,
     /// Neurons of each hidden layer, such as 4000,1000,4000
-    #[arg(long, value_delimiter = ',', value_name = "N,N,…")]
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", allow_negative_numbers = true)]
     pub hidden: Option<Vec<usize>>,
     /// Density: a layer has epsilon * (inputs + outputs) connections
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epsilon: Option<f64>,
     /// Share of connections that each evolution replaces, in [0, 1)
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub zeta: Option<f32>,
     /// How zeta changes over the epochs
     #[arg(long, value_enum)]
@@ -71,7 +71,7 @@ pub struct TrainArguments {
     #[arg(long, value_enum)]
     pub schedule: Option<ScheduleKind>,
     /// Epochs over which the learning rate rises first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub warmup: Option<u32>,
     /// Momentum, in [0, 1)
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
@@ -86,10 +86,10 @@ pub struct TrainArguments {
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub label_smoothing: Option<f32>,
     /// Samples in a minibatch
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub batch_size: Option<usize>,
     /// Passes over the training samples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<u32>,
     /// How pixels become inputs
     #[arg(long, value_enum)]
@@ -125,19 +125,19 @@ pub struct TrainArguments {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub flip: Option<bool>,
     /// Use this many training samples, drawn by the seed (0: all)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub train_samples: Option<usize>,
     /// Use this many test samples, drawn by the seed (0: all)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub test_samples: Option<usize>,
     /// Hold out this many training samples and measure them in place of the test samples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub validation_samples: Option<usize>,
     /// Seed of everything random
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Samples in a tile: 1, 16, 32, 64 or 128 (0: chosen by the batch size); 1 gives a microcontroller's bits
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub lanes: Option<usize>,
     /// Run directory [default: runs/<dataset>-<model>-seed<n>]
     #[arg(long, value_name = "DIR")]
@@ -212,7 +212,7 @@ impl TrainArguments {
 #[derive(Debug, Args)]
 pub struct MachineArguments {
     /// Threads (0: one a processor)
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub threads: usize,
     /// Vector instructions: baseline, v3 or v4 [default: the best of this processor]
     #[arg(long, value_name = "LEVEL")]
@@ -257,11 +257,22 @@ pub struct DataArguments {
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// List the datasets and whether they are here
-    List(DataSelection),
+    List(ListArguments),
     /// Fetch datasets, verified by SHA-256 (all, unless some are named)
     Fetch(DataSelection),
     /// Hash the files again and compare
     Verify(DataSelection),
+}
+
+/// Where datasets are, and how to list them.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which datasets, and where.
@@ -281,7 +292,7 @@ pub struct DataSelection {
 #[derive(Debug, Args)]
 pub struct BenchArguments {
     /// Steps timed for each row
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true)]
     pub steps: usize,
     /// Skip the dense network, which needs 300 MB and most of the time
     #[arg(long)]

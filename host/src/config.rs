@@ -290,9 +290,10 @@ impl Config {
     ///
     /// When the file cannot be read, is not TOML or names a dataset that does not exist.
     pub fn dataset_in(file: &Path) -> Result<Option<DatasetName>> {
-        let table = read(file)?.1;
-        let name = table.get("dataset").map(|value| value.as_str().unwrap_or_default().parse());
-        name.transpose().with_context(|| format!("{}: dataset", file.display()))
+        let (text, table) = read(file)?;
+        // A value that is no name at all is refused with the others, by `overlay`.
+        let name = table.get("dataset").and_then(toml::Value::as_str).map(str::parse);
+        name.transpose().with_context(|| place(file, &text, "dataset"))
     }
 
     /// Names and values of the settings in which another differs.
@@ -313,22 +314,25 @@ impl Config {
     /// When it cannot be read, is not TOML, or has an unknown key or a value of the wrong kind: with file and line.
     pub fn overlay(&self, file: &Path) -> Result<Self> {
         let (text, given) = read(file)?;
-        let mut table = toml::Table::try_from(self).context("the defaults are a table")?;
+        let mut config = self.clone();
         for (key, value) in given {
             // What a run recorded about itself is no setting.
             if key == RECORD {
                 continue;
             }
+            let wrong = |what: String| Usage(format!("{}: {what}", place(file, &text, &key)));
+            let mut table = toml::Table::try_from(&config).context("settings are a table")?;
             if !table.contains_key(&key) {
-                let line = text.lines().position(|line| line.trim_start().starts_with(&key)).map_or(0, |line| line + 1);
                 let known: Vec<_> = table.keys().map(String::as_str).collect();
-                let known = known.join(", ");
-                let file = file.display();
-                return Err(Usage(format!("{file}, line {line}: '{key}' is no setting; there are {known}")).into());
+                return Err(wrong(format!("'{key}' is no setting; there are {}", known.join(", "))).into());
             }
-            table.insert(key, value);
+            let shown = format!("{key} = {value}");
+            table.insert(key.clone(), value);
+            // One key at a time, so that the message can name the line.
+            let read: Result<_, toml::de::Error> = table.try_into();
+            config = read.map_err(|error| wrong(format!("{shown}: {}", error.message())))?;
         }
-        table.try_into().map_err(|error| Usage(format!("{}: {error}", file.display())).into())
+        Ok(config)
     }
 
     /// Checks every setting against its range and the others.
@@ -381,8 +385,10 @@ impl Config {
         Schedule::check_warmup(self.warmup, self.epochs)
             .map_err(|_| Usage(format!("--warmup is {}, but must be below --epochs {}", self.warmup, self.epochs)))?;
         self.sgd(self.learning_rate).map_err(setting)?;
-        self.placement(ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
-        self.evolution(1, ImageShape { channels: 1, height: 1, width: 1 }).map_err(setting)?;
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        // Also where nothing is local.
+        Locality::new(plane(shape), &self.sigma).map_err(setting)?;
+        self.evolution(1, shape).map_err(setting)?;
         Ok(())
     }
 
@@ -483,13 +489,15 @@ impl Config {
     }
 
     /// Samples in a tile: what was asked for, or the fewest lanes that make at most four tiles of a minibatch, so that
-    /// two threads have work and little of the last tile is padding. It depends on the batch size alone, because the
-    /// bits depend on it.
+    /// two threads have work and little of the last tile is padding. It depends on the settings alone, because the bits
+    /// depend on it.
     pub fn lanes(&self) -> usize {
         if self.lanes != 0 {
             return self.lanes;
         }
         match (self.model, self.batch_size) {
+            // What such networks are built with, see `supports`.
+            (_, 2..) if self.hidden.iter().any(|&width| width > 1 << 16) => 64,
             (ModelKind::Dense, 65..) => 128,
             (ModelKind::Dense, 33..=64) | (_, 65..) => 64,
             (_, 33..=64) => 32,
@@ -524,8 +532,24 @@ fn shortest<S: serde::Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S
 fn read(file: &Path) -> Result<(String, toml::Table), Usage> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Usage(format!("cannot read the settings in {}: {error}", file.display())))?;
-    let table = text.parse().map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+    let table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(0, |span| line_at(&text, span.start));
+        Usage(format!("{}, line {line}: {}; expected TOML", file.display(), error.message().replace('\n', "; ")))
+    })?;
     Ok((text, table))
+}
+
+/// The file, and the line that sets `key`.
+fn place(file: &Path, text: &str, key: &str) -> String {
+    let table = toml::de::DeTable::parse(text).ok();
+    let start =
+        table.and_then(|table| table.get_ref().keys().find(|name| name.get_ref() == key).map(|name| name.span().start));
+    format!("{}, line {}", file.display(), line_at(text, start.unwrap_or(0)))
+}
+
+/// The line of a byte, counted from 1.
+fn line_at(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
 }
 
 /// Supported tile widths.

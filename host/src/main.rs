@@ -23,10 +23,24 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rewire: {error:#}");
+            // Without a reader the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "rewire: {}", sentence(&error));
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// The error and its causes in one go; what a message already ends with is not said twice.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.is_empty() {
+            cause
+        } else if text.ends_with(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }
 
 /// A reader that went away, such as `head`, is no failure.
@@ -107,9 +121,10 @@ fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     let path =
         if arguments.model.is_dir() { arguments.model.join("model.safetensors") } else { arguments.model.clone() };
     let model = Model::load(&path)?;
+    let name = arguments.dataset.unwrap_or(model.dataset);
+    rewire::train::check_fits(&model, name)?;
     let native = native(&arguments.machine)?;
     let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
-    let name = arguments.dataset.unwrap_or(model.dataset);
     let dataset = rewire::train::load(name, &cache, &interruption()?)?;
     let metrics = rewire::train::evaluate(&model, &dataset, &native)?;
     if arguments.json {

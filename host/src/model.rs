@@ -10,7 +10,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rewire_core::activation::Activation;
+use rewire_core::csr::CsrRef;
+use rewire_core::footprint::Description;
+use rewire_core::index::Wide;
 use rewire_core::layer::{LayerSpec, Storage};
+use rewire_core::mlp::MAX_LAYERS;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +74,7 @@ impl LayerHeader {
         let activation = match (self.activation.as_str(), self.slope) {
             ("relu", None) => Activation::Relu,
             ("identity", None) => Activation::Identity,
-            ("leaky-relu", Some(slope)) => Activation::LeakyRelu { slope },
+            ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
             (other, _) => bail!("the activation '{other}' is unknown"),
         };
         let storage = match self.storage.as_str() {
@@ -93,8 +97,15 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
+    /// When it cannot be written, or a weight is no number, which no reader would accept.
     pub fn save(&self, path: &Path) -> Result<()> {
+        for (i, layer) in self.layers.iter().enumerate() {
+            ensure!(
+                layer.weights.iter().chain(&layer.bias).all(|value| value.is_finite()),
+                "layer {i} has weights that are not finite, so {} is not written; try a smaller --learning-rate",
+                path.display()
+            );
+        }
         let header = Header {
             version: VERSION,
             dataset: self.dataset,
@@ -138,7 +149,9 @@ impl Model {
     ///
     /// When it cannot be read, is not such a file, comes from another version, or breaks an invariant: by name.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
+        let file = std::fs::read(path).with_context(|| {
+            format!("cannot read the model {}; give a run directory or its model.safetensors", path.display())
+        })?;
         Self::parse(&file).with_context(|| {
             format!(
                 "{} is no model that this version can use; give a model.safetensors that `rewire train` wrote",
@@ -154,7 +167,11 @@ impl Model {
         let header = header.ok_or_else(|| anyhow!("its metadata has no entry '{KEY}', so another program wrote it"))?;
         let header: Header = serde_json::from_str(header).context("its metadata cannot be read")?;
         ensure!(header.version == VERSION, "it has version {}, this program reads version {VERSION}", header.version);
-        ensure!(!header.layers.is_empty(), "it has no layers");
+        ensure!(
+            (1..=MAX_LAYERS).contains(&header.layers.len()),
+            "it has {} layers, expected 1 to {MAX_LAYERS}",
+            header.layers.len()
+        );
         let tensors = SafeTensors::deserialize(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
         let tensor = |name: &str, dtype: Dtype| -> Result<Vec<[u8; 4]>> {
             let view = tensors.tensor(name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
@@ -197,7 +214,25 @@ impl Model {
             let (velocity, bias_velocity) = (Vec::new(), Vec::new());
             layers.push(LayerData { spec, indptr, indices, weights, bias, velocity, bias_velocity });
         }
-        Ok(Self { dataset: header.dataset, normaliser, layers })
+        let model = Self { dataset: header.dataset, normaliser, layers };
+        model.check()?;
+        Ok(model)
+    }
+
+    /// Checks that each layer's structure is sound and that the layers fit each other.
+    fn check(&self) -> Result<()> {
+        for (i, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
+            let LayerData { spec, indptr, indices, weights, .. } = layer;
+            CsrRef::<Wide>::new(spec.ncols(), indptr, indices, weights)
+                .map_err(|error| anyhow!("layer {i}: {error}"))?;
+            ensure!(
+                indptr.len().checked_sub(1) == Some(spec.nrows()),
+                "layer {i} has {} row pointers, but {} rows",
+                indptr.len(),
+                spec.nrows()
+            );
+        }
+        Description::inference(&self.specs(), 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))
     }
 
     /// The layers' descriptions.

@@ -1,5 +1,7 @@
 //! The progress bar of a run.
 
+use std::io::Write;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rewire_core::loss::Metrics;
 
@@ -53,7 +55,8 @@ impl Progress {
             row.train_seconds + row.evaluate_seconds + row.evolve_seconds,
         );
         if self.bar.is_hidden() {
-            eprintln!("{line}");
+            // A reader that went away does not end the run.
+            let _ = writeln!(std::io::stderr(), "{line}");
         } else {
             self.bar.println(line);
         }

@@ -8,6 +8,7 @@
 //! | `model.safetensors` | the network after the last epoch, see [`model`](crate::model) |
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -86,7 +87,9 @@ pub fn processor() -> String {
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    metrics: csv::Writer<File>,
+    metrics: File,
+    /// Bytes of whole rows in it.
+    length: u64,
 }
 
 impl RunDirectory {
@@ -108,8 +111,9 @@ impl RunDirectory {
         if path.exists() && !path.is_dir() {
             return Err(Usage(format!("--out {shown} is a file; name a folder")));
         }
-        if let Some(file) =
-            ["config.toml", "metrics.csv", "model.safetensors"].iter().find(|file| path.join(file).exists())
+        if let Some(file) = ["config.toml", "metrics.csv", "checkpoint", "model.safetensors"]
+            .iter()
+            .find(|file| path.join(file).exists())
         {
             return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
         }
@@ -131,7 +135,7 @@ impl RunDirectory {
         write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
         let file = OpenOptions::new().create_new(true).append(true).open(path.join("metrics.csv"));
         let file = file.with_context(|| format!("cannot make metrics.csv in --out {shown}"))?;
-        Ok(Self { path: path.to_owned(), metrics: csv::Writer::from_writer(file) })
+        Ok(Self { path: path.to_owned(), metrics: file, length: 0 })
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off.
@@ -160,10 +164,10 @@ impl RunDirectory {
         for row in &epochs {
             writer.serialize(row)?;
         }
-        write_atomically(&file, &writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))?)?;
-        let file = OpenOptions::new().append(true).open(&file).with_context(|| format!("cannot write {shown}"))?;
-        let metrics = csv::WriterBuilder::new().has_headers(epochs.is_empty()).from_writer(file);
-        Ok((Self { path: path.to_owned(), metrics }, epochs))
+        let rows = writer.into_inner()?;
+        write_atomically(&file, &rows)?;
+        let metrics = OpenOptions::new().append(true).open(&file).with_context(|| format!("cannot write {shown}"))?;
+        Ok((Self { path: path.to_owned(), metrics, length: rows.len() as u64 }, epochs))
     }
 
     /// Where it is.
@@ -177,9 +181,21 @@ impl RunDirectory {
     ///
     /// When the disk is full, for instance.
     pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
+        let mut row = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
+        row.serialize(epoch)?;
+        let row = row.into_inner()?;
+        let written = self.metrics.write_all(&row);
+        if written.is_err() {
+            // Half a row would spoil the file for readers; the first error is the one to report.
+            let _ = self.metrics.set_len(self.length);
+        }
         let shown = self.path.display();
-        let written = self.metrics.serialize(epoch).map_err(anyhow::Error::from);
-        let written = written.and_then(|()| Ok(self.metrics.flush()?));
-        written.with_context(|| format!("cannot write metrics.csv in {shown}; the epochs before it are kept"))
+        written.with_context(|| {
+            format!(
+                "cannot write metrics.csv in {shown}; free some space or choose another --out (earlier rows are kept)"
+            )
+        })?;
+        self.length += row.len() as u64;
+        Ok(())
     }
 }

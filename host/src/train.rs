@@ -1,5 +1,6 @@
 //! A run from settings to run directory: data, network, epochs, and what they came to.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use rewire_core::loss::Metrics;
 use crate::backend::Native;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ModelKind};
-use crate::dataset::{self, Dataset, DatasetName};
+use crate::dataset::{self, Dataset, DatasetName, manifest};
 use crate::error::Usage;
 use crate::inputs::{Images, Normaliser, draw};
 use crate::model::Model;
@@ -189,7 +190,10 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
 
 /// The checkpoint of a run directory, if it is of a run with these settings.
 fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::load(out, |text| eprintln!("rewire: {text}"))?;
+    let checkpoint = Checkpoint::load(out, |text| {
+        // A reader that went away does not end the run.
+        let _ = writeln!(std::io::stderr(), "rewire: {text}");
+    })?;
     let differences = checkpoint.config.differences(config);
     if !differences.is_empty() {
         let (out, differences) = (out.display(), differences.join("; "));
@@ -248,22 +252,27 @@ impl Run<'_> {
                 ControlFlow::Continue(())
             });
             let train_time = started.elapsed();
-            if let Some(step) = failed {
+            let diverged = |loss: &str, step: u64| {
                 progress.finish();
-                bail!(
-                    "the training loss is no number at epoch {epoch}, step {}; try a smaller --learning-rate than {}. \
-                     The {} epochs before it are kept in {}",
-                    step + 1,
+                anyhow!(
+                    "the {loss} loss is no number at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
+                     metrics.csv in {} keeps the {} epochs before",
                     config.learning_rate,
-                    epochs.len(),
-                    directory.path().display()
-                );
+                    directory.path().display(),
+                    epochs.len()
+                )
+            };
+            if let Some(step) = failed {
+                return Err(diverged("training", u64::from(step) + 1));
             }
             let ControlFlow::Continue(trained) = trained else {
                 progress.finish();
                 return Ok(Ended { epochs, interrupted: true });
             };
             let (measured, evaluate_time) = timed(|| network.evaluate(native, &test));
+            if !measured.loss().is_finite() {
+                return Err(diverged(if task.validation { "validation" } else { "test" }, steps));
+            }
             let evolves = config.model == ModelKind::Set && epoch < config.epochs;
             let (_, evolve_time) =
                 timed(|| if evolves { network.evolve(native, &evolution, config.seed, epoch) } else { 0 });
@@ -296,23 +305,34 @@ pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
     (result, started.elapsed())
 }
 
+/// Refuses a dataset that a model cannot be measured on, which is known before the dataset is loaded.
+///
+/// # Errors
+///
+/// When its images are not what the model takes, or its labels not what it names.
+pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
+    let entry = manifest::entry(name);
+    let (features, classes) = (entry.shape.features(), usize::from(entry.classes));
+    let n_in = model.layers.first().map_or(0, |layer| layer.spec.n_in);
+    let n_out = model.layers.last().map_or(0, |layer| layer.spec.n_out);
+    if (n_in, n_out) == (features, classes) {
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "the model takes {n_in} inputs and names {n_out} classes, but {name} has {features} and {classes}; \
+         evaluate it on {}",
+        model.dataset
+    )))
+}
+
 /// Measures a saved model on the test samples of a dataset.
 ///
 /// # Errors
 ///
 /// When the dataset's images are not what the model takes, or its labels not what it names.
 pub fn evaluate(model: &Model, dataset: &Dataset, native: &Native) -> Result<Metrics> {
+    check_fits(model, dataset.name)?;
     let specs = model.specs();
-    let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
-    let (n_in, n_out) = (specs[0].n_in, specs[specs.len() - 1].n_out);
-    if (n_in, n_out) != (features, classes) {
-        return Err(Usage(format!(
-            "the model takes {n_in} inputs and names {n_out} classes, but {} has {features} and {classes}; \
-             evaluate it on {}",
-            dataset.name, model.dataset
-        ))
-        .into());
-    }
     const LANES: usize = 64;
     let description = Description::inference(&specs, 2 * LANES);
     let images = Images::new(&dataset.test, (0..dataset.test.len() as u32).collect(), &model.normaliser);
