@@ -105,11 +105,11 @@ fn check_rows<const LANES: usize>(n_in: usize) {
         let samples = data.select(0..LANES);
         let mut oracle = Oracle::of(&network);
 
-        let (mut logits, mut expected) = (Vec::new(), Vec::new());
+        let mut logits = Vec::new();
         network.predict(&Portable, &data.table(), 0, |rows, used| {
             (0..used).for_each(|lane| logits.extend(rows.iter().map(|row| f64::from(row[lane]))));
         });
-        samples.iter().for_each(|sample| expected.extend(oracle.logits(&sample.x)));
+        let expected: Vec<f64> = samples.iter().flat_map(|sample| oracle.logits(&sample.x)).collect();
         assert_close(&logits, &expected, KERNEL, &format!("{n_in} inputs, {LANES} lanes, {:?}", first.storage));
 
         let place = Place { seed: 1, epoch: 1, step: 0 };
