@@ -184,7 +184,7 @@ impl Writer<'_> {
             let bytes = (value.to_usize() as u32).to_le_bytes();
             self.put(bytes.get(..size_of::<I>()).unwrap_or_default());
         }
-        let padding = (size_of::<I>() * values.len()).wrapping_neg() % 4;
+        let padding = size_of_val(values).wrapping_neg() % 4;
         self.put([0; 4].get(..padding).unwrap_or_default());
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Transposed<'a, F: Format> {
     rows: &'a mut [F::Index],
 }
 
-impl<'a, F: Format> Transposed<'a, F> {
+impl<F: Format> Transposed<'_, F> {
     pub(crate) fn as_ref(&self) -> TransposedRef<'_, F> {
         TransposedRef { indptr: self.indptr, rows: self.rows, positions: self.positions }
     }
@@ -129,6 +129,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     // Not inlined: what it builds the parts in would stay on the caller's stack.
     #[inline(never)]
     pub fn new(description: &Description<'_>, block: &'a mut [u8]) -> Result<Self, BuildError> {
+        const { assert!(LANES > 0, "a tile holds at least one sample") };
         description.validate::<F, LANES>()?;
         let too_many = BuildError::TooManyLayers { found: description.layers.len(), limit: LAYERS };
         let needed = description.footprint::<F, LANES>().bytes();

@@ -56,7 +56,7 @@ impl Augmentation {
         let fixed = |value: f32| (value * 65_536.0) as i32;
         let (y0, x0) = (shift_y - centre_y, shift_x - centre_x);
         let (step_y, step_x) = (fixed(-sin), fixed(cos));
-        let (last_y, last_x) = ((height as i32 - 1) << 16, (width as i32 - 1) << 16);
+        let (last_y, last_x) = (fixed(height as f32 - 1.0), fixed(width as f32 - 1.0));
         for row in 0..height {
             let y = y0 + row as f32;
             let mut source_y = fixed(centre_y + cos * y - sin * x0);

@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a network and write a run directory
-    Train(TrainArguments),
+    Train(Box<TrainArguments>),
     /// Accuracy and loss of a saved model on a dataset's test samples
     Evaluate(EvaluateArguments),
     /// Datasets: what there is, fetching, checking
@@ -222,7 +222,7 @@ pub struct MachineArguments {
 /// Where datasets are.
 #[derive(Debug, Args)]
 pub struct CacheArguments {
-    /// Folder of fetched datasets [default: $REWIRE_DATA, or `rewire` in the user's cache folder]
+    /// Folder of fetched datasets [default: `$REWIRE_DATA`, or `rewire` in the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }

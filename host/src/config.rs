@@ -524,6 +524,7 @@ fn shortest_each<S: serde::Serializer>(values: &[f32], serializer: S) -> Result<
 }
 
 /// Writes 0.1 as 0.1, not as the double nearest to the float.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn shortest<S: serde::Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(value.to_string().parse().unwrap_or(f64::from(*value)))
 }

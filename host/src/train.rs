@@ -157,17 +157,14 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     let checkpoint = if resume { Some(resumable(&out, config)?) } else { None };
     with_network(&layers, config.lanes(), &description, |network| {
         let run = Run { config, task: &task, native: &native, interrupted };
-        let (mut directory, epochs) = match &checkpoint {
-            Some(checkpoint) => {
-                network.import(&checkpoint.layers).with_context(|| {
-                    format!("the checkpoint in {} is of another network; start again in another folder", out.display())
-                })?;
-                RunDirectory::reopen(&out, checkpoint.epoch)?
-            }
-            None => {
-                run.initialise(network)?;
-                (RunDirectory::create(&out, config, &Record::now(config, &native))?, Vec::new())
-            }
+        let (mut directory, epochs) = if let Some(checkpoint) = &checkpoint {
+            network.import(&checkpoint.layers).with_context(|| {
+                format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+            })?;
+            RunDirectory::reopen(&out, checkpoint.epoch)?
+        } else {
+            run.initialise(network)?;
+            (RunDirectory::create(&out, config, &Record::now(config, &native))?, Vec::new())
         };
         let ended = run.epochs(network, &mut directory, epochs)?;
         let model = Model { dataset: config.dataset, normaliser: task.normaliser.clone(), layers: network.export() };
@@ -331,9 +328,9 @@ pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
 ///
 /// When the dataset's images are not what the model takes, or its labels not what it names.
 pub fn evaluate(model: &Model, dataset: &Dataset, native: &Native) -> Result<Metrics> {
+    const LANES: usize = 64;
     check_fits(model, dataset.name)?;
     let specs = model.specs();
-    const LANES: usize = 64;
     let description = Description::inference(&specs, 2 * LANES);
     let images = Images::new(&dataset.test, (0..dataset.test.len() as u32).collect(), &model.normaliser);
     with_network(&specs, LANES, &description, |network| {

@@ -2,6 +2,8 @@
 //!
 //! Needs QEMU, flip-link and defmt-print, which `tests/run` installs.
 
+#![expect(clippy::unwrap_used, reason = "a log that does not read as expected fails the test")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
@@ -30,13 +32,14 @@ fn have(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
+/// One build after the other: they share their dependencies.
+static BUILD: Mutex<()> = Mutex::new(());
+
 /// Builds `train` for a board and runs it.
 fn chip(board: &str, target: &str) -> Outcome {
     for program in ["qemu-system-arm", "flip-link", "defmt-print"] {
         assert!(have(program), "{program} is missing; tests/run installs it");
     }
-    // One build after the other: they share their dependencies.
-    static BUILD: Mutex<()> = Mutex::new(());
     let _guard = BUILD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
     let output = Command::new("cargo")

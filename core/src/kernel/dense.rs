@@ -44,6 +44,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
 ///
 /// Shapes: `W` `[n_out, n_in]` row by row; `d` `[n_out][LANES]`.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "operands, a block of them, and what to do with a row")]
 pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     vector: V,
     weights: &[f32],

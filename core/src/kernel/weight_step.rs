@@ -94,7 +94,7 @@ pub(crate) struct SparseRows<'a, F: Format> {
     pub(crate) velocity: &'a mut [f32],
 }
 
-impl<'a, F: Format> SparseRows<'a, F> {
+impl<F: Format> SparseRows<'_, F> {
     /// The rows before `row`, and the rest.
     pub(crate) fn split(self, row: usize) -> (Self, Self) {
         let base = self.indptr.first().map_or(0, |p| p.to_usize());

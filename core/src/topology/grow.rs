@@ -149,15 +149,15 @@ fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Coun
         let old_end = end.to_usize();
         *end = F::Pointer::wrapping_from(write);
         write -= added.to_usize();
-        if write != old_end {
+        if write == old_end {
+            write = start;
+        } else {
             for read in (start..old_end).rev() {
                 write -= 1;
                 copy_within(matrix.indices, read, write);
                 copy_within(matrix.values, read, write);
                 copy_within(matrix.velocity, read, write);
             }
-        } else {
-            write = start;
         }
         (rows, counters) = (before, counters_before);
     }

@@ -40,7 +40,7 @@ impl Grid {
         let ImagePlane { channels, height, width } = image;
         let (height, width) = (height.max(1), width.max(1));
         let count = count as u32;
-        if count == channels * height * width {
+        if u64::from(count) == u64::from(channels) * u64::from(height) * u64::from(width) {
             return Self { planes: channels, rows: height, cols: width, count, height, width };
         }
         let mut cols = 1;
@@ -78,8 +78,11 @@ impl Grid {
     /// A neuron within `reach` cells of another, in both directions, on a plane drawn uniformly; `None` outside.
     pub(crate) fn near(&self, neuron: usize, reach: u32, generator: &mut Generator) -> Option<usize> {
         let cell = neuron as u32 % (self.rows * self.cols);
+        // No grid is larger than half of the numbers.
+        let reach = reach.min(self.count);
         let mut shift = |at: u32, cells: u32| {
-            let moved = (at + generator.below(2 * reach + 1)).checked_sub(reach)?;
+            let moved =
+                at.saturating_add(generator.below(reach.saturating_mul(2).saturating_add(1))).checked_sub(reach)?;
             (moved < cells).then_some(moved)
         };
         let (row, col) = (shift(cell / self.cols, self.rows)?, shift(cell % self.cols, self.cols)?);
