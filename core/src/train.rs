@@ -1,7 +1,7 @@
 //! One minibatch, one epoch, one evaluation: the only training loop there is.
 //!
 //! A minibatch is cut into tiles of `LANES` samples. Each tile runs forward, loss and backward on its own, so tiles run
-//! on different threads without waiting for each other ([`crate::pass`] inside); then the update runs over blocks of rows
+//! on different threads without waiting for each other; then the update runs over blocks of rows
 //! of all layers.
 
 use core::ops::ControlFlow;

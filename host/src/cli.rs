@@ -139,7 +139,7 @@ pub struct TrainArguments {
     /// Samples in a tile: 1, 16, 32, 64 or 128 (0: chosen by the batch size); 1 gives a microcontroller's bits
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub lanes: Option<usize>,
-    /// Run directory [default: runs/<dataset>-<model>-seed<n>]
+    /// Run directory [default: runs/DATASET-MODEL-seedN, the first that is free]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue the run in --out after its last finished epoch, with its settings
