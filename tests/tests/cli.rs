@@ -334,8 +334,11 @@ fn help_lists_every_flag() {
 fn defaults_named_by_help_are_those_of_a_run() {
     let folder = tempdir().unwrap();
     let help = succeed(folder.path(), "train --help");
-    for claim in ["[default: set]", "[default: the file's, or mnist-mini]", "[default: runs/<dataset>-<model>-seed<n>]"]
-    {
+    for claim in [
+        "[default: set]",
+        "[default: the file's, or mnist-mini]",
+        "[default: runs/DATASET-MODEL-seedN, the first that is free]",
+    ] {
         assert!(help.contains(claim), "{claim} is not in {help}");
     }
     for (flag, claim) in defaults(&help) {
