@@ -42,5 +42,8 @@ fn examples_are_short() {
 #[test]
 fn the_readme_quotes_the_sensor_example() {
     let readme = include_str!("../../README.md");
-    assert!(readme.contains(include_str!("../../core/examples/sensor.rs")), "copy core/examples/sensor.rs into README.md");
+    assert!(
+        readme.contains(include_str!("../../core/examples/sensor.rs")),
+        "copy core/examples/sensor.rs into README.md"
+    );
 }
