@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::backend::{Native, SimdLevel};
 use crate::config::{Config, ModelKind};
 use crate::dataset::{DatasetName, ImageShape};
+use crate::network::with_block;
 use crate::run::processor;
 
 /// Samples in a minibatch.
@@ -104,14 +105,12 @@ fn subject<const LANES: usize, R: Send>(
     native: &Native,
     work: impl FnOnce(&mut dyn Timed) -> R + Send,
 ) -> Result<R> {
-    let footprint = description.footprint::<Standard, LANES>();
-    let mut memory = vec![0u8; footprint.bytes() + footprint.align];
-    let start = memory.as_ptr().align_offset(footprint.align);
-    let block = &mut memory[start..start + footprint.bytes()];
-    let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-    let mut subject = Subject { network, native, config, steps: 0 };
-    subject.network.initialise(native, 1, config.fan_in());
-    Ok(native.install(|| work(&mut subject)))
+    with_block(&description.footprint::<Standard, LANES>(), |block| {
+        let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+        let mut subject = Subject { network, native, config, steps: 0 };
+        subject.network.initialise(native, 1, config.fan_in());
+        Ok(native.install(|| work(&mut subject)))
+    })
 }
 
 /// A row of the table.

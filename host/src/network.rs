@@ -205,7 +205,20 @@ pub fn with_network<R>(
     description: &Description<'_>,
     work: impl FnOnce(&mut dyn Network) -> Result<R>,
 ) -> Result<R> {
-    let footprint = footprint(layers, lanes, description);
+    with_block(&footprint(layers, lanes, description), |block| {
+        by_type!(layers, lanes, F, L => {
+            let mut network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+            work(&mut network)
+        })
+    })
+}
+
+/// Hands `work` a block of zeros, aligned and as large as `footprint` says.
+///
+/// # Errors
+///
+/// Memory that is not there, or what `work` returns.
+pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> Result<R>) -> Result<R> {
     let bytes = footprint.bytes();
     let mut memory = Vec::new();
     memory
@@ -213,9 +226,5 @@ pub fn with_network<R>(
         .map_err(|_| anyhow!("the network needs {bytes} bytes, which this machine does not grant; make it smaller"))?;
     memory.resize(bytes + footprint.align, 0u8);
     let start = memory.as_ptr().align_offset(footprint.align);
-    let block = &mut memory[start..start + bytes];
-    by_type!(layers, lanes, F, L => {
-        let mut network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-        work(&mut network)
-    })
+    work(&mut memory[start..start + bytes])
 }
