@@ -14,6 +14,13 @@ pub enum Schedule {
     Linear,
     /// Half a cosine wave, from 1 towards 0 after the last epoch (Loshchilov and Hutter 2017, arXiv 1608.03983).
     Cosine,
+    /// Multiplied by `factor` after every `every` epochs.
+    Step {
+        /// Epochs between falls, at least 1.
+        every: u32,
+        /// Share that is left after a fall.
+        factor: f32,
+    },
 }
 
 impl Schedule {
@@ -30,11 +37,17 @@ impl Schedule {
         if epoch <= warmup {
             return base * (epoch as f32 / warmup.max(1) as f32);
         }
-        let done = (epoch.saturating_sub(1 + warmup)) as f32 / epochs.saturating_sub(warmup).max(1) as f32;
+        let past = epoch.saturating_sub(1 + warmup);
+        let done = past as f32 / epochs.saturating_sub(warmup).max(1) as f32;
         match self {
             Self::Constant => base,
             Self::Linear => base * (1.0 - done),
             Self::Cosine => base * (0.5 + 0.5 * libm::cosf(core::f32::consts::PI * done)),
+            Self::Step { every, factor } => {
+                let falls = past / every.max(1);
+                // One product a fall: `powf` would cost a chip more than it saves.
+                (0..falls).fold(base, |value, _| value * factor)
+            }
         }
     }
 
@@ -58,11 +71,22 @@ mod tests {
 
     #[test]
     fn every_schedule_starts_at_the_base_and_only_falls() {
-        for schedule in [Schedule::Constant, Schedule::Linear, Schedule::Cosine] {
+        let step = Schedule::Step { every: 20, factor: 0.5 };
+        for schedule in [Schedule::Constant, Schedule::Linear, Schedule::Cosine, step] {
             let rates: std::vec::Vec<f32> = (1..=50).map(|epoch| schedule.at(0.1, epoch, 50, 0)).collect();
             assert_eq!(rates[0].to_bits(), 0.1f32.to_bits());
             assert!(rates.windows(2).all(|pair| pair[0] >= pair[1]) && rates[49] > 0.0, "{schedule:?}");
         }
+    }
+
+    #[test]
+    fn steps_fall_after_every_so_many_epochs_past_the_warm_up() {
+        let step = Schedule::Step { every: 10, factor: 0.5 };
+        let at = |epoch| step.at(8.0, epoch, 40, 2);
+        assert_eq!(
+            [at(1), at(2), at(3), at(12), at(13), at(22), at(23), at(33)],
+            [4.0, 8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 1.0]
+        );
     }
 
     #[test]

@@ -49,6 +49,9 @@ pub struct TrainArguments {
     /// Density: a layer has epsilon * (inputs + outputs) connections
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epsilon: Option<f64>,
+    /// Connections of each layer, the output layer included, in place of epsilon's
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", allow_negative_numbers = true)]
+    pub connections: Option<Vec<usize>>,
     /// Share of connections that each evolution replaces, in [0, 1)
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub zeta: Option<f32>,
@@ -73,6 +76,12 @@ pub struct TrainArguments {
     /// Epochs over which the learning rate rises first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub warmup: Option<u32>,
+    /// Epochs between the falls of a step schedule
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub step_every: Option<u32>,
+    /// Share that a fall of a step schedule leaves
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub step_factor: Option<f32>,
     /// Momentum, in [0, 1)
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub momentum: Option<f32>,
@@ -173,6 +182,7 @@ impl TrainArguments {
             model,
             hidden,
             epsilon,
+            connections,
             zeta,
             zeta_schedule,
             activation,
@@ -181,6 +191,8 @@ impl TrainArguments {
             learning_rate,
             schedule,
             warmup,
+            step_every,
+            step_factor,
             momentum,
             weight_decay,
             decay,

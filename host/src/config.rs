@@ -65,16 +65,8 @@ choice! {
         Linear = "linear",
         /// Falls along half a cosine wave.
         Cosine = "cosine",
-    }
-}
-
-impl ScheduleKind {
-    fn schedule(self) -> Schedule {
-        match self {
-            Self::Constant => Schedule::Constant,
-            Self::Linear => Schedule::Linear,
-            Self::Cosine => Schedule::Cosine,
-        }
+        /// Multiplied by --step-factor after every --step-every epochs.
+        Step = "step",
     }
 }
 
@@ -149,6 +141,9 @@ pub struct Config {
     pub hidden: Vec<usize>,
     /// Density: a layer has `epsilon * (n_in + n_out)` connections.
     pub epsilon: f64,
+    /// Connections of each layer, the output layer included, in place of epsilon's; empty for those. As many as a layer
+    /// has cells, or more, make it dense.
+    pub connections: Vec<usize>,
     /// Share of connections replaced by each evolution.
     #[serde(serialize_with = "shortest")]
     pub zeta: f32,
@@ -169,6 +164,11 @@ pub struct Config {
     pub schedule: ScheduleKind,
     /// Epochs over which it rises first.
     pub warmup: u32,
+    /// Epochs between the falls of a step schedule.
+    pub step_every: u32,
+    /// What a fall of a step schedule leaves.
+    #[serde(serialize_with = "shortest")]
+    pub step_factor: f32,
     /// Momentum.
     #[serde(serialize_with = "shortest")]
     pub momentum: f32,
@@ -230,6 +230,7 @@ impl Config {
             model: ModelKind::Set,
             hidden: vec![1000, 1000, 1000],
             epsilon: 20.0,
+            connections: vec![],
             zeta: 0.3,
             zeta_schedule: ScheduleKind::Cosine,
             activation: ActivationKind::AllRelu,
@@ -238,6 +239,8 @@ impl Config {
             learning_rate: 0.05,
             schedule: ScheduleKind::Cosine,
             warmup: 0,
+            step_every: 100,
+            step_factor: 0.5,
             momentum: 0.9,
             weight_decay: 0.0,
             decay: DecayKind::Decoupled,
@@ -358,6 +361,17 @@ impl Config {
         if !self.epsilon.is_finite() || self.epsilon <= 0.0 {
             return wrong(format!("--epsilon is {}, but must be finite and above 0, such as 20", self.epsilon));
         }
+        let layers = self.hidden.len() + 1;
+        if !self.connections.is_empty() && self.connections.len() != layers {
+            let given = self.connections.len();
+            return wrong(format!(
+                "--connections has {given} numbers, but the network has {layers} layers, output included"
+            ));
+        }
+        if let Some(layer) = self.connections.iter().position(|connections| !(1..=1 << 48).contains(connections)) {
+            let (layer, connections) = (layer + 1, self.connections[layer]);
+            return wrong(format!("--connections: layer {layer} has {connections}, but needs 1 to 2^48"));
+        }
         if !self.slope.is_finite() || self.slope == 0.0 {
             return wrong(format!("--slope is {}, but must be finite and not 0", self.slope));
         }
@@ -375,6 +389,12 @@ impl Config {
         }
         if !(0.0..1.0).contains(&self.shift) {
             return wrong(format!("--shift is {}, but must be at least 0 and below 1", self.shift));
+        }
+        if self.step_every == 0 {
+            return wrong("--step-every is 0, but must be at least 1 epoch".into());
+        }
+        if !(self.step_factor > 0.0 && self.step_factor <= 1.0) {
+            return wrong(format!("--step-factor is {}, but must be above 0 and at most 1", self.step_factor));
         }
         if self.reach == 0 || self.reach > 1 << 15 {
             return wrong(format!("--reach is {}, but must be 1 to 32768 cells", self.reach));
@@ -409,14 +429,23 @@ impl Config {
             .with_label_smoothing(self.label_smoothing)
     }
 
+    fn schedule_of(&self, kind: ScheduleKind) -> Schedule {
+        match kind {
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Linear => Schedule::Linear,
+            ScheduleKind::Cosine => Schedule::Cosine,
+            ScheduleKind::Step => Schedule::Step { every: self.step_every, factor: self.step_factor },
+        }
+    }
+
     /// The learning rate of an epoch.
     pub fn learning_rate_of(&self, epoch: u32) -> f32 {
-        self.schedule.schedule().at(self.learning_rate, epoch, self.epochs, self.warmup)
+        self.schedule_of(self.schedule).at(self.learning_rate, epoch, self.epochs, self.warmup)
     }
 
     /// The share of connections that the evolution after an epoch replaces.
     pub fn zeta_of(&self, epoch: u32) -> f32 {
-        self.zeta_schedule.schedule().at(self.zeta, epoch, self.epochs, 0)
+        self.schedule_of(self.zeta_schedule).at(self.zeta, epoch, self.epochs, 0)
     }
 
     /// Evolution's settings after an epoch, for images of this shape.
@@ -470,10 +499,13 @@ impl Config {
         let last = self.hidden.len();
         let layer = |(i, pair): (usize, &[usize])| {
             let activation = if i == last { Activation::Identity } else { self.hidden_activation(i) };
-            let connections = match self.model {
-                ModelKind::Dense => usize::MAX,
+            let connections = match (self.model, self.connections.get(i)) {
+                (ModelKind::Dense, _) => usize::MAX,
+                (ModelKind::Set | ModelKind::Fixprob, Some(&connections)) => connections,
                 // At least one, however small epsilon is.
-                ModelKind::Set | ModelKind::Fixprob => erdos_renyi_connections(pair[0], pair[1], self.epsilon).max(1),
+                (ModelKind::Set | ModelKind::Fixprob, None) => {
+                    erdos_renyi_connections(pair[0], pair[1], self.epsilon).max(1)
+                }
             };
             LayerSpec::sparse(pair[0], pair[1], connections, activation)
         };
@@ -620,6 +652,10 @@ mod tests {
         refused(|c| c.batch_size = 0, "--batch-size");
         refused(|c| c.epochs = 0, "--epochs");
         refused(|c| c.lanes = 7, "--lanes");
+        refused(|c| c.connections = vec![10, 10], "--connections");
+        refused(|c| c.connections = vec![10, 0, 10, 10], "layer 2");
+        refused(|c| c.step_every = 0, "--step-every");
+        refused(|c| c.step_factor = f32::NAN, "--step-factor");
         refused(|c| c.warmup = 20, "--warmup");
         refused(|c| c.slope = 0.0, "--slope");
     }
@@ -630,5 +666,13 @@ mod tests {
         let connections: Vec<_> = layers.iter().map(|layer| layer.connections).collect();
         assert_eq!(connections, [141_440, 100_000, 100_000, 40_000]);
         assert!(layers[3].is_dense());
+    }
+
+    #[test]
+    fn connections_are_those_that_were_asked_for() {
+        let connections = vec![5_000, 7, 1 << 40, 40_000];
+        let config = Config { connections, ..Config::defaults(DatasetName::Cifar10) };
+        let found: Vec<_> = config.layers(3072, 10).iter().map(|layer| layer.connections).collect();
+        assert_eq!(found, [5_000, 7, 4_000_000, 40_000]);
     }
 }
