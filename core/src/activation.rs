@@ -19,6 +19,9 @@ pub enum Activation {
         /// Slope below zero, finite and not 0.
         slope: f32,
     },
+    /// Three straight pieces whose joints and outer slopes each neuron learns: see [`srelu`](crate::srelu). For formats
+    /// with [`Format::LEARNED_ACTIVATIONS`](crate::index::Format::LEARNED_ACTIVATIONS).
+    SRelu,
 }
 
 impl Activation {
@@ -29,11 +32,11 @@ impl Activation {
         Self::LeakyRelu { slope: if hidden_layer.is_multiple_of(2) { -slope } else { slope } }
     }
 
-    /// The activation of one sum.
+    /// The activation of one sum; that of an SReLU is the identity, whose parameters are the neuron's.
     #[inline(always)]
     pub fn apply(self, z: f32) -> f32 {
         match self {
-            Self::Identity => z,
+            Self::Identity | Self::SRelu => z,
             Self::Relu => {
                 // Not `max`: a NaN must stay visible in the loss.
                 if z <= 0.0 { 0.0 } else { z }
@@ -52,7 +55,7 @@ impl Activation {
     #[inline(always)]
     pub fn derivative(self, z: f32) -> f32 {
         match self {
-            Self::Identity => 1.0,
+            Self::Identity | Self::SRelu => 1.0,
             Self::Relu => {
                 if z > 0.0 {
                     1.0
@@ -75,7 +78,17 @@ impl Activation {
     /// Whether the derivative needs `z` because the activation hides its sign.
     #[inline(always)]
     pub(crate) const fn hides_sign(self) -> bool {
-        matches!(self, Self::LeakyRelu { slope } if slope < 0.0)
+        match self {
+            Self::Identity | Self::Relu => false,
+            Self::LeakyRelu { slope } => slope < 0.0,
+            Self::SRelu => true,
+        }
+    }
+
+    /// Whether its neurons have parameters of their own.
+    #[inline(always)]
+    pub const fn is_learned(self) -> bool {
+        matches!(self, Self::SRelu)
     }
 
     /// Whether an activation of zero passes no gradient.
@@ -83,6 +96,8 @@ impl Activation {
     pub(crate) const fn closes_at_zero(self) -> bool {
         match self {
             Self::Identity | Self::Relu | Self::LeakyRelu { .. } => true,
+            // Its rows also leave a gradient by their parameters.
+            Self::SRelu => false,
         }
     }
 
@@ -91,7 +106,7 @@ impl Activation {
     pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {
         // One loop for each kind: a choice inside the loop would keep it from being vectorised.
         match self {
-            Self::Identity => {}
+            Self::Identity | Self::SRelu => {}
             Self::Relu => row.iter_mut().for_each(|value| *value = Self::Relu.apply(*value)),
             Self::LeakyRelu { .. } => row.iter_mut().for_each(|value| *value = self.apply(*value)),
         }
@@ -110,9 +125,9 @@ impl Activation {
         scale: f32,
     ) {
         match self {
-            Self::Identity | Self::Relu => {
+            Self::Identity | Self::Relu | Self::SRelu => {
                 // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
-                let linear = matches!(self, Self::Identity);
+                let linear = !matches!(self, Self::Relu);
                 for ((g, &y), _) in gradient.iter_mut().zip(y).zip(z) {
                     let open = if linear { y != 0.0 } else { y > 0.0 };
                     *g = if open { *g * scale } else { 0.0 };

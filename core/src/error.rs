@@ -53,6 +53,11 @@ pub enum BuildError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// A layer's activation has parameters, for which the format has no code.
+    LearnedActivation {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A minibatch that spans several tiles accumulates its gradient in the velocity, so it must have one.
     NeedsVelocity {
         /// Samples in a minibatch.
@@ -85,6 +90,12 @@ impl fmt::Display for BuildError {
             }
             Self::OutputLayer { layer } => {
                 write!(f, "the last layer ({layer}) must have the identity activation and at most 65,536 outputs")
+            }
+            Self::LearnedActivation { layer } => {
+                write!(
+                    f,
+                    "layer {layer} has an activation with parameters, which only the formats Standard and Wide know"
+                )
             }
             Self::NeedsVelocity { batch_size, lanes } => {
                 write!(

@@ -96,6 +96,9 @@ impl<'a> Description<'a> {
                 let previous_n_out = self.layers[layer - 1].n_out;
                 return Err(BuildError::WidthMismatch { layer, n_in: spec.n_in, previous_n_out });
             }
+            if spec.activation.is_learned() && !F::LEARNED_ACTIVATIONS {
+                return Err(BuildError::LearnedActivation { layer });
+            }
             let (connections, cells) = (spec.connections, spec.cells());
             if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {
                 return Err(BuildError::Connections { layer, connections, cells });
@@ -135,6 +138,7 @@ impl<'a> Description<'a> {
     /// A network larger than the address space has `usize::MAX` bytes, which no block does.
     pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
         let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
+        let learned = size_of::<crate::srelu::Parameters>();
         let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
         let (input, input_align) = (size_of::<[F::Input; LANES]>(), tile_align::<F::Input, LANES>());
         let tiles = self.tiles(LANES);
@@ -149,6 +153,7 @@ impl<'a> Description<'a> {
             f.biases = f.cut(f.biases, l.n_out, float, float);
             f.row_pointers = f.cut(f.row_pointers, pointers, pointer, pointer);
             f.columns = f.cut(f.columns, sparse, index, index);
+            f.activation_parameters = f.cut(f.activation_parameters, l.learned(), learned, float);
             i += 1;
         }
         i = 0;
@@ -156,6 +161,7 @@ impl<'a> Description<'a> {
             let l = &self.layers[i];
             f.velocity = f.cut(f.velocity, l.connections, float, float);
             f.velocity = f.cut(f.velocity, l.n_out, float, float);
+            f.velocity = f.cut(f.velocity, l.learned(), learned, float);
             i += 1;
         }
         let n_in = if self.layers.is_empty() { 0 } else { self.layers[0].n_in };
@@ -166,6 +172,8 @@ impl<'a> Description<'a> {
             let rows = l.n_out.saturating_mul(tiles);
             f.activations = f.cut(f.activations, rows, tile, align);
             f.deltas = f.cut(f.deltas, if self.training { rows } else { 0 }, tile, align);
+            let gradients = if self.training { l.learned().saturating_mul(tiles) } else { 0 };
+            f.activation_gradients = f.cut(f.activation_gradients, gradients, learned, float);
             let (n_in, transposed) =
                 if self.is_transposed(i) { (l.n_in.saturating_add(1), l.connections) } else { (0, 0) };
             f.transposed_index = f.cut(f.transposed_index, n_in, pointer, pointer);
@@ -197,7 +205,9 @@ pub struct Footprint {
     pub row_pointers: usize,
     /// CSR columns.
     pub columns: usize,
-    /// Velocities of weights and biases.
+    /// Parameters of learned activations.
+    pub activation_parameters: usize,
+    /// Velocities of weights, biases and parameters of activations.
     pub velocity: usize,
     /// Input tiles.
     pub inputs: usize,
@@ -205,6 +215,8 @@ pub struct Footprint {
     pub activations: usize,
     /// Deltas of every layer.
     pub deltas: usize,
+    /// Gradients by the parameters of learned activations.
+    pub activation_gradients: usize,
     /// The transposed structure that the backward pass gathers through.
     pub transposed_index: usize,
     /// Labels of the samples in the tiles.
@@ -221,10 +233,12 @@ impl Footprint {
         biases: 0,
         row_pointers: 0,
         columns: 0,
+        activation_parameters: 0,
         velocity: 0,
         inputs: 0,
         activations: 0,
         deltas: 0,
+        activation_gradients: 0,
         transposed_index: 0,
         labels: 0,
         padding: 0,
@@ -236,14 +250,15 @@ impl Footprint {
         sum(&[self.model(), self.velocity, self.workspace(), self.padding])
     }
 
-    /// Bytes of the model: weights, biases and structure.
+    /// Bytes of the model: weights, biases, structure and parameters of activations.
     pub const fn model(&self) -> usize {
-        sum(&[self.weights, self.biases, self.row_pointers, self.columns])
+        sum(&[self.weights, self.biases, self.row_pointers, self.columns, self.activation_parameters])
     }
 
-    /// Bytes of the workspace: inputs, activations, deltas, transposed index, labels.
+    /// Bytes of the workspace: inputs, activations, deltas, gradients of activations, transposed index, labels.
     pub const fn workspace(&self) -> usize {
-        sum(&[self.inputs, self.activations, self.deltas, self.transposed_index, self.labels])
+        let deltas = sum(&[self.deltas, self.activation_gradients]);
+        sum(&[self.inputs, self.activations, deltas, self.transposed_index, self.labels])
     }
 
     /// Adds a buffer to the kind that holds `so_far` bytes, and its padding; returns the kind's new size.

@@ -57,6 +57,11 @@ pub enum ImageError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// A layer's activation has parameters, which images do not hold.
+    Activation {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A layer's structure breaks an invariant.
     Structure(StructureError),
 }
@@ -73,6 +78,9 @@ impl fmt::Display for ImageError {
             Self::Format => write!(f, "a model image whose integers have other widths"),
             Self::Misaligned => write!(f, "a model image that is not aligned to 4 bytes"),
             Self::Layer { layer } => write!(f, "a model image whose layer {layer} is not as expected"),
+            Self::Activation { layer } => {
+                write!(f, "layer {layer} has an activation with parameters, which a model image does not hold")
+            }
             Self::Structure(error) => error.fmt(f),
         }
     }
@@ -118,11 +126,14 @@ pub fn len<F: Format>(layers: impl Iterator<Item = LayerSpec>) -> usize {
 ///
 /// # Errors
 ///
-/// When `to` is too short; it is then unchanged.
+/// When `to` is too short, or an activation has parameters; `to` is then unchanged.
 pub fn write<F: Format, const LANES: usize, const LAYERS: usize>(
     network: &Mlp<'_, F, LANES, LAYERS>,
     to: &mut [u8],
 ) -> Result<usize, ImageError> {
+    if let Some(layer) = network.layers().position(|layer| layer.spec.activation.is_learned()) {
+        return Err(ImageError::Activation { layer });
+    }
     let len = len::<F>(network.layers().map(|layer| layer.spec));
     let available = to.len();
     let to = to.get_mut(..len).ok_or(ImageError::Cut { needed: len, available })?;
@@ -189,14 +200,13 @@ impl Writer<'_> {
     }
 }
 
-/// An activation's code and slope; one that no image knows counts as the identity's neighbour 255, which no reader takes.
+/// An activation's code and slope.
 fn encode(activation: Activation) -> (u8, f32) {
     match activation {
-        Activation::Identity => (0, 0.0),
+        // One with parameters was refused.
+        Activation::Identity | Activation::SRelu => (0, 0.0),
         Activation::Relu => (1, 0.0),
         Activation::LeakyRelu { slope } => (2, slope),
-        #[allow(unreachable_patterns, reason = "activations with parameters are not in the image yet")]
-        _ => (255, 0.0),
     }
 }
 
@@ -278,7 +288,16 @@ impl<'a, F: Format> Image<'a, F> {
             let indptr = view(pointers, spec.nrows() + 1)?;
             Some(CsrRef::<F>::new(spec.ncols(), indptr, view(columns, spec.connections)?, weights)?)
         };
-        Ok(LayerRef { spec, bias, weights, csr, velocity: &[], bias_velocity: &[] })
+        Ok(LayerRef {
+            spec,
+            bias,
+            weights,
+            csr,
+            velocity: &[],
+            bias_velocity: &[],
+            activation_parameters: &[],
+            activation_velocity: &[],
+        })
     }
 
     /// Copies the image into a network of the same layers, which can then go on training.
@@ -356,7 +375,7 @@ fn hash_layer<F: Format>(mut hash: u64, layer: &LayerRef<'_, F>) -> u64 {
             hash = add(hash, index.to_usize() as u32);
         }
     }
-    for value in layer.weights.iter().chain(layer.bias) {
+    for value in layer.weights.iter().chain(layer.bias).chain(layer.activation_parameters.as_flattened()) {
         hash = add(hash, if value.is_nan() { f32::NAN.to_bits() } else { value.to_bits() });
     }
     hash

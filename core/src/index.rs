@@ -64,10 +64,13 @@ pub trait Format: Copy + Debug + Send + Sync + 'static {
     type Counter: Index;
     /// Stores a feature of a sample in the input tile.
     type Input: Element;
+    /// Whether neurons may have activations with parameters of their own. The formats of microcontrollers leave that code
+    /// out.
+    const LEARNED_ACTIVATIONS: bool;
 }
 
 macro_rules! formats {
-    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty, $learned:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name;
@@ -77,19 +80,20 @@ macro_rules! formats {
             type Pointer = $pointer;
             type Counter = $counter;
             type Input = $input;
+            const LEARNED_ACTIVATIONS: bool = $learned;
         }
     )*};
 }
 formats! {
     /// Columns in one byte, row pointers in two: the smallest, for microcontrollers.
-    Narrow: u8, u16, u16, f32;
+    Narrow: u8, u16, u16, f32, false;
     /// As [`Narrow`], with inputs that are bytes: a sample takes a quarter of the memory. A byte stands for a 255th of
     /// its value.
-    Bytes: u8, u16, u8, u8;
+    Bytes: u8, u16, u8, u8, false;
     /// Columns and row pointers in two bytes.
-    Compact: u16, u16, u16, f32;
+    Compact: u16, u16, u16, f32, false;
     /// Columns in two bytes, row pointers in four: the workstation's choice.
-    Standard: u16, u32, u32, f32;
+    Standard: u16, u32, u32, f32, true;
     /// Columns and row pointers in four bytes.
-    Wide: u32, u32, u32, f32;
+    Wide: u32, u32, u32, f32, true;
 }

@@ -62,6 +62,11 @@ impl LayerSpec {
         self.n_in.saturating_mul(self.n_out)
     }
 
+    /// Neurons whose activation has parameters of its own.
+    pub(crate) const fn learned(&self) -> usize {
+        if self.activation.is_learned() { self.n_out } else { 0 }
+    }
+
     /// Whether every cell has a weight.
     pub const fn is_dense(&self) -> bool {
         matches!(self.storage, Storage::Dense)

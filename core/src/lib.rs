@@ -52,6 +52,7 @@ pub mod random;
 pub mod samples;
 pub mod schedule;
 pub mod sgd;
+pub mod srelu;
 pub mod topology;
 pub mod train;
 mod update;

@@ -10,6 +10,7 @@ use crate::footprint::{Description, tile_align};
 use crate::index::{Format, Index};
 use crate::kernel::gather::TransposedRef;
 use crate::layer::{LayerSpec, Storage};
+use crate::srelu::Parameters;
 
 /// Layers that an [`Mlp`] holds unless its last parameter says otherwise.
 pub const MAX_LAYERS: usize = 8;
@@ -27,6 +28,9 @@ pub(crate) struct Layer<'a, F: Format> {
     /// One per weight, or none.
     pub(crate) velocity: &'a mut [f32],
     pub(crate) bias_velocity: &'a mut [f32],
+    /// One a neuron whose activation has parameters, or none.
+    pub(crate) activation_parameters: &'a mut [Parameters],
+    pub(crate) activation_velocity: &'a mut [Parameters],
     pub(crate) transposed: Option<Transposed<'a, F>>,
 }
 
@@ -78,6 +82,8 @@ pub(crate) struct LayerTiles<'a, const LANES: usize> {
     /// Holds the sums of an activation that hides their sign until the backward pass overwrites them; empty in
     /// inference.
     pub(crate) delta: &'a mut [[f32; LANES]],
+    /// Gradients by the parameters of the activation, summed over the tile; empty without such parameters.
+    pub(crate) activation_gradients: &'a mut [Parameters],
 }
 
 /// Everything that a pass over a minibatch writes besides the model.
@@ -116,6 +122,10 @@ pub struct LayerRef<'a, F: Format> {
     pub velocity: &'a [f32],
     /// Velocities of the biases; empty without.
     pub bias_velocity: &'a [f32],
+    /// Parameters of the activation, one row a neuron; empty where it has none.
+    pub activation_parameters: &'a [Parameters],
+    /// Their velocities; empty without.
+    pub activation_velocity: &'a [Parameters],
 }
 
 impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, LAYERS> {
@@ -147,6 +157,8 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
                 bias: arena.take(spec.n_out, float)?,
                 indptr: arena.take(rows, pointer)?,
                 indices: arena.take(connections, index)?,
+                activation_parameters: arena.take(learned::<F>(&spec), float)?,
+                activation_velocity: &mut [],
                 velocity: &mut [],
                 bias_velocity: &mut [],
                 transposed: None,
@@ -157,6 +169,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             for layer in &mut layers {
                 layer.velocity = arena.take(layer.spec.connections, float)?;
                 layer.bias_velocity = arena.take(layer.spec.n_out, float)?;
+                layer.activation_velocity = arena.take(learned::<F>(&layer.spec), float)?;
             }
         }
         let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
@@ -167,7 +180,9 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             let rows = layer.spec.n_out * tiles;
             let y = arena.take(rows, align)?;
             let delta = arena.take(if description.training { rows } else { 0 }, align)?;
-            tile_layers.push(LayerTiles { y, delta }).map_err(|_| too_many)?;
+            let gradients = if description.training { learned::<F>(&layer.spec) * tiles } else { 0 };
+            let activation_gradients = arena.take(gradients, float)?;
+            tile_layers.push(LayerTiles { y, delta, activation_gradients }).map_err(|_| too_many)?;
             if description.is_transposed(i) {
                 layer.transposed = Some(Transposed {
                     indptr: arena.take(layer.spec.n_in + 1, pointer)?,
@@ -220,12 +235,14 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             csr: (!layer.spec.is_dense()).then(|| layer.csr()),
             velocity: layer.velocity,
             bias_velocity: layer.bias_velocity,
+            activation_parameters: layer.activation_parameters,
+            activation_velocity: layer.activation_velocity,
         })
     }
 
-    /// Replaces a layer's weights, biases and, unless it is dense, structure.
+    /// Replaces a layer's weights, biases, parameters of its activation and, unless it is dense, structure.
     ///
-    /// `velocity` and `bias_velocity` may be empty, which sets velocities to zero.
+    /// The velocities may be empty, which sets them to zero.
     ///
     /// # Errors
     ///
@@ -237,6 +254,10 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             |expected, found| if expected == found { Ok(()) } else { Err(StructureError::Length { expected, found }) };
         length(layer.weights.len(), from.weights.len())?;
         length(layer.bias.len(), from.bias.len())?;
+        length(layer.activation_parameters.len(), from.activation_parameters.len())?;
+        if !from.activation_velocity.is_empty() {
+            length(layer.activation_velocity.len(), from.activation_velocity.len())?;
+        }
         for (to, from) in [(&layer.velocity, from.velocity), (&layer.bias_velocity, from.bias_velocity)] {
             if !from.is_empty() {
                 length(to.len(), from.len())?;
@@ -256,9 +277,17 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             to.fill(0.0);
             copy(to, from);
         }
+        copy(layer.activation_parameters, from.activation_parameters);
+        layer.activation_velocity.fill([0.0; 4]);
+        copy(layer.activation_velocity, from.activation_velocity);
         layer.rebuild_transposed();
         Ok(())
     }
+}
+
+/// Neurons of a layer whose activation has parameters, as far as the format knows such activations.
+fn learned<F: Format>(spec: &LayerSpec) -> usize {
+    if F::LEARNED_ACTIVATIONS { spec.learned() } else { 0 }
 }
 
 /// Copies element by element as far as both reach: lengths are the caller's to check, and this cannot panic.

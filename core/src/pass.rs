@@ -14,6 +14,7 @@ use crate::loss::{Metrics, softmax_cross_entropy};
 use crate::mlp::{Layer, LayerTiles, Workspace};
 use crate::random::{DropoutMask, Permutation};
 use crate::samples::Samples;
+use crate::srelu::{self, Parameters};
 use crate::train::Place;
 use crate::vector::{Kernel, Vector, floats, units, units_mut};
 
@@ -55,7 +56,11 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
         let mut layers = Vec::new();
         for tile in &mut workspace.layers {
             // Both have the capacity of the vector they are taken from, here and in `split`.
-            let _ = layers.push(LayerTiles { y: tile.y, delta: tile.delta });
+            let _ = layers.push(LayerTiles {
+                y: tile.y,
+                delta: tile.delta,
+                activation_gradients: tile.activation_gradients,
+            });
         }
         Self { first: 0, count, input: workspace.input, layers, labels: workspace.labels }
     }
@@ -63,10 +68,6 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
     /// The first `count` tiles, and the rest.
     pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
         let (tiles, count) = (self.count.max(1), count.min(self.count));
-        let cut = |slice: &mut &'a mut [[f32; LANES]]| {
-            let rows = slice.len() / tiles * count;
-            take_mut(slice, rows)
-        };
         let input_rows = self.input.len() / tiles * count;
         let (mut input, mut labels) = (self.input, self.labels);
         let mut top = Tiles {
@@ -79,13 +80,22 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
         let mut rest =
             Tiles { first: self.first + count, count: self.count - count, input, layers: Vec::new(), labels };
         // Not by value: the iterator's end would have a place to panic in.
-        for LayerTiles { y, delta } in &mut self.layers {
-            let (mut y, mut delta) = (core::mem::take(y), core::mem::take(delta));
-            let _ = top.layers.push(LayerTiles { y: cut(&mut y), delta: cut(&mut delta) });
-            let _ = rest.layers.push(LayerTiles { y, delta });
+        for LayerTiles { y, delta, activation_gradients } in &mut self.layers {
+            let (y, y_rest) = cut(y, tiles, count);
+            let (delta, delta_rest) = cut(delta, tiles, count);
+            let (activation_gradients, gradients_rest) = cut(activation_gradients, tiles, count);
+            let _ = top.layers.push(LayerTiles { y, delta, activation_gradients });
+            let _ = rest.layers.push(LayerTiles { y: y_rest, delta: delta_rest, activation_gradients: gradients_rest });
         }
         (top, rest)
     }
+}
+
+/// The rows of the first `count` of `tiles` tiles, and the rest.
+fn cut<'a, T>(rows: &mut &'a mut [T], tiles: usize, count: usize) -> (&'a mut [T], &'a mut [T]) {
+    let mut rows = core::mem::take(rows);
+    let at = rows.len() / tiles * count;
+    (take_mut(&mut rows, at), rows)
 }
 
 /// What every tile of a minibatch needs to know.
@@ -199,6 +209,7 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
             sums: Sums::<F>::Ready,
             x,
             bias: layer.bias,
+            learned: layer.activation_parameters,
             y: &mut *tile.y,
             z: if keep_sums { &mut *tile.delta } else { &mut [] },
             first_neuron: 0,
@@ -248,6 +259,8 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
             above,
             y: &*tile.y,
             delta: &mut *tile.delta,
+            learned: inner.activation_parameters,
+            learned_gradients: &mut *tile.activation_gradients,
             activation,
             scale,
         };
@@ -307,6 +320,8 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
     sums: Sums<'a, F>,
     x: &'a [[X; LANES]],
     bias: &'a [f32],
+    /// Parameters of the activation, where it has some.
+    learned: &'a [Parameters],
     y: &'a mut [[f32; LANES]],
     /// Where the sums are kept, or empty.
     z: &'a mut [[f32; LANES]],
@@ -318,7 +333,7 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
 
 impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
     fn split(self) -> (Self, Self) {
-        let Self { sums, x, mut bias, mut y, mut z, first_neuron, activation, mask, first_sample } = self;
+        let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample } = self;
         let half = y.len() / 2;
         let (top, rest) = match sums {
             Sums::Sparse(csr) => {
@@ -335,6 +350,7 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
             sums: top,
             x,
             bias: crate::csr::take(&mut bias, half),
+            learned: crate::csr::take(&mut learned, half),
             y: take_mut(&mut y, half),
             z: take_mut(&mut z, half),
             first_neuron,
@@ -342,7 +358,8 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
             mask,
             first_sample,
         };
-        (top, Self { sums: rest, x, bias, y, z, first_neuron: first_neuron + half, activation, mask, first_sample })
+        let first_neuron = first_neuron + half;
+        (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample })
     }
 }
 
@@ -351,8 +368,10 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, x, bias, y, z, first_neuron, activation, mask, first_sample } = self;
-        let mut finish = Activate { z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
+        let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample } = self;
+        // Known to be empty when compiling where the format has no such activations.
+        let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
+        let mut finish = Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
         let out = y.iter_mut().zip(bias);
         match sums {
             Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
@@ -383,6 +402,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 
 /// Turns a block's sums into activations, row by row.
 struct Activate<'a, const LANES: usize> {
+    learned: core::slice::Iter<'a, Parameters>,
     /// Where sums are kept.
     z: core::slice::IterMut<'a, [f32; LANES]>,
     neuron: usize,
@@ -400,7 +420,10 @@ impl<const LANES: usize> Activate<'_, LANES> {
         if let Some(z) = self.z.next() {
             *z = sum;
         }
-        self.activation.apply_row(&mut sum);
+        match self.learned.next() {
+            Some(parameters) => srelu::apply_row(&mut sum, parameters),
+            None => self.activation.apply_row(&mut sum),
+        }
         if !self.mask.is_off() {
             self.mask.apply(self.neuron, self.first_sample, &mut sum);
         }
@@ -430,13 +453,25 @@ struct Backward<'a, F: Format, const LANES: usize> {
     y: &'a [[f32; LANES]],
     /// Holds the sums of an activation that hides their sign, until it is overwritten.
     delta: &'a mut [[f32; LANES]],
+    learned: &'a [Parameters],
+    learned_gradients: &'a mut [Parameters],
     activation: Activation,
     scale: f32,
 }
 
 impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
     fn split(self) -> (Self, Self) {
-        let Self { sums, values, above, mut y, mut delta, activation, scale } = self;
+        let Self {
+            sums,
+            values,
+            above,
+            mut y,
+            mut delta,
+            mut learned,
+            learned_gradients: mut gradients,
+            activation,
+            scale,
+        } = self;
         let half = delta.len() / 2;
         let (top, rest) = match sums {
             InputSums::Transposed(transposed) => {
@@ -452,9 +487,18 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             }
             InputSums::Ready => (InputSums::Ready, InputSums::Ready),
         };
-        let (y_top, delta_top) = (crate::csr::take(&mut y, half), take_mut(&mut delta, half));
-        let top = Self { sums: top, values, above, y: y_top, delta: delta_top, activation, scale };
-        (top, Self { sums: rest, values, above, y, delta, activation, scale })
+        let top = Self {
+            sums: top,
+            values,
+            above,
+            y: crate::csr::take(&mut y, half),
+            delta: take_mut(&mut delta, half),
+            learned: crate::csr::take(&mut learned, half),
+            learned_gradients: take_mut(&mut gradients, half),
+            activation,
+            scale,
+        };
+        (top, Self { sums: rest, values, above, y, delta, learned, learned_gradients: gradients, activation, scale })
     }
 }
 
@@ -463,9 +507,11 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, values, above, y, delta, activation, scale } = self;
+        let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale } = self;
         let out = delta.iter_mut().zip(y);
-        let finish = Differentiate { activation, hides_sign: activation.hides_sign(), scale };
+        // Known to be empty when compiling where the format has no such activations.
+        let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
+        let mut finish = Differentiate { learned, activation, hides_sign: activation.hides_sign(), scale };
         match sums {
             InputSums::Transposed(transposed) => gather::transposed_rows(
                 vector,
@@ -507,16 +553,23 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 }
 
 /// Turns gradients of activations into deltas, row by row.
-struct Differentiate {
+struct Differentiate<'a> {
+    learned: core::iter::Zip<core::slice::Iter<'a, Parameters>, core::slice::IterMut<'a, Parameters>>,
     activation: Activation,
     hides_sign: bool,
     scale: f32,
 }
 
-impl Differentiate {
+impl Differentiate<'_> {
     #[inline(always)]
-    fn row<const LANES: usize>(&self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
-        self.activation.backward_row(&mut sum, y, if self.hides_sign { delta } else { y }, self.scale);
+    fn row<const LANES: usize>(&mut self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
+        let z = if self.hides_sign { &*delta } else { y };
+        match self.learned.next() {
+            Some((parameters, gradient)) => {
+                *gradient = srelu::backward_row(&mut sum, y, z, self.scale, parameters);
+            }
+            None => self.activation.backward_row(&mut sum, y, z, self.scale),
+        }
         *delta = sum;
     }
 }

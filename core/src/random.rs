@@ -27,6 +27,8 @@ pub enum Purpose {
     Augmentation = 6,
     /// The choice of a subset of samples.
     Subset = 7,
+    /// First parameters of a layer's activation.
+    Activation = 8,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).

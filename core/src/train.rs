@@ -51,7 +51,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             if LANES == 1 && self.layers.iter().all(|layer| layer.bias_velocity.is_empty()) {
                 // A single sample's deltas take the learning rate once, not at every connection.
                 for tile in &mut workspace.layers {
-                    for delta in tile.delta.as_flattened_mut() {
+                    let learned = if F::LEARNED_ACTIVATIONS { &mut *tile.activation_gradients } else { &mut [] };
+                    for delta in tile.delta.as_flattened_mut().iter_mut().chain(learned.as_flattened_mut()) {
                         *delta *= update.rate;
                     }
                 }

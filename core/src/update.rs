@@ -10,6 +10,7 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles};
 use crate::pass::{Block, run_block};
 use crate::sgd::Update;
+use crate::srelu::Parameters;
 use crate::vector::{Kernel, Vector, units};
 
 /// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
@@ -34,6 +35,9 @@ pub(crate) fn update_layers<B: Backend, F: Format, X: Element, const LANES: usiz
         );
     } else if let (Some(layer), Some(output)) = (layers.first_mut(), outputs.first()) {
         update_layer(backend, update, tiles, layer, x, output.delta);
+        if F::LEARNED_ACTIVATIONS {
+            update_activation(update, tiles, layer, output.activation_gradients);
+        }
     }
 }
 
@@ -69,6 +73,23 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
         let (rows, cols) = (deltas, x);
         let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
         run_block::<LANES, _, _>(backend, parts, block);
+    }
+}
+
+/// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.
+fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<'_, F>, gradients: &[Parameters]) {
+    let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
+    let mut velocity = layer.activation_velocity.iter_mut();
+    for (neuron, parameters) in layer.activation_parameters.iter_mut().enumerate() {
+        let mut none = [0.0; 4];
+        let velocity = velocity.next().unwrap_or(&mut none);
+        let rows = gradients.iter().skip(neuron).step_by(layer.spec.n_out.max(1)).take(tiles);
+        for (tile, gradient) in rows.enumerate() {
+            let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
+            for ((parameter, velocity), &gradient) in parameters.iter_mut().zip(&mut *velocity).zip(gradient) {
+                step.apply(parameter, velocity, gradient);
+            }
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::files::write_atomically;
 use crate::network::LayerData;
 
 const MAGIC: &[u8; 8] = b"REWIRECK";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8 + 32;
 const KEY: &str = "rewire";
 
@@ -45,7 +45,7 @@ struct Header {
 }
 
 /// The arrays of a layer, by name.
-fn arrays(layer: &LayerData) -> [(&'static str, Dtype, &[u8]); 6] {
+fn arrays(layer: &LayerData) -> [(&'static str, Dtype, &[u8]); 8] {
     [
         ("indptr", Dtype::U32, bytemuck::cast_slice(&layer.indptr)),
         ("indices", Dtype::U32, bytemuck::cast_slice(&layer.indices)),
@@ -53,6 +53,8 @@ fn arrays(layer: &LayerData) -> [(&'static str, Dtype, &[u8]); 6] {
         ("bias", Dtype::F32, bytemuck::cast_slice(&layer.bias)),
         ("velocity", Dtype::F32, bytemuck::cast_slice(&layer.velocity)),
         ("bias_velocity", Dtype::F32, bytemuck::cast_slice(&layer.bias_velocity)),
+        ("activation_parameters", Dtype::F32, bytemuck::cast_slice(&layer.activation_parameters)),
+        ("activation_velocity", Dtype::F32, bytemuck::cast_slice(&layer.activation_velocity)),
     ]
 }
 
@@ -156,6 +158,8 @@ impl Checkpoint {
                 bias: floats(i, "bias")?,
                 velocity: floats(i, "velocity")?,
                 bias_velocity: floats(i, "bias_velocity")?,
+                activation_parameters: floats(i, "activation_parameters")?.as_chunks().0.to_vec(),
+                activation_velocity: floats(i, "activation_velocity")?.as_chunks().0.to_vec(),
             });
         }
         Ok(Self { config, epoch, layers })
@@ -177,6 +181,8 @@ mod tests {
             bias: vec![0.0; spec.n_out],
             velocity: vec![1.0, 2.0],
             bias_velocity: vec![0.0; spec.n_out],
+            activation_parameters: vec![],
+            activation_velocity: vec![],
         };
         let layers = config.layers(3, 2).into_iter().map(layer).collect();
         Checkpoint { config, epoch, layers }

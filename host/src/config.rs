@@ -54,6 +54,8 @@ choice! {
         LeakyRelu = "leaky-relu",
         /// A slope below zero whose sign alternates by layer.
         AllRelu = "all-relu",
+        /// Three pieces whose joints and outer slopes each neuron learns.
+        Srelu = "srelu",
     }
 }
 choice! {
@@ -517,6 +519,7 @@ impl Config {
             ActivationKind::Relu => Activation::Relu,
             ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: self.slope },
             ActivationKind::AllRelu => Activation::all_relu(self.slope, layer),
+            ActivationKind::Srelu => Activation::SRelu,
         }
     }
 

@@ -1,7 +1,8 @@
 //! `model.safetensors`: a trained network that other programs can read.
 //!
 //! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
-//! matrix `[n_out, n_in]`, or `layers.i.weight` (F32, `[n_out, n_in]`) where it is dense, and `layers.i.bias`. `input.mean`
+//! matrix `[n_out, n_in]`, or `layers.i.weight` (F32, `[n_out, n_in]`) where it is dense, `layers.i.bias`, and, of SReLU,
+//! `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right joint, right slope). `input.mean`
 //! and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry, `rewire`, is
 //! JSON: the format's version, the dataset and each layer's activation. Nothing in the file depends on threads or time.
 
@@ -59,6 +60,7 @@ impl LayerHeader {
         let (activation, slope) = match spec.activation {
             Activation::Relu => ("relu", None),
             Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
+            Activation::SRelu => ("srelu", None),
             _ => ("identity", None),
         };
         let storage = match spec.storage {
@@ -74,6 +76,7 @@ impl LayerHeader {
         let activation = match (self.activation.as_str(), self.slope) {
             ("relu", None) => Activation::Relu,
             ("identity", None) => Activation::Identity,
+            ("srelu", None) => Activation::SRelu,
             ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
             (other, _) => bail!("the activation '{other}' is unknown"),
         };
@@ -101,7 +104,12 @@ impl Model {
     pub fn save(&self, path: &Path) -> Result<()> {
         for (i, layer) in self.layers.iter().enumerate() {
             ensure!(
-                layer.weights.iter().chain(&layer.bias).all(|value| value.is_finite()),
+                layer
+                    .weights
+                    .iter()
+                    .chain(&layer.bias)
+                    .chain(layer.activation_parameters.as_flattened())
+                    .all(|value| value.is_finite()),
                 "layer {i} has weights that are not finite, so {} is not written; try a smaller --learning-rate",
                 path.display()
             );
@@ -132,6 +140,10 @@ impl Model {
                 add("values", Dtype::F32, vec![layer.weights.len()], float(&layer.weights));
             }
             add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
+            if !layer.activation_parameters.is_empty() {
+                let shape = vec![layer.activation_parameters.len(), 4];
+                add("srelu", Dtype::F32, shape, float(layer.activation_parameters.as_flattened()));
+            }
         }
         let views: Result<Vec<_>, _> = tensors
             .iter()
@@ -211,8 +223,24 @@ impl Model {
             };
             let bias = floats(&name("bias"), Some(layer.n_out))?;
             let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
-            let (velocity, bias_velocity) = (Vec::new(), Vec::new());
-            layers.push(LayerData { spec, indptr, indices, weights, bias, velocity, bias_velocity });
+            let activation_parameters = if spec.activation.is_learned() {
+                floats(&name("srelu"), Some(4 * layer.n_out))?.as_chunks().0.to_vec()
+            } else {
+                Vec::new()
+            };
+            let (velocity, bias_velocity, activation_velocity) = (Vec::new(), Vec::new(), Vec::new());
+            let data = LayerData {
+                spec,
+                indptr,
+                indices,
+                weights,
+                bias,
+                velocity,
+                bias_velocity,
+                activation_parameters,
+                activation_velocity,
+            };
+            layers.push(data);
         }
         let model = Self { dataset: header.dataset, normaliser, layers };
         model.check()?;

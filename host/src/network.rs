@@ -10,6 +10,7 @@ use rewire_core::layer::{LayerSpec, Storage};
 use rewire_core::loss::Metrics;
 use rewire_core::mlp::{LayerRef, Mlp};
 use rewire_core::sgd::Sgd;
+use rewire_core::srelu::Parameters;
 use rewire_core::topology::evolve::{Evolution, FanIn};
 use rewire_core::topology::locality::Placement;
 
@@ -33,6 +34,10 @@ pub struct LayerData {
     pub velocity: Vec<f32>,
     /// Velocities of the biases, likewise.
     pub bias_velocity: Vec<f32>,
+    /// Parameters of the activation; empty where it has none.
+    pub activation_parameters: Vec<Parameters>,
+    /// Their velocities; empty as those of the weights.
+    pub activation_velocity: Vec<Parameters>,
 }
 
 /// What the harness does with a network.
@@ -115,9 +120,17 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
                     csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
                 )
             });
-            let (weights, bias) = (layer.weights.to_vec(), layer.bias.to_vec());
-            let (velocity, bias_velocity) = (layer.velocity.to_vec(), layer.bias_velocity.to_vec());
-            LayerData { spec: layer.spec, indptr, indices, weights, bias, velocity, bias_velocity }
+            LayerData {
+                spec: layer.spec,
+                indptr,
+                indices,
+                weights: layer.weights.to_vec(),
+                bias: layer.bias.to_vec(),
+                velocity: layer.velocity.to_vec(),
+                bias_velocity: layer.bias_velocity.to_vec(),
+                activation_parameters: layer.activation_parameters.to_vec(),
+                activation_velocity: layer.activation_velocity.to_vec(),
+            }
         };
         self.layers().map(widen).collect()
     }
@@ -146,6 +159,8 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
                 csr,
                 velocity: &data.velocity,
                 bias_velocity: &data.bias_velocity,
+                activation_parameters: &data.activation_parameters,
+                activation_velocity: &data.activation_velocity,
             };
             self.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
         }

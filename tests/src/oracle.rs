@@ -33,6 +33,8 @@ pub struct OracleLayer {
     pub velocity: Vec<Vec<f64>>,
     /// Velocities of the biases.
     pub bias_velocity: Vec<f64>,
+    /// Parameters of an SReLU: left joint, left slope, distance of the right joint, right slope.
+    pub activation_parameters: Vec<[f64; 4]>,
 }
 
 /// A layer's sums and activations for one sample.
@@ -49,6 +51,8 @@ pub struct Gradient {
     pub weights: Vec<Vec<f64>>,
     /// Of the biases.
     pub bias: Vec<f64>,
+    /// Of an SReLU's parameters, by finite differences only.
+    pub activation_parameters: Vec<[f64; 4]>,
 }
 
 /// Settings of an update.
@@ -76,33 +80,50 @@ pub struct Oracle {
     pub smoothing: f64,
 }
 
-fn activate(activation: Activation, z: f64) -> f64 {
-    match activation {
-        Activation::Identity => z,
-        Activation::Relu => z.max(0.0),
-        Activation::LeakyRelu { slope } => {
-            if z > 0.0 {
-                z
-            } else {
-                f64::from(slope) * z
+impl OracleLayer {
+    fn activate(&self, neuron: usize, z: f64) -> f64 {
+        match self.activation {
+            Activation::Identity => z,
+            Activation::Relu => z.max(0.0),
+            Activation::LeakyRelu { slope } => {
+                if z > 0.0 {
+                    z
+                } else {
+                    f64::from(slope) * z
+                }
             }
+            Activation::SRelu => {
+                let [left, left_slope, width, right_slope] = self.activation_parameters[neuron];
+                let right = left + width.abs();
+                z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
+            }
+            other => panic!("the oracle does not know {other:?}"),
         }
-        _ => panic!("the oracle does not know {activation:?}"),
     }
-}
 
-fn slope(activation: Activation, z: f64) -> f64 {
-    match activation {
-        Activation::Identity => 1.0,
-        Activation::Relu => f64::from(u8::from(z > 0.0)),
-        Activation::LeakyRelu { slope } => {
-            if z > 0.0 {
-                1.0
-            } else {
-                f64::from(slope)
+    fn slope(&self, neuron: usize, z: f64) -> f64 {
+        match self.activation {
+            Activation::Identity => 1.0,
+            Activation::Relu => f64::from(u8::from(z > 0.0)),
+            Activation::LeakyRelu { slope } => {
+                if z > 0.0 {
+                    1.0
+                } else {
+                    f64::from(slope)
+                }
             }
+            Activation::SRelu => {
+                let [left, left_slope, width, right_slope] = self.activation_parameters[neuron];
+                if z < left {
+                    left_slope
+                } else if z > left + width.abs() {
+                    right_slope
+                } else {
+                    1.0
+                }
+            }
+            other => panic!("the oracle does not know {other:?}"),
         }
-        _ => panic!("the oracle does not know {activation:?}"),
     }
 }
 
@@ -126,6 +147,7 @@ impl Oracle {
                 bias: wide(layer.bias),
                 velocity: vec![vec![0.0; n_in]; n_out],
                 bias_velocity: wide(layer.bias_velocity),
+                activation_parameters: layer.activation_parameters.iter().map(|row| row.map(f64::from)).collect(),
             };
             copy.bias_velocity.resize(n_out, 0.0);
             for (position, (output, input)) in cells(&layer).into_iter().enumerate() {
@@ -150,7 +172,7 @@ impl Oracle {
                 }
                 let factor = factors.get(i).map_or(1.0, |factors| factors[output]);
                 activity.z.push(z);
-                activity.y.push(activate(layer.activation, z) * factor);
+                activity.y.push(layer.activate(output, z) * factor);
             }
             activities.push(activity);
         }
@@ -195,6 +217,7 @@ impl Oracle {
         let zero = |layer: &OracleLayer| Gradient {
             weights: layer.weights.iter().map(|row| vec![0.0; row.len()]).collect(),
             bias: vec![0.0; layer.bias.len()],
+            activation_parameters: vec![[0.0; 4]; layer.activation_parameters.len()],
         };
         self.layers.iter().map(zero).collect()
     }
@@ -224,7 +247,7 @@ impl Oracle {
                     let through = |input: usize| {
                         let sum: f64 = layer.weights.iter().zip(&delta).map(|(row, d)| row[input] * d).sum();
                         let factor = factors.get(i - 1).map_or(1.0, |factors| factors[input]);
-                        sum * factor * slope(inner.activation, activities[i - 1].z[input])
+                        sum * factor * inner.slope(input, activities[i - 1].z[input])
                     };
                     delta = (0..inner.bias.len()).map(through).collect();
                 }
@@ -256,6 +279,13 @@ impl Oracle {
             }
             for (output, g) in gradient.bias.iter_mut().enumerate() {
                 *g = difference(&mut moved, &|oracle| &mut oracle.layers[i].bias[output]);
+            }
+            for (neuron, row) in gradient.activation_parameters.iter_mut().enumerate() {
+                for (parameter, g) in row.iter_mut().enumerate() {
+                    *g = difference(&mut moved, &|oracle| {
+                        &mut oracle.layers[i].activation_parameters[neuron][parameter]
+                    });
+                }
             }
         }
         gradients
@@ -303,6 +333,7 @@ mod tests {
             bias: bias.to_vec(),
             velocity: vec![vec![0.0; 2]; 2],
             bias_velocity: vec![0.0; 2],
+            activation_parameters: vec![],
         };
         Oracle {
             layers: vec![

@@ -5,6 +5,7 @@ use rewire_core::index::{Format, Index};
 use rewire_core::layer::{LayerSpec, Storage};
 use rewire_core::mlp::{LayerRef, Mlp};
 use rewire_core::random::{Generator, Purpose};
+use rewire_core::srelu::Parameters;
 
 /// The cells `(output, input)` of a layer's weights, in storage order.
 ///
@@ -44,6 +45,10 @@ pub struct LayerCopy<F: Format> {
     pub velocity: Vec<f32>,
     /// Velocities of the biases, or none.
     pub bias_velocity: Vec<f32>,
+    /// Parameters of the activation, or none.
+    pub activation_parameters: Vec<Parameters>,
+    /// Velocities of those, or none.
+    pub activation_velocity: Vec<Parameters>,
 }
 
 impl<F: Format> LayerCopy<F> {
@@ -57,6 +62,8 @@ impl<F: Format> LayerCopy<F> {
             bias: layer.bias.to_vec(),
             velocity: layer.velocity.to_vec(),
             bias_velocity: layer.bias_velocity.to_vec(),
+            activation_parameters: layer.activation_parameters.to_vec(),
+            activation_velocity: layer.activation_velocity.to_vec(),
         }
     }
 
@@ -74,6 +81,8 @@ impl<F: Format> LayerCopy<F> {
             csr: (!self.spec.is_dense()).then(|| csr().expect("a valid matrix")),
             velocity: &self.velocity,
             bias_velocity: &self.bias_velocity,
+            activation_parameters: &self.activation_parameters,
+            activation_velocity: &self.activation_velocity,
         }
     }
 
@@ -81,7 +90,9 @@ impl<F: Format> LayerCopy<F> {
     pub fn bits(&self) -> Vec<u32> {
         let structure = self.indptr.iter().map(|p| p.to_usize()).chain(self.indices.iter().map(|i| i.to_usize()));
         let floats = [&self.weights, &self.bias, &self.velocity, &self.bias_velocity];
-        structure.map(|n| n as u32).chain(floats.into_iter().flatten().map(|f| f.to_bits())).collect()
+        let learned = [self.activation_parameters.as_flattened(), self.activation_velocity.as_flattened()];
+        let floats = floats.into_iter().flatten().chain(learned.into_iter().flatten());
+        structure.map(|n| n as u32).chain(floats.map(|f| f.to_bits())).collect()
     }
 
     /// The same connections and parameters in another memory order.
@@ -102,6 +113,8 @@ impl<F: Format> LayerCopy<F> {
             bias: self.bias.clone(),
             velocity: connections.iter().filter_map(|&(_, velocity)| velocity).collect(),
             bias_velocity: self.bias_velocity.clone(),
+            activation_parameters: self.activation_parameters.clone(),
+            activation_velocity: self.activation_velocity.clone(),
         }
     }
 }
@@ -132,8 +145,8 @@ pub fn restore<F: Format, const LANES: usize, const LAYERS: usize>(
     }
 }
 
-/// Gives every neuron a random bias, so that none stays at its first value of zero.
-pub fn randomise_biases<F: Format, const LANES: usize, const LAYERS: usize>(
+/// Gives every neuron a random bias, so that none stays at its first value of zero, and every SReLU joints amid its sums.
+pub fn randomise_neurons<F: Format, const LANES: usize, const LAYERS: usize>(
     network: &mut Mlp<'_, F, LANES, LAYERS>,
     seed: u64,
 ) {
@@ -141,6 +154,9 @@ pub fn randomise_biases<F: Format, const LANES: usize, const LAYERS: usize>(
     let mut layers = copy(network);
     for bias in layers.iter_mut().flat_map(|layer| &mut layer.bias) {
         *bias = generator.symmetric(0.3);
+    }
+    for parameters in layers.iter_mut().flat_map(|layer| &mut layer.activation_parameters) {
+        *parameters = [0.3, 0.9, 0.6, 0.9].map(|limit| generator.symmetric(limit));
     }
     restore(network, &layers);
 }

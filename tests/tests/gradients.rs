@@ -11,16 +11,17 @@ use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Gradient, Oracle};
 use rewire_tests::samples::Data;
-use rewire_tests::structure::{cells, copy, randomise_biases, restore};
+use rewire_tests::structure::{cells, copy, randomise_neurons, restore};
 use rewire_tests::tolerance::{GRADIENT, KERNEL, assert_close, worst_error};
 
 const RATE: f32 = 1.0 / (1u64 << 40) as f32;
-const ACTIVATIONS: [Activation; 5] = [
+const ACTIVATIONS: [Activation; 6] = [
     Activation::Identity,
     Activation::Relu,
     Activation::LeakyRelu { slope: 0.1 },
     Activation::LeakyRelu { slope: 0.6 },
     Activation::LeakyRelu { slope: -0.6 },
+    Activation::SRelu,
 ];
 
 /// How the weights of a network lie in memory.
@@ -80,7 +81,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
     let mut memory = Memory::of::<F, LANES>(&description);
     let mut network = Mlp::<F, LANES>::new(&description, memory.block()).unwrap();
     network.initialise(&Portable, 5, FanIn::Connections);
-    randomise_biases(&mut network, 5);
+    randomise_neurons(&mut network, 5);
     let data = Data::random(6, batch, network.n_in(), network.n_out());
     let (oracle, samples) = (Oracle::of(&network), data.select(0..batch));
 
@@ -99,6 +100,16 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
         assert!(open * 4 > differences.len(), "{what}: layer {i} has too few gradients to speak of");
         assert_close(weights, &differences, GRADIENT, &format!("{what}: weights of layer {i}"));
         assert_close(bias, &expected[i].bias, GRADIENT, &format!("{what}: biases of layer {i}"));
+        let velocity = layer.activation_velocity.as_flattened();
+        let by_parameters: Vec<f64> = velocity.iter().map(|&v| -f64::from(v) / f64::from(RATE)).collect();
+        let differences_of_parameters = expected[i].activation_parameters.as_flattened();
+        assert_close(&by_parameters, differences_of_parameters, GRADIENT, &format!("{what}: activation of layer {i}"));
+        if layer.spec.activation.is_learned() {
+            for parameter in 0..4 {
+                let open = expected[i].activation_parameters.iter().filter(|row| row[parameter].abs() > 1e-9).count();
+                assert!(open > 1, "{what}: parameter {parameter} of layer {i} has too few gradients to speak of");
+            }
+        }
         let exact = in_storage_order(&by_chain_rule[i], &layer);
         assert!(worst_error(&exact, &differences, GRADIENT.floor) < 1e-5, "{what}: the oracle contradicts itself");
     }
@@ -134,20 +145,27 @@ fn a_network_of_one_layer_has_the_gradient_of_the_loss() {
 }
 
 #[test]
-fn the_gradient_without_velocity_is_what_the_weights_move_by() {
+fn the_gradient_without_velocity_is_what_the_parameters_move_by() {
+    for activation in [Activation::Relu, Activation::SRelu] {
+        check_without_velocity::<16>(activation);
+        check_without_velocity::<1>(activation);
+    }
+}
+
+fn check_without_velocity<const LANES: usize>(activation: Activation) {
     for kind in [Kind::Dense, Kind::OutputMajor, Kind::InputMajor, Kind::Mixed] {
-        let layers = layers(kind, [Activation::Relu; 3]);
-        let description = Description::training(&layers, 16);
-        let mut memory = Memory::of::<Narrow, 16>(&description);
-        let mut network = Mlp::<Narrow, 16>::new(&description, memory.block()).unwrap();
+        let layers = layers(kind, [activation; 3]);
+        let description = Description::training(&layers, LANES);
+        let mut memory = Memory::of::<Standard, LANES>(&description);
+        let mut network = Mlp::<Standard, LANES>::new(&description, memory.block()).unwrap();
         network.initialise(&Portable, 5, FanIn::Connections);
         // A bias of zero behind closed neurons is a kink, where differences mean nothing.
-        randomise_biases(&mut network, 5);
-        let data = Data::random(6, 16, network.n_in(), network.n_out());
-        let expected = Oracle::of(&network).finite_differences(&data.select(0..16), &[], 1e-5);
+        randomise_neurons(&mut network, 5);
+        let data = Data::random(6, LANES, network.n_in(), network.n_out());
+        let expected = Oracle::of(&network).finite_differences(&data.select(0..LANES), &[], 1e-5);
         let before = copy(&network);
         // A difference of weights near 1 keeps 24 bits behind the point: a rate of 64 puts gradients well above them.
-        let order = Permutation::new(1, 1, 16);
+        let order = Permutation::new(1, 1, LANES as u32);
         let place = Place { seed: 1, epoch: 1, step: 0 };
         let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(64.0).unwrap(), place);
         for (i, (layer, before)) in network.layers().zip(&before).enumerate() {
@@ -156,6 +174,11 @@ fn the_gradient_without_velocity_is_what_the_weights_move_by() {
             let bias: Vec<f64> = layer.bias.iter().zip(&before.bias).map(moved).collect();
             assert_close(&weights, &in_storage_order(&expected[i], &layer), GRADIENT, &format!("{kind:?} {i}"));
             assert_close(&bias, &expected[i].bias, GRADIENT, &format!("{kind:?} {i}"));
+            let [after, before] =
+                [layer.activation_parameters, &before.activation_parameters].map(|p| p.as_flattened());
+            let parameters: Vec<f64> = after.iter().zip(before).map(moved).collect();
+            let expected = expected[i].activation_parameters.as_flattened();
+            assert_close(&parameters, expected, GRADIENT, &format!("{kind:?} {i}"));
         }
     }
 }
@@ -176,7 +199,7 @@ fn gradients_under_dropout_are_those_of_the_network_that_is_left() {
             let mut memory = Memory::of::<Standard, 1>(&description);
             let mut network = Mlp::<Standard, 1>::new(&description, memory.block()).unwrap();
             network.initialise(&Portable, 8, FanIn::Connections);
-            randomise_biases(&mut network, 8);
+            randomise_neurons(&mut network, 8);
             let start = copy(&network);
             let data = Data::random(9, 1, network.n_in(), network.n_out());
             let (oracle, samples) = (Oracle::of(&network), data.select(0..1));
@@ -226,7 +249,7 @@ fn dropout_keeps_the_expectation_and_drops_its_share() {
     let mut memory = Memory::of::<Narrow, 1>(&description);
     let mut network = Mlp::<Narrow, 1>::new(&description, memory.block()).unwrap();
     network.initialise(&Portable, 2, FanIn::Connections);
-    randomise_biases(&mut network, 2);
+    randomise_neurons(&mut network, 2);
     let start = copy(&network);
     let data = Data::random(4, 1, 6, 2);
     let sample = &data.select(0..1)[0];
@@ -263,7 +286,7 @@ fn the_gradient_of_a_smoothed_target_is_its_finite_difference_and_metrics_stay_t
     let mut memory = Memory::of::<Standard, 16>(&description);
     let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
     network.initialise(&Portable, 5, FanIn::Connections);
-    randomise_biases(&mut network, 5);
+    randomise_neurons(&mut network, 5);
     let data = Data::random(6, 21, network.n_in(), network.n_out());
     let (mut oracle, samples) = (Oracle::of(&network), data.select(0..21));
     let loss = oracle.loss(&samples, &[]);

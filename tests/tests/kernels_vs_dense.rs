@@ -10,7 +10,7 @@ use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Oracle, Settings};
 use rewire_tests::samples::Data;
-use rewire_tests::structure::{cells, randomise_biases};
+use rewire_tests::structure::{cells, randomise_neurons};
 use rewire_tests::tolerance::{KERNEL, assert_close};
 
 const WIDTHS: [usize; 4] = [37, 41, 23, 5];
@@ -93,7 +93,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
         let mut memory = Memory::of::<F, LANES>(&description);
         let mut network = Mlp::<F, LANES>::new(&description, memory.block()).unwrap();
         network.initialise(backend, 11, FanIn::Connections);
-        randomise_biases(&mut network, 11);
+        randomise_neurons(&mut network, 11);
         let mut oracle = Oracle::of(&network);
 
         let (mut found, mut expected, mut start) = (Vec::new(), Vec::new(), 0);

@@ -7,7 +7,7 @@ use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Oracle, Settings};
 use rewire_tests::samples::Data;
-use rewire_tests::structure::{bits, cells, copy, randomise_biases, restore};
+use rewire_tests::structure::{bits, cells, copy, randomise_neurons, restore};
 use rewire_tests::tolerance::{KERNEL, assert_close};
 
 /// Evolution pruned a network built for inference and then had no counters to grow with: connections were lost.
@@ -100,7 +100,7 @@ fn check_rows<const LANES: usize>(n_in: usize) {
         let mut memory = Memory::of::<Narrow, LANES>(&description);
         let mut network = Mlp::<Narrow, LANES>::new(&description, memory.block()).unwrap();
         network.initialise(&Portable, 1, FanIn::Connections);
-        randomise_biases(&mut network, 1);
+        randomise_neurons(&mut network, 1);
         let data = Data::random(1, LANES, n_in, 3);
         let samples = data.select(0..LANES);
         let mut oracle = Oracle::of(&network);

@@ -11,6 +11,7 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
 use crate::random::{Generator, Purpose};
 use crate::sgd::share;
+use crate::srelu;
 use crate::topology::grow::{Growing, grow, grow_random};
 use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
@@ -213,7 +214,7 @@ fn scratch<'a, X: Element, const LANES: usize, const LAYERS: usize>(
 ) -> Vec<Scratch<'a>, LAYERS> {
     let mut scratch = Vec::new();
     let mut inputs = bytes(workspace.input);
-    for LayerTiles { y, delta } in &mut workspace.layers {
+    for LayerTiles { y, delta, .. } in &mut workspace.layers {
         // The same capacity as the vector it comes from.
         let _ = scratch.push(Scratch { inputs, outputs: bytes(delta) });
         inputs = bytes(y);
@@ -259,6 +260,11 @@ fn initialise_layer<F: Format>(
     layer.bias.fill(0.0);
     layer.velocity.fill(0.0);
     layer.bias_velocity.fill(0.0);
+    layer.activation_velocity.fill([0.0; 4]);
+    if F::LEARNED_ACTIVATIONS {
+        let mut generator = Generator::new(seed, Purpose::Activation, 0, 0, index);
+        layer.activation_parameters.fill_with(|| srelu::initial(&mut generator));
+    }
     layer.indptr.fill(F::Pointer::default());
     let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
     if !spec.is_dense() {
