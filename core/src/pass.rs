@@ -300,6 +300,7 @@ struct Scatter<'a, F: Format, X: Element, const LANES: usize> {
 
 impl<F: Format, X: Element, const LANES: usize> Kernel for Scatter<'_, F, X, LANES> {
     type Output = ();
+    const NAME: &'static str = "scatter";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
@@ -365,6 +366,7 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
 
 impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LANES> {
     type Output = ();
+    const NAME: &'static str = "forward";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
@@ -504,6 +506,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
 
 impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
     type Output = ();
+    const NAME: &'static str = "input gradient";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {

@@ -172,6 +172,7 @@ impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F
 
 impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, F, R, C, LANES> {
     type Output = ();
+    const NAME: &'static str = "update";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(mut self, vector: V) {
@@ -209,6 +210,7 @@ struct Bias<'a, const LANES: usize> {
 
 impl<const LANES: usize> Kernel for Bias<'_, LANES> {
     type Output = ();
+    const NAME: &'static str = "update of biases";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
@@ -241,6 +243,7 @@ impl Block for End<'_> {
 
 impl Kernel for End<'_> {
     type Output = ();
+    const NAME: &'static str = "update";
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, _vector: V) {

@@ -143,6 +143,8 @@ impl Vector for Sixteen {
 pub trait Kernel {
     /// What it returns.
     type Output;
+    /// What a profile calls it.
+    const NAME: &'static str;
 
     /// Runs over tiles whose rows are `K` units of the vector.
     fn run<V: Vector, const K: usize>(self, vector: V) -> Self::Output;

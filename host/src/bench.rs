@@ -3,6 +3,8 @@
 //! The network is CIFAR-10's of the tutorial: 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3. Its
 //! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update.
 
+pub mod profile;
+
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
@@ -15,6 +17,7 @@ use rewire_core::samples::Samples;
 use rewire_core::train::Place;
 use serde::Serialize;
 
+use self::profile::Share;
 use crate::backend::{Native, SimdLevel};
 use crate::config::{Config, ModelKind};
 use crate::dataset::{DatasetName, ImageShape};
@@ -52,6 +55,8 @@ pub trait Timed {
     fn step(&mut self);
     /// Evolves every layer and rebuilds the transposed index.
     fn evolve(&mut self);
+    /// Times each kernel of `runs` steps, on one thread.
+    fn profile(&mut self, runs: usize) -> Vec<Share>;
 }
 
 struct Subject<'a, const LANES: usize> {
@@ -75,6 +80,15 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
         let Ok(evolution) = self.config.evolution(1, shape) else { return };
         self.steps += 1;
         self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+    }
+
+    fn profile(&mut self, runs: usize) -> Vec<Share> {
+        let Ok(sgd) = self.config.sgd(self.config.learning_rate) else { return Vec::new() };
+        let order = Permutation::new(1, 1, BATCH as u32);
+        let place = Place { seed: 1, epoch: 1, step: 0 };
+        profile::profile(self.native, &mut self.network, BATCH, runs, |profiler, network| {
+            network.step(profiler, &Noise, &order, 0, &sgd, place);
+        })
     }
 }
 
@@ -135,15 +149,29 @@ fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
     for _ in 0..3 {
         work();
     }
-    let mut times: Vec<f64> = (0..runs.max(1))
+    let times: Vec<f64> = (0..runs.max(1))
         .map(|_| {
             let started = Instant::now();
             work();
             started.elapsed().as_secs_f64() * 1e3
         })
         .collect();
+    let min = times.iter().copied().fold(f64::INFINITY, f64::min);
+    (median(times), min)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[0])
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// What was timed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whole steps and evolutions.
+    pub rows: Vec<Row>,
+    /// The kernels of a step, on one thread.
+    pub kernels: Vec<Share>,
 }
 
 /// Times everything.
@@ -151,7 +179,7 @@ fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
 /// # Errors
 ///
 /// When the system grants no threads or memory.
-pub fn run(steps: usize, dense: bool) -> Result<Vec<Row>> {
+pub fn run(steps: usize, dense: bool) -> Result<Report> {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     let best = SimdLevel::detect();
     let mut rows = Vec::new();
@@ -176,11 +204,14 @@ pub fn run(steps: usize, dense: bool) -> Result<Vec<Row>> {
         let step = with_subject(ModelKind::Dense, Native::new(all)?, |subject| time(runs, || subject.step()))?;
         row("dense step, GEMM", all, best, runs, step);
     }
-    Ok(rows)
+    let native = Native::new(1)?.with_simd(best);
+    let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(steps))?;
+    Ok(Report { rows, kernels })
 }
 
 /// The rows as a table, with the ratio of the dense step to the sparse one where both were timed.
-pub fn table(rows: &[Row]) -> String {
+pub fn table(report: &Report) -> String {
+    let rows = &report.rows;
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
         "3072-4000-1000-4000-10, batch 128",
@@ -206,5 +237,30 @@ pub fn table(rows: &[Row]) -> String {
     let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
     let ratio = find("dense step, GEMM").zip(find("sparse step"));
     let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
-    format!("{}\n{table}{ratio}", processor())
+    format!("{}\n{table}{ratio}\n{}", processor(), kernel_table(&report.kernels))
+}
+
+/// Each kernel's time beside its floor's.
+fn kernel_table(kernels: &[Share]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "kernel, one thread",
+        "layer",
+        "median ms",
+        "reading alone, ms",
+        "share of it reached",
+    ]);
+    let mut row = |kernel: &str, layer: &str, median_ms: f64, floor_ms: f64| {
+        let share = format!("{:.0} %", 100.0 * floor_ms / median_ms);
+        table.add_row([kernel.into(), layer.into(), format!("{median_ms:.3}"), format!("{floor_ms:.3}"), share]);
+    };
+    for Share { kernel, layer, median_ms, floor_ms } in kernels {
+        row(kernel, &layer.to_string(), *median_ms, *floor_ms);
+    }
+    let sum = |each: fn(&Share) -> f64| kernels.iter().map(each).sum();
+    row("all", "", sum(|share| share.median_ms), sum(|share| share.floor_ms));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }

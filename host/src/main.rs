@@ -173,10 +173,10 @@ fn bench(arguments: &BenchArguments) -> Result<()> {
     if arguments.steps == 0 {
         return Err(Usage("--steps is 0, but must be at least 1".into()).into());
     }
-    let rows = rewire::bench::run(arguments.steps, !arguments.no_dense)?;
+    let report = rewire::bench::run(arguments.steps, !arguments.no_dense)?;
     if arguments.json {
-        return print_json(&rows);
+        return print_json(&report);
     }
-    writeln!(std::io::stdout(), "{}", rewire::bench::table(&rows))?;
+    writeln!(std::io::stdout(), "{}", rewire::bench::table(&report))?;
     Ok(())
 }
