@@ -11,7 +11,7 @@
 //! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
 //! let data = dataset::load(config.dataset, &dataset::cache_dir(None))?;
 //! let surroundings =
-//!     train::Surroundings { out: Some("runs/first".into()), resume: false, native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
+//!     train::Surroundings { out: Some("runs/first".into()), checkpoint: None, native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
 //! println!("{}", train::train(&config, data, surroundings)?.table());
 //! # Ok::<(), anyhow::Error>(())
 //! ```

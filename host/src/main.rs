@@ -100,15 +100,20 @@ fn train(arguments: &TrainArguments) -> Result<()> {
     };
     let config = arguments.overlay(config);
     config.validate()?;
-    if let Some(out) = arguments.out.as_ref().filter(|_| !arguments.resume) {
-        rewire::run::RunDirectory::check_free(out)?;
-    }
+    // What can be refused is refused before a dataset is fetched.
+    let checkpoint = match &arguments.out {
+        Some(out) if arguments.resume => Some(rewire::train::resumable(out, &config)?),
+        Some(out) => {
+            rewire::run::RunDirectory::check_free(out)?;
+            None
+        }
+        None => None,
+    };
     let native = native(&arguments.machine)?;
     let interrupted = interruption()?;
     let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
     let dataset = rewire::train::load(config.dataset, &cache, &interrupted)?;
-    let surroundings =
-        Surroundings { out: arguments.out.clone(), resume: arguments.resume, native, interrupted: &interrupted };
+    let surroundings = Surroundings { out: arguments.out.clone(), checkpoint, native, interrupted: &interrupted };
     let summary = rewire::train::train(&config, dataset, surroundings)?;
     if arguments.json {
         return print_json(&summary);

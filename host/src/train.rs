@@ -97,8 +97,8 @@ impl Task {
 pub struct Surroundings<'a> {
     /// Run directory; chosen when absent.
     pub out: Option<PathBuf>,
-    /// Whether the directory holds a run to continue.
-    pub resume: bool,
+    /// Where the run in that directory continues, see [`resumable`].
+    pub checkpoint: Option<Checkpoint>,
     /// Threads and vectors.
     pub native: Native,
     /// Set when the user wants the run to end.
@@ -139,7 +139,7 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 /// Settings that do not fit the dataset, a directory that cannot be written, a loss that is no number, an interruption:
 /// whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
-    let Surroundings { out, resume, native, interrupted } = surroundings;
+    let Surroundings { out, checkpoint, native, interrupted } = surroundings;
     config.validate()?;
     let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
     let task = Task::new(config, dataset)?;
@@ -154,7 +154,6 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     let description = description(config, &layers);
     let out = out.unwrap_or_else(|| RunDirectory::unused(config));
     let native = native.with_products(config.model == ModelKind::Dense);
-    let checkpoint = if resume { Some(resumable(&out, config)?) } else { None };
     with_network(&layers, config.lanes(), &description, |network| {
         let run = Run { config, task: &task, native: &native, interrupted };
         let (mut directory, epochs) = if let Some(checkpoint) = &checkpoint {
@@ -186,7 +185,11 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
 }
 
 /// The checkpoint of a run directory, if it is of a run with these settings.
-fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
+///
+/// # Errors
+///
+/// When there is none that is whole, or it is of another run: with the settings that differ.
+pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
     let checkpoint = Checkpoint::load(out, |text| {
         // A reader that went away does not end the run.
         let _ = writeln!(std::io::stderr(), "rewire: {text}");

@@ -87,6 +87,20 @@ fn one_lane_gives_the_same_bits_on_every_backend() {
     check::<1>(&layers(60, 500), 7, 40);
 }
 
+#[test]
+fn learned_activations_give_the_same_bits_on_every_backend() {
+    let learned = |width, connections| {
+        let mut layers = layers(width, connections);
+        for layer in layers.iter_mut().take(5).step_by(2) {
+            layer.activation = Activation::SRelu;
+        }
+        layers
+    };
+    check::<1>(&learned(60, 500), 1, 40);
+    check::<16>(&learned(60, 1000), 50, 90);
+    check::<64>(&learned(150, 13_000), 200, 230);
+}
+
 /// 2^19 multiply-adds a pass are two blocks: one sample alone needs that many connections.
 #[test]
 fn one_sample_cut_into_blocks_gives_the_same_bits_on_every_backend() {

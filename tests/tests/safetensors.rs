@@ -25,8 +25,8 @@ struct Layer {
     /// Row, column and weight of every connection.
     connections: Vec<(usize, usize, f64)>,
     bias: Vec<f64>,
-    /// Slope below zero: 1 where the layer is linear.
-    slope: f64,
+    /// Of each neuron, joints and outer slopes of three straight pieces: left joint, left slope, right joint, right slope.
+    pieces: Vec<[f64; 4]>,
 }
 
 struct Reader {
@@ -66,13 +66,21 @@ impl Reader {
                 }
                 other => panic!("{other}"),
             };
-            let slope = match layer["activation"].as_str().unwrap() {
-                "identity" => 1.0,
-                "relu" => 0.0,
-                "leaky-relu" => layer["slope"].as_f64().unwrap(),
+            let below = |slope: f64| vec![[0.0, slope, 0.0, 1.0]; n_out];
+            let pieces = match layer["activation"].as_str().unwrap() {
+                "identity" => below(1.0),
+                "relu" => below(0.0),
+                "leaky-relu" => below(layer["slope"].as_f64().unwrap()),
+                "srelu" => {
+                    assert_eq!(tensors.tensor(&name("srelu")).unwrap().shape(), [n_out, 4]);
+                    let learned = floats(&name("srelu"));
+                    let rows = learned.as_chunks().0.iter();
+                    rows.map(|&[left, left_slope, width, slope]| [left, left_slope, left + width.abs(), slope])
+                        .collect()
+                }
                 other => panic!("{other}"),
             };
-            Layer { n_out, connections, bias: floats(&name("bias")), slope }
+            Layer { n_out, connections, bias: floats(&name("bias")), pieces }
         };
         let layers = header["layers"].as_array().unwrap().iter().enumerate().map(layer).collect();
         Self { mean: floats("input.mean"), scale: floats("input.scale"), layers }
@@ -87,7 +95,10 @@ impl Reader {
             for &(row, col, weight) in &layer.connections {
                 y[row] += weight * x[col];
             }
-            x = y.into_iter().map(|z| if z > 0.0 { z } else { layer.slope * z }).collect();
+            let activate = |(z, &[left, left_slope, right, right_slope]): (f64, &[f64; 4])| {
+                z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
+            };
+            x = y.into_iter().zip(&layer.pieces).map(activate).collect();
         }
         x
     }
@@ -117,6 +128,7 @@ fn a_slow_loop_over_the_file_gives_the_same_predictions_and_accuracy() {
         ("relu", "--activation relu"),
         ("alternating", "--activation all-relu --slope 0.4"),
         ("leaky", "--activation leaky-relu --slope 0.1 --scaling unit"),
+        ("learned", "--activation srelu"),
         ("fixed", "--model fixprob --scaling global"),
         ("dense", "--model dense"),
     ];

@@ -1,0 +1,118 @@
+//! A run that was ended at any moment continues as if it had not been.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use program::{command, run, succeed};
+use tempfile::tempdir;
+
+fn epochs(run: &Path) -> Vec<String> {
+    let text = fs::read_to_string(run.join("metrics.csv")).unwrap_or_default();
+    text.lines().skip(1).filter_map(|line| line.split(',').next()).map(str::to_owned).collect()
+}
+
+/// What of a run does not depend on time.
+fn results(run: &Path) -> (Vec<u8>, Vec<String>) {
+    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let without_seconds = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        [&cells[..6], &cells[9..]].concat().join(",")
+    };
+    (fs::read(run.join("model.safetensors")).unwrap(), metrics.lines().map(without_seconds).collect())
+}
+
+#[test]
+fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
+    let settings = [
+        ("relu", "--augment --schedule cosine --zeta-schedule cosine --topology local --growth near"),
+        ("srelu", "--activation srelu --weight-decay 0.0002 --decay coupled --schedule step --step-every 7"),
+    ];
+    for (name, settings) in settings {
+        let folder = tempdir().unwrap();
+        let arguments = format!(
+            "train --epochs 30 --train-samples 600 --hidden 60,40 --epsilon 5 --learning-rate 0.01 --batch-size 32 {settings}"
+        );
+        succeed(folder.path(), &format!("{arguments} --out whole"));
+        let killed = folder.path().join("killed");
+        let mut child = command(folder.path(), &format!("{arguments} --out killed"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        for enough in [2, 9, 17] {
+            let deadline = Instant::now() + Duration::from_secs(120);
+            while epochs(&killed).len() < enough && child.try_wait().unwrap().is_none() {
+                assert!(Instant::now() < deadline, "{name}: the run writes rows");
+                sleep(Duration::from_millis(1));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let before = epochs(&killed).len();
+            child = command(folder.path(), "train --out killed --resume")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // A row without its checkpoint is the one epoch that is lost.
+            assert!(before >= enough.min(30), "{name}: {before} rows");
+        }
+        assert!(child.wait().unwrap().success(), "{name}");
+        assert_eq!(epochs(&killed), (1..=30).map(|epoch| epoch.to_string()).collect::<Vec<_>>(), "{name}");
+        assert!(results(&killed) == results(&folder.path().join("whole")), "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused_by_what_differs() {
+    let folder = tempdir().unwrap();
+    let arguments = "--epochs 2 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10";
+    succeed(folder.path(), &format!("train {arguments} --out run"));
+    let before = results(&folder.path().join("run"));
+    let cases = [
+        ("--hidden 16,13", "hidden is [16, 12] there, not [16, 13]"),
+        ("--seed 2", "seed is 1 there, not 2"),
+        ("--activation srelu", "activation is \"all-relu\" there, not \"srelu\""),
+        ("--epsilon 4", "epsilon is 3.0 there, not 4.0"),
+        ("mnist", "dataset is \"mnist-mini\" there, not \"mnist\""),
+    ];
+    for (flags, sentence) in cases {
+        let outcome = run(folder.path(), &format!("train {flags} --out run --resume"));
+        assert_eq!(outcome.code, Some(2), "{flags}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(sentence), "{flags}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("of another run"), "{flags}: {}", outcome.stderr);
+    }
+    assert!(results(&folder.path().join("run")) == before, "refusals change nothing");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --epochs 4 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10";
+    succeed(folder.path(), &format!("{arguments} --out run"));
+    let before = results(&folder.path().join("run"));
+    let checkpoint = folder.path().join("run/checkpoint");
+    let mut bytes = fs::read(&checkpoint).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&checkpoint, &bytes).unwrap();
+    let outcome = run(folder.path(), "train --out run --resume");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    for words in ["run/checkpoint is damaged or foreign", "checksum", "checkpoint.previous (epoch 3)"] {
+        assert!(outcome.stderr.contains(words), "'{words}' is not in: {}", outcome.stderr);
+    }
+    assert!(results(&folder.path().join("run")) == before);
+    fs::write(&checkpoint, "no checkpoint").unwrap();
+    fs::remove_file(folder.path().join("run/checkpoint.previous")).unwrap();
+    let outcome = run(folder.path(), "train --out run --resume");
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no checkpoint can be used"), "{}", outcome.stderr);
+}
