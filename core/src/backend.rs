@@ -6,6 +6,20 @@
 
 use crate::vector::{Kernel, Sixteen, run_kernel};
 
+/// What a thread is doing in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Phase {
+    /// Fetching a tile's samples.
+    Batch,
+    /// From inputs to activations.
+    Forward,
+    /// From the output's deltas to the first layer's.
+    Backward,
+    /// Gradients into velocities and weights.
+    Update,
+}
+
 /// What a machine offers to the training loop. Every method has a default that needs nothing.
 pub trait Backend: Sync {
     /// How many blocks may run at once. The loop cuts finer when there are fewer tiles than this.
@@ -29,6 +43,12 @@ pub trait Backend: Sync {
     #[inline(always)]
     fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
         run_kernel::<LANES, _, _>(Sixteen, kernel)
+    }
+
+    /// Does a phase's work, which a host may time. Tiles are in phases of their own, each on its thread.
+    #[inline(always)]
+    fn timed<R>(&self, _phase: Phase, work: impl FnOnce() -> R) -> R {
+        work()
     }
 
     /// Computes `c = beta * c + alpha * a b` for a large dense product, or returns `false` to leave it to the core.

@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use crate::activation::Activation;
-use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::backend::{Backend, MatrixMultiply, Phase, Strided};
 use crate::csr::{CsrRef, take_mut};
 use crate::element::Element;
 use crate::index::Format;
@@ -134,37 +134,42 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         }
         let Tiles { first, input, mut layers, labels, .. } = tiles;
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
-        let used = self.fill(first, input, labels);
+        let used = self.backend.timed(Phase::Batch, || self.fill(first, input, labels));
 
         let rate = self.dropout.unwrap_or(0.0);
-        let mut x: Option<&[[f32; LANES]]> = None;
-        let last = self.layers.len().saturating_sub(1);
-        for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
-            let rate = if i < last { rate } else { 0.0 };
-            let place = self.place;
-            let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
-            match x {
-                None => self.forward::<F::Input, LANES>(layer, mask, first * LANES, input, tile),
-                Some(x) => self.forward(layer, mask, first * LANES, x, tile),
+        self.backend.timed(Phase::Forward, || {
+            let mut x: Option<&[[f32; LANES]]> = None;
+            let last = self.layers.len().saturating_sub(1);
+            for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
+                let rate = if i < last { rate } else { 0.0 };
+                let place = self.place;
+                let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
+                match x {
+                    None => self.forward::<F::Input, LANES>(layer, mask, first * LANES, input, tile),
+                    Some(x) => self.forward(layer, mask, first * LANES, x, tile),
+                }
+                x = Some(tile.y);
             }
-            x = Some(tile.y);
-        }
+        });
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
         let metrics = softmax_cross_entropy(output.y, labels, used, self.label_smoothing, output.delta);
         if self.dropout.is_some() {
-            let scale = 1.0 / (1.0 - rate);
-            let mut above: &[[f32; LANES]] = output.delta;
-            let mut layers = self.layers;
-            while let Some((layer, below)) = layers.split_last() {
-                let (Some(inner), Some((tile, rest))) = (below.last(), core::mem::take(&mut hidden).split_last_mut())
-                else {
-                    break;
-                };
-                self.backward(layer, inner, scale, above, tile);
-                above = tile.delta;
-                (layers, hidden) = (below, rest);
-            }
+            self.backend.timed(Phase::Backward, || {
+                let scale = 1.0 / (1.0 - rate);
+                let mut above: &[[f32; LANES]] = output.delta;
+                let mut layers = self.layers;
+                while let Some((layer, below)) = layers.split_last() {
+                    let (Some(inner), Some((tile, rest))) =
+                        (below.last(), core::mem::take(&mut hidden).split_last_mut())
+                    else {
+                        break;
+                    };
+                    self.backward(layer, inner, scale, above, tile);
+                    above = tile.delta;
+                    (layers, hidden) = (below, rest);
+                }
+            });
         }
         metrics
     }

@@ -6,7 +6,7 @@
 
 use core::ops::ControlFlow;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Phase};
 use crate::index::Format;
 use crate::loss::Metrics;
 use crate::mlp::Mlp;
@@ -58,7 +58,10 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
                 }
                 update.rate = 1.0;
             }
-            update_layers(backend, update, tiles, &mut self.layers, workspace.input, &workspace.layers);
+            let (layers, input) = (&mut self.layers, &*workspace.input);
+            backend.timed(Phase::Update, || {
+                update_layers(backend, update, tiles, layers, input, &workspace.layers);
+            });
         }
         metrics
     }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use gemm::{Parallelism, gemm};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use rewire_core::backend::{Backend, MatrixMultiply};
+use rewire_core::backend::{Backend, MatrixMultiply, Phase};
 use rewire_core::vector::{Kernel, Sixteen, run_kernel};
+
+use crate::clock::Clock;
 
 /// Vector instructions that the kernels are compiled for. Results are the same bits at every level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +88,7 @@ pub struct Native {
     vectors: Vectors,
     level: SimdLevel,
     products: bool,
+    clock: Arc<Clock>,
 }
 
 impl Native {
@@ -95,7 +99,8 @@ impl Native {
     /// When the system does not grant the threads.
     pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build()?;
-        let native = Self { pool, vectors: Vectors::Baseline, level: SimdLevel::Baseline, products: false };
+        let (vectors, level) = (Vectors::Baseline, SimdLevel::Baseline);
+        let native = Self { pool, vectors, level, products: false, clock: Arc::default() };
         Ok(native.with_simd(SimdLevel::detect()))
     }
 
@@ -119,6 +124,11 @@ impl Native {
     /// The SIMD level in use.
     pub fn simd(&self) -> SimdLevel {
         self.level
+    }
+
+    /// What the threads are doing, and for how long.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
     }
 
     /// Runs a whole computation on the threads, so that no step has to wake them.
@@ -157,6 +167,11 @@ impl Backend for Native {
                 || run_kernel::<LANES, _, _>(crate::vectors::Avx512(v4), kernel),
             ),
         }
+    }
+
+    #[inline(always)]
+    fn timed<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
+        self.clock.part(phase, work)
     }
 
     fn matrix_multiply(&self, product: MatrixMultiply<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! `checkpoint`: what a run needs to continue as if it had never stopped.
 //!
 //! Everything random is a function of the seed and the epoch, so the state is the network with its velocities and the
-//! number of epochs done. The file is `REWIRECK`, the format's version (u32), the length of what follows the checksum (u64),
+//! number of epochs done; beside it, the connections that were ever tried. The file is `REWIRECK`, the format's version (u32), the length of what follows the checksum (u64),
 //! its SHA-256, and then safetensors whose metadata holds epoch and settings; integers are little-endian. A new
 //! checkpoint is written beside the old one and renamed, and the old one stays as `checkpoint.previous`.
 
@@ -34,6 +34,8 @@ pub struct Checkpoint {
     pub epoch: u32,
     /// First to last, with velocities.
     pub layers: Vec<LayerData>,
+    /// Bits of the connections that each layer has ever had; none where they are not counted.
+    pub tried: Vec<Vec<u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,6 +77,10 @@ impl Checkpoint {
                 let view = TensorView::new(dtype, vec![bytes.len() / 4], bytes)?;
                 tensors.push((format!("layers.{i}.{name}"), view));
             }
+        }
+        for (i, bits) in self.tried.iter().enumerate() {
+            let view = TensorView::new(Dtype::U64, vec![bits.len()], bytemuck::cast_slice(bits))?;
+            tensors.push((format!("layers.{i}.tried"), view));
         }
         let payload = serialize(tensors, Some(HashMap::from([(KEY.to_owned(), header)])))?;
         let mut file = Vec::with_capacity(HEADER + payload.len());
@@ -147,7 +153,7 @@ impl Checkpoint {
             |layer, name| -> Result<Vec<f32>> { Ok(words(layer, name)?.into_iter().map(f32::from_le_bytes).collect()) };
         let integers =
             |layer, name| -> Result<Vec<u32>> { Ok(words(layer, name)?.into_iter().map(u32::from_le_bytes).collect()) };
-        let mut layers = Vec::new();
+        let (mut layers, mut tried) = (Vec::new(), Vec::new());
         for (i, spec) in config.layers(features, classes).into_iter().enumerate() {
             // The network checks that the arrays fit.
             layers.push(LayerData {
@@ -161,8 +167,11 @@ impl Checkpoint {
                 activation_parameters: floats(i, "activation_parameters")?.as_chunks().0.to_vec(),
                 activation_velocity: floats(i, "activation_velocity")?.as_chunks().0.to_vec(),
             });
+            // Absent where nothing was counted.
+            let bits = tensors.tensor(&format!("layers.{i}.tried"));
+            tried.push(bits.map_or(Vec::new(), |view| bytemuck::pod_collect_to_vec(view.data())));
         }
-        Ok(Self { config, epoch, layers })
+        Ok(Self { config, epoch, layers, tried })
     }
 }
 
@@ -185,7 +194,7 @@ mod tests {
             activation_velocity: vec![],
         };
         let layers = config.layers(3, 2).into_iter().map(layer).collect();
-        Checkpoint { config, epoch, layers }
+        Checkpoint { config, epoch, layers, tried: vec![vec![3, 1 << 63], vec![]] }
     }
 
     #[test]

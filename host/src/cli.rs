@@ -26,6 +26,8 @@ pub enum Command {
     Train(Box<TrainArguments>),
     /// Accuracy and loss of a saved model on a dataset's test samples
     Evaluate(EvaluateArguments),
+    /// Draw figures from saved runs
+    Plot(PlotArguments),
     /// Datasets: what there is, fetching, checking
     Data(DataArguments),
     /// Time training steps on this machine, sparse beside dense
@@ -253,6 +255,20 @@ pub struct EvaluateArguments {
     #[command(flatten)]
     pub data: CacheArguments,
     /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to draw.
+#[derive(Debug, Args)]
+pub struct PlotArguments {
+    /// Run directories; runs that differ in the seed alone become one curve with a band
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Folder for the figures [default: figures in the run directory, or in the working directory for several runs]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the files as JSON
     #[arg(long)]
     pub json: bool,
 }

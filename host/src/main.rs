@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::Parser;
 use rewire::backend::Native;
-use rewire::cli::{BenchArguments, Cli, Command, DataCommand, EvaluateArguments, MachineArguments, TrainArguments};
+use rewire::cli::{
+    BenchArguments, Cli, Command, DataCommand, EvaluateArguments, MachineArguments, PlotArguments, TrainArguments,
+};
 use rewire::config::Config;
 use rewire::dataset::{self, Bar, DatasetName};
 use rewire::error::{Usage, exit_code};
 use rewire::model::Model;
+use rewire::saved::SavedRun;
 use rewire::train::Surroundings;
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Train(arguments) => train(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),
+        Command::Plot(arguments) => plot(arguments),
         Command::Data(arguments) => data(&arguments.command),
         Command::Bench(arguments) => bench(arguments),
     }
@@ -151,6 +155,26 @@ fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         metrics.correct(),
         metrics.loss()
     )?;
+    Ok(())
+}
+
+fn plot(arguments: &PlotArguments) -> Result<()> {
+    let runs = arguments.runs.iter().map(|path| SavedRun::read(path)).collect::<Result<Vec<_>>>()?;
+    let folder = arguments.out.clone().unwrap_or_else(|| match arguments.runs.as_slice() {
+        [run] => run.join("figures"),
+        _ => "figures".into(),
+    });
+    let drawn = rewire::figures::plot(&runs, &folder)?;
+    for missing in &drawn.missing {
+        // Without a reader the figures are there all the same.
+        let _ = writeln!(std::io::stderr(), "rewire: {missing}");
+    }
+    if arguments.json {
+        return print_json(&drawn);
+    }
+    for file in &drawn.files {
+        writeln!(std::io::stdout(), "{}", file.display())?;
+    }
     Ok(())
 }
 

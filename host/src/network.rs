@@ -16,6 +16,7 @@ use rewire_core::topology::locality::Placement;
 
 use crate::backend::Native;
 use crate::inputs::Images;
+use crate::record::Recorder;
 
 /// One layer with its structure widened, whatever the network's format.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,8 +59,15 @@ pub trait Network: Send {
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
     /// Predicts the class of every sample.
     fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
-    /// Replaces connections; returns how many.
-    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> usize;
+    /// Replaces connections; returns how many. `recorder` sees what pruning left.
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+        recorder: Option<&Recorder>,
+    ) -> usize;
     /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData>;
     /// Replaces every layer's weights and structure.
@@ -107,8 +115,20 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         classes
     }
 
-    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> usize {
-        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {}))
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+        recorder: Option<&Recorder>,
+    ) -> usize {
+        let pruned = |layer: usize, matrix: CsrRef<'_, F>| {
+            if let Some(recorder) = recorder {
+                recorder.pruned(layer, matrix);
+            }
+        };
+        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, pruned))
     }
 
     fn export(&self) -> Vec<LayerData> {

@@ -4,6 +4,10 @@
 //! |---|---|
 //! | `config.toml` | every setting, and in `[record]` the version, commit, machine and date |
 //! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
+//! | `phases.csv` | a row an epoch: wall time by phase, memory; row 0 is before there is a network |
+//! | `start.safetensors` | a sparse network before training |
+//! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
+//! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
 //! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
 //! | `model.safetensors` | the network after the last epoch, see [`model`](crate::model) |
 
@@ -12,11 +16,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, RECORD};
+use crate::config::{Config, ModelKind, RECORD};
 use crate::error::Usage;
 use crate::files::write_atomically;
+use crate::npy;
+use crate::record::LayerRow;
 
 /// A row of `metrics.csv`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,14 +90,123 @@ pub fn processor() -> String {
     name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
+/// A row of `phases.csv`: where an epoch's time went, and the memory at its end. Row 0 is before there is a network.
+///
+/// Tiles are in phases of their own, each on its thread: the wall time of all tiles is shared out as their threads' time is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Fetching and changing samples.
+    pub batch_seconds: f64,
+    /// Forward passes of training.
+    pub forward_seconds: f64,
+    /// Backward passes.
+    pub backward_seconds: f64,
+    /// Gradients, velocities and weights.
+    pub update_seconds: f64,
+    /// The evaluation.
+    pub evaluate_seconds: f64,
+    /// The evolution.
+    pub evolve_seconds: f64,
+    /// What is written after the epoch, the checkpoint included.
+    pub record_seconds: f64,
+    /// Resident memory of the process; absent where the system does not tell.
+    pub resident_bytes: Option<u64>,
+    /// The most it has had.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// A file of rows that grows.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole rows in it.
+    length: u64,
+}
+
+impl Log {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = OpenOptions::new().create_new(true).append(true).open(&path);
+        let file = file.with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self { path, file, length: 0 })
+    }
+
+    /// Opens a file and keeps its rows as far as `keep` says; one that is not there begins empty.
+    fn reopen<T: Serialize + DeserializeOwned>(path: PathBuf, keep: impl Fn(&T) -> bool) -> Result<(Self, Vec<T>)> {
+        if !path.exists() {
+            return Ok((Self::create(path)?, Vec::new()));
+        }
+        let mut rows: Vec<T> = rows(&path)?.0;
+        if let Some(end) = rows.iter().position(|row| !keep(row)) {
+            rows.truncate(end);
+        }
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in &rows {
+            writer.serialize(row)?;
+        }
+        let text = writer.into_inner()?;
+        write_atomically(&path, &text)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((Self { path, file, length: text.len() as u64 }, rows))
+    }
+
+    /// Adds a row: it is in the file when this returns.
+    fn append<T: Serialize>(&mut self, row: &T) -> Result<()> {
+        let mut text = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
+        text.serialize(row)?;
+        let text = text.into_inner()?;
+        let written = self.file.write_all(&text);
+        if written.is_err() {
+            // Half a row would spoil the file for readers; the first error is the one to report.
+            let _ = self.file.set_len(self.length);
+        }
+        written.with_context(|| {
+            format!(
+                "cannot write {}; free some space or choose another --out (earlier rows are kept)",
+                self.path.display()
+            )
+        })?;
+        self.length += text.len() as u64;
+        Ok(())
+    }
+}
+
+/// The rows of a file up to the first that cannot be read, and what is wrong with that one.
+///
+/// # Errors
+///
+/// When the file cannot be read at all.
+pub fn rows<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Option<String>)> {
+    let shown = path.display();
+    let mut rows = Vec::new();
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
+    for row in reader.deserialize() {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => return Ok((rows, Some(format!("{shown}: {error}")))),
+        }
+    }
+    Ok((rows, None))
+}
+
 /// An open run directory.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    metrics: File,
-    /// Bytes of whole rows in it.
-    length: u64,
+    metrics: Log,
+    phases: Log,
+    topology: Option<(Log, npy::Table<u16>)>,
 }
+
+/// Names of the files that hold a run's arrays.
+pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
+/// The network before training.
+pub const START: &str = "start.safetensors";
+/// The network after the last epoch.
+pub const MODEL: &str = "model.safetensors";
 
 impl RunDirectory {
     /// The directory for a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`.
@@ -111,21 +227,29 @@ impl RunDirectory {
         if path.exists() && !path.is_dir() {
             return Err(Usage(format!("--out {shown} is a file; name a folder")));
         }
-        if let Some(file) = ["config.toml", "metrics.csv", "checkpoint", "model.safetensors"]
-            .iter()
-            .find(|file| path.join(file).exists())
-        {
+        let files = [
+            "config.toml",
+            "metrics.csv",
+            "checkpoint",
+            MODEL,
+            "phases.csv",
+            START,
+            "topology.csv",
+            INPUT_CONNECTIONS,
+            "monitor.csv",
+        ];
+        if let Some(file) = files.iter().find(|file| path.join(file).exists()) {
             return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
         }
         Ok(())
     }
 
-    /// Makes the directory and writes the settings.
+    /// Makes the directory and writes the settings; `inputs` is the first layer's width.
     ///
     /// # Errors
     ///
     /// When it holds a run already or cannot be written.
-    pub fn create(path: &Path, config: &Config, record: &Record) -> Result<Self> {
+    pub fn create(path: &Path, config: &Config, inputs: usize, record: &Record) -> Result<Self> {
         Self::check_free(path)?;
         let shown = path.display();
         std::fs::create_dir_all(path)
@@ -133,46 +257,67 @@ impl RunDirectory {
         let mut table = toml::Table::try_from(config).context("settings are a table")?;
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
         write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
-        let file = OpenOptions::new().create_new(true).append(true).open(path.join("metrics.csv"));
-        let file = file.with_context(|| format!("cannot make metrics.csv in --out {shown}"))?;
-        Ok(Self { path: path.to_owned(), metrics: file, length: 0 })
+        let topology = if config.model == ModelKind::Set {
+            let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
+            Some((Log::create(path.join("topology.csv"))?, table))
+        } else {
+            None
+        };
+        let metrics = Log::create(path.join("metrics.csv"))?;
+        Ok(Self { path: path.to_owned(), metrics, phases: Log::create(path.join("phases.csv"))?, topology })
     }
 
-    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off.
+    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off. `warn` hears of what
+    /// is no longer recorded, because the epochs before were not.
     ///
     /// # Errors
     ///
     /// When `metrics.csv` cannot be read or written, or lacks an epoch.
-    pub fn reopen(path: &Path, epoch: u32) -> Result<(Self, Vec<Epoch>)> {
+    pub fn reopen(
+        path: &Path,
+        epoch: u32,
+        config: &Config,
+        inputs: usize,
+        mut warn: impl FnMut(&str),
+    ) -> Result<(Self, Vec<Epoch>)> {
         let file = path.join("metrics.csv");
         let shown = file.display();
-        let mut epochs: Vec<Epoch> = Vec::new();
-        let mut reader = csv::Reader::from_path(&file).with_context(|| format!("cannot read {shown}"))?;
-        for row in reader.deserialize() {
-            // A row that was cut off in the middle belongs to an epoch that is trained again.
-            let Ok(row) = row else { break };
-            epochs.push(row);
+        if !file.exists() {
+            bail!("cannot read {shown}: it is not there; start again in another folder");
         }
-        epochs.truncate(epoch as usize);
+        let (metrics, epochs) = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch)?;
         let expected: Vec<u32> = (1..=epoch).collect();
         if epochs.iter().map(|row| row.epoch).ne(expected) {
             bail!(
                 "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done; start again in another folder"
             );
         }
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in &epochs {
-            writer.serialize(row)?;
-        }
-        let rows = writer.into_inner()?;
-        write_atomically(&file, &rows)?;
-        let metrics = OpenOptions::new().append(true).open(&file).with_context(|| format!("cannot write {shown}"))?;
-        Ok((Self { path: path.to_owned(), metrics, length: rows.len() as u64 }, epochs))
+        let (phases, _) = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch)?;
+        let topology = if config.model == ModelKind::Set {
+            match npy::Table::reopen(&path.join(INPUT_CONNECTIONS), inputs, epoch as usize + 1) {
+                Ok(table) => {
+                    let log = Log::reopen(path.join("topology.csv"), |row: &LayerRow| row.epoch <= epoch)?;
+                    Some((log.0, table))
+                }
+                Err(error) => {
+                    warn(&format!("{error:#}; the run goes on without recording its connections"));
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        Ok((Self { path: path.to_owned(), metrics, phases, topology }, epochs))
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether connections are recorded.
+    pub fn records_topology(&self) -> bool {
+        self.topology.is_some()
     }
 
     /// Adds an epoch's row: it is in the file when this returns.
@@ -181,21 +326,30 @@ impl RunDirectory {
     ///
     /// When the disk is full, for instance.
     pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
-        let mut row = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
-        row.serialize(epoch)?;
-        let row = row.into_inner()?;
-        let written = self.metrics.write_all(&row);
-        if written.is_err() {
-            // Half a row would spoil the file for readers; the first error is the one to report.
-            let _ = self.metrics.set_len(self.length);
+        self.metrics.append(epoch)
+    }
+
+    /// Adds an epoch's times.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn append_phases(&mut self, phases: &Phases) -> Result<()> {
+        self.phases.append(phases)
+    }
+
+    /// Adds an epoch's connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn append_topology(&mut self, rows: impl Iterator<Item = LayerRow>, inputs: &[u16]) -> Result<()> {
+        let Some((log, table)) = &mut self.topology else { return Ok(()) };
+        for row in rows {
+            log.append(&row)?;
         }
-        let shown = self.path.display();
-        written.with_context(|| {
-            format!(
-                "cannot write metrics.csv in {shown}; free some space or choose another --out (earlier rows are kept)"
-            )
-        })?;
-        self.length += row.len() as u64;
-        Ok(())
+        table
+            .append(inputs)
+            .with_context(|| format!("cannot write {INPUT_CONNECTIONS} in {}; free some space", self.path.display()))
     }
 }

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::footprint::{Description, Footprint};
@@ -13,14 +12,17 @@ use rewire_core::loss::Metrics;
 
 use crate::backend::Native;
 use crate::checkpoint::Checkpoint;
+use crate::clock::Stage;
 use crate::config::{Config, ModelKind};
 use crate::dataset::{self, Dataset, DatasetName, manifest};
 use crate::error::Usage;
 use crate::inputs::{Images, Normaliser, draw};
 use crate::model::Model;
-use crate::network::{Network, footprint, supports, with_network};
+use crate::monitor::{peak_resident_bytes, resident_bytes};
+use crate::network::{LayerData, Network, footprint, supports, with_network};
 use crate::progress::Progress;
-use crate::run::{Epoch, Record, RunDirectory};
+use crate::record::Recorder;
+use crate::run::{Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::summary::Summary;
 
 /// Streams of the draws of samples.
@@ -154,20 +156,15 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     let description = description(config, &layers);
     let out = out.unwrap_or_else(|| RunDirectory::unused(config));
     let native = native.with_products(config.model == ModelKind::Dense);
+    let before = resident_bytes();
     with_network(&layers, config.lanes(), &description, |network| {
         let run = Run { config, task: &task, native: &native, interrupted };
-        let (mut directory, epochs) = if let Some(checkpoint) = &checkpoint {
-            network.import(&checkpoint.layers).with_context(|| {
-                format!("the checkpoint in {} is of another network; start again in another folder", out.display())
-            })?;
-            RunDirectory::reopen(&out, checkpoint.epoch)?
-        } else {
-            run.initialise(network)?;
-            (RunDirectory::create(&out, config, &Record::now(config, &native))?, Vec::new())
+        let (mut directory, recorder, epochs) = match &checkpoint {
+            Some(checkpoint) => run.resume(network, &out, checkpoint)?,
+            None => run.start(network, &out, before)?,
         };
-        let ended = run.epochs(network, &mut directory, epochs)?;
-        let model = Model { dataset: config.dataset, normaliser: task.normaliser.clone(), layers: network.export() };
-        model.save(&directory.path().join("model.safetensors"))?;
+        let ended = run.epochs(network, &mut directory, recorder, epochs)?;
+        run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =
             Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
         if ended.interrupted {
@@ -190,10 +187,7 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
 ///
 /// When there is none that is whole, or it is of another run: with the settings that differ.
 pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::load(out, |text| {
-        // A reader that went away does not end the run.
-        let _ = writeln!(std::io::stderr(), "rewire: {text}");
-    })?;
+    let checkpoint = Checkpoint::load(out, warn)?;
     let differences = checkpoint.config.differences(config);
     if !differences.is_empty() {
         let (out, differences) = (out.display(), differences.join("; "));
@@ -203,6 +197,15 @@ pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
     }
     Ok(checkpoint)
 }
+
+/// Tells the user something that does not end the run.
+fn warn(text: &str) {
+    // A reader that went away does not end it either.
+    let _ = writeln!(std::io::stderr(), "rewire: {text}");
+}
+
+/// A run's directory, what records its connections, and the epochs that are done.
+type Begun = (RunDirectory, Option<Recorder>, Vec<Epoch>);
 
 /// What a run came to.
 struct Ended {
@@ -218,17 +221,57 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn initialise(&self, network: &mut dyn Network) -> Result<()> {
+    /// The network of these layers, with what makes its inputs.
+    fn model(&self, layers: Vec<LayerData>) -> Model {
+        Model { dataset: self.config.dataset, normaliser: self.task.normaliser.clone(), layers }
+    }
+
+    /// Draws the network and makes its directory. `resident` is the memory before there was a network.
+    fn start(&self, network: &mut dyn Network, out: &Path, resident: Option<u64>) -> Result<Begun> {
         let Self { config, task, native, .. } = *self;
         let placement = config.placement(task.dataset.shape).map_err(|error| Usage(error.to_string()))?;
         network.initialise(native, config.seed, config.fan_in(), placement);
-        Ok(())
+        let inputs = task.normaliser.mean.len();
+        let mut directory = RunDirectory::create(out, config, inputs, &Record::now(config, native))?;
+        directory.append_phases(&Phases { resident_bytes: resident, ..Phases::default() })?;
+        let mut recorder = None;
+        if config.model != ModelKind::Dense {
+            let model = self.model(network.export());
+            model.save(&directory.path().join(START))?;
+            if directory.records_topology() {
+                let recorder = recorder.insert(Recorder::new(&model.layers));
+                recorder.would_prune(&model.layers, config.zeta_of(1))?;
+                record_topology(recorder, &mut directory, 0, &model.layers)?;
+            }
+        }
+        Ok((directory, recorder, Vec::new()))
+    }
+
+    /// Takes the network and its directory up where they were left.
+    fn resume(&self, network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<Begun> {
+        network.import(&checkpoint.layers).with_context(|| {
+            format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+        })?;
+        let inputs = self.task.normaliser.mean.len();
+        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, self.config, inputs, warn)?;
+        let recorder = if directory.records_topology() {
+            Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
+        } else {
+            None
+        };
+        Ok((directory, recorder, epochs))
     }
 
     /// Trains the epochs after those in `epochs`.
-    fn epochs(&self, network: &mut dyn Network, directory: &mut RunDirectory, mut epochs: Vec<Epoch>) -> Result<Ended> {
+    fn epochs(
+        &self,
+        network: &mut dyn Network,
+        directory: &mut RunDirectory,
+        mut recorder: Option<Recorder>,
+        mut epochs: Vec<Epoch>,
+    ) -> Result<Ended> {
         let Self { config, task, native, interrupted } = *self;
-        let shape = task.dataset.shape;
+        let (shape, clock) = (task.dataset.shape, native.clock());
         let (train, test) = (task.train().with_augmentation(config.augmentation(shape)), task.test());
         let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
@@ -239,9 +282,8 @@ impl Run<'_> {
             let learning_rate = config.learning_rate_of(epoch);
             let sgd = config.sgd(learning_rate).map_err(usage)?;
             let evolution = config.evolution(epoch, shape).map_err(usage)?;
-            let started = Instant::now();
             let mut failed = None;
-            let trained = network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut |step, metrics| {
+            let mut after = |step, metrics: &Metrics| {
                 progress.step(epoch, step, metrics);
                 if !metrics.loss().is_finite() {
                     failed = Some(step);
@@ -250,8 +292,9 @@ impl Run<'_> {
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
-            });
-            let train_time = started.elapsed();
+            };
+            let (trained, train_time, shares) =
+                clock.training(|| network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut after));
             let diverged = |loss: &str, step: u64| {
                 progress.finish();
                 anyhow!(
@@ -269,13 +312,17 @@ impl Run<'_> {
                 progress.finish();
                 return Ok(Ended { epochs, interrupted: true });
             };
-            let (measured, evaluate_time) = timed(|| network.evaluate(native, &test));
+            let (measured, evaluate_time) = clock.during(Stage::Evaluate, || network.evaluate(native, &test));
             if !measured.loss().is_finite() {
                 return Err(diverged(if task.validation { "validation" } else { "test" }, steps));
             }
             let evolves = config.model == ModelKind::Set && epoch < config.epochs;
-            let (_, evolve_time) =
-                timed(|| if evolves { network.evolve(native, &evolution, config.seed, epoch) } else { 0 });
+            if let Some(recorder) = &recorder {
+                recorder.begin();
+            }
+            let mut evolve = || network.evolve(native, &evolution, config.seed, epoch, recorder.as_ref());
+            let (_, evolve_time) = clock.during(Stage::Evolve, || if evolves { evolve() } else { 0 });
+            let resident_bytes = resident_bytes();
             let row = Epoch {
                 epoch,
                 learning_rate,
@@ -291,18 +338,47 @@ impl Run<'_> {
             directory.append(&row)?;
             progress.epoch(&row);
             epochs.push(row);
-            Checkpoint { config: config.clone(), epoch, layers: network.export() }.save(directory.path())?;
+            let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
+                let layers = network.export();
+                if let Some(recorder) = &mut recorder {
+                    if !evolves {
+                        recorder.would_prune(&layers, config.zeta_of(epoch))?;
+                    }
+                    record_topology(recorder, directory, epoch, &layers)?;
+                }
+                let bits = recorder.as_ref().map_or(Vec::new(), Recorder::bits);
+                let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
+                Checkpoint { config: config.clone(), epoch, layers, tried }.save(directory.path())
+            });
+            recorded?;
+            directory.append_phases(&Phases {
+                epoch,
+                batch_seconds: shares.batch,
+                forward_seconds: shares.forward,
+                backward_seconds: shares.backward,
+                update_seconds: shares.update,
+                evaluate_seconds: evaluate_time.as_secs_f64(),
+                evolve_seconds: evolve_time.as_secs_f64(),
+                record_seconds: record_time.as_secs_f64(),
+                resident_bytes,
+                peak_resident_bytes: peak_resident_bytes(),
+            })?;
         }
         progress.finish();
         Ok(Ended { epochs, interrupted: false })
     }
 }
 
-/// A result and the wall time it took.
-pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration) {
-    let started = Instant::now();
-    let result = work();
-    (result, started.elapsed())
+/// Adds the connections after an epoch to the record.
+fn record_topology(
+    recorder: &mut Recorder,
+    directory: &mut RunDirectory,
+    epoch: u32,
+    layers: &[LayerData],
+) -> Result<()> {
+    recorder.try_all(layers);
+    let rows: Vec<_> = recorder.rows(epoch, layers).collect();
+    directory.append_topology(rows.into_iter(), recorder.input_connections())
 }
 
 /// Refuses a dataset that a model cannot be measured on, which is known before the dataset is loaded.

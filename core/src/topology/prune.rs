@@ -1,6 +1,6 @@
 //! Removes the connections nearest zero.
 
-use crate::csr::CsrMut;
+use crate::csr::{CsrMut, CsrRef};
 use crate::index::{Format, Index};
 
 /// Bits of a digit in the selection, and the counters it needs for each sign.
@@ -63,6 +63,18 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
     }
     debug_assert_eq!(start, nnz);
     removed
+}
+
+/// Calls `each` with row and column of every connection that [`prune_magnitude`] would leave.
+pub fn survivors<F: Format>(matrix: CsrRef<'_, F>, zeta: f32, mut each: impl FnMut(usize, usize)) {
+    let mut cuts = select(matrix.values(), zeta);
+    for (row, (cols, values)) in matrix.rows().enumerate() {
+        for (col, &value) in cols.iter().zip(values) {
+            if !goes(&mut cuts, value) {
+                each(row, col.to_usize());
+            }
+        }
+    }
 }
 
 /// Sign (0 positive, 1 negative) and magnitude bits.
@@ -157,6 +169,20 @@ mod tests {
         let (values, indices, removed) = prune(&[0.5, -0.1, 0.1, -0.9, 0.3, 0.7, -0.2, -0.4], 0.25);
         assert_eq!((values, removed), (std::vec![0.5, -0.9, 0.3, 0.7, -0.2, -0.4], 2));
         assert_eq!(indices, [0, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn survivors_are_those_that_pruning_leaves() {
+        let values = [0.5, -0.1, 0.1, -0.9, 0.3, 0.7, -0.2, -0.4, 0.1, 0.5];
+        for zeta in [0.0, 0.25, 0.5, 0.9] {
+            let indices: std::vec::Vec<u8> = (0..values.len() as u8).collect();
+            let indptr = [0, values.len() as u16];
+            let matrix = CsrRef::<Narrow>::new(values.len(), &indptr, &indices, &values).unwrap();
+            let mut left = std::vec::Vec::new();
+            survivors(matrix, zeta, |row, col| left.push((row, col as u8)));
+            assert!(left.iter().map(|&(_, col)| col).eq(prune(&values, zeta).1), "{zeta}");
+            assert!(left.iter().all(|&(row, _)| row == 0));
+        }
     }
 
     #[test]

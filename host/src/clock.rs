@@ -1,0 +1,180 @@
+//! Where a run's time goes: what its threads are doing now, and how long each phase took.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rewire_core::backend::Phase;
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// Fetching and changing samples.
+    Batch,
+    /// A forward pass.
+    Forward,
+    /// A backward pass.
+    Backward,
+    /// Gradients, velocities and weights.
+    Update,
+    /// Measuring the test samples.
+    Evaluate,
+    /// Replacing connections.
+    Evolve,
+    /// Writing what is kept of an epoch.
+    Record,
+    /// None of them.
+    Other,
+}
+
+impl Stage {
+    const ALL: [Self; 8] = [
+        Self::Batch,
+        Self::Forward,
+        Self::Backward,
+        Self::Update,
+        Self::Evaluate,
+        Self::Evolve,
+        Self::Record,
+        Self::Other,
+    ];
+
+    /// Its name in files and figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Update => "update",
+            Self::Evaluate => "evaluate",
+            Self::Evolve => "evolve",
+            Self::Record => "record",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl From<Phase> for Stage {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Batch => Self::Batch,
+            Phase::Forward => Self::Forward,
+            Phase::Backward => Self::Backward,
+            Phase::Update => Self::Update,
+        }
+    }
+}
+
+/// Seconds of an epoch's steps by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shares {
+    /// Fetching and changing samples.
+    pub batch: f64,
+    /// Forward passes.
+    pub forward: f64,
+    /// Backward passes.
+    pub backward: f64,
+    /// Updates.
+    pub update: f64,
+}
+
+/// Adds up phases from all threads.
+#[derive(Debug)]
+pub struct Clock {
+    nanoseconds: [AtomicU64; 4],
+    stage: AtomicU8,
+    /// Whether steps are trained: an evaluation's passes are not told apart.
+    training: AtomicBool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            nanoseconds: Default::default(),
+            stage: AtomicU8::new(Stage::Other as u8),
+            training: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Clock {
+    /// What goes on now; of several threads, what the last one began.
+    pub fn stage(&self) -> Stage {
+        Stage::ALL.get(usize::from(self.stage.load(Ordering::Relaxed))).copied().unwrap_or(Stage::Other)
+    }
+
+    /// Runs a stage that is not cut into phases; returns its wall time with its result.
+    pub fn during<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> (R, Duration) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        let started = Instant::now();
+        let result = work();
+        let time = started.elapsed();
+        self.stage.store(Stage::Other as u8, Ordering::Relaxed);
+        (result, time)
+    }
+
+    /// Runs an epoch's steps; returns their wall time, whole and by phase, with their result.
+    pub fn training<R>(&self, work: impl FnOnce() -> R) -> (R, Duration, Shares) {
+        self.nanoseconds.iter().for_each(|sum| sum.store(0, Ordering::Relaxed));
+        self.training.store(true, Ordering::Relaxed);
+        let (result, time) = self.during(Stage::Batch, work);
+        self.training.store(false, Ordering::Relaxed);
+        let sums = [0, 1, 2, 3].map(|i: usize| self.nanoseconds[i].load(Ordering::Relaxed) as f64 * 1e-9);
+        (result, time, shares(time.as_secs_f64(), sums))
+    }
+
+    /// Runs a part of a step and adds its time.
+    #[inline(always)]
+    pub(crate) fn part<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
+        if !self.training.load(Ordering::Relaxed) {
+            return work();
+        }
+        self.stage.store(Stage::from(phase) as u8, Ordering::Relaxed);
+        let started = Instant::now();
+        let result = work();
+        let nanoseconds = started.elapsed().as_nanos() as u64;
+        self.nanoseconds[phase as usize].fetch_add(nanoseconds, Ordering::Relaxed);
+        result
+    }
+}
+
+/// Updates are timed on the thread that waits for them; what wall time is left is the tiles', shared out as their threads'
+/// time is.
+fn shares(wall: f64, [batch, forward, backward, update]: [f64; 4]) -> Shares {
+    let update = update.min(wall);
+    let tiles = batch + forward + backward;
+    let scale = if tiles > 0.0 { (wall - update) / tiles } else { 0.0 };
+    Shares { batch: batch * scale, forward: forward * scale, backward: backward * scale, update }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_share_out_the_wall_time() {
+        let found = shares(10.0, [1.0, 4.0, 11.0, 2.0]);
+        assert_eq!(found, Shares { batch: 0.5, forward: 2.0, backward: 5.5, update: 2.0 });
+        assert_eq!(shares(1.0, [0.0; 4]), Shares::default());
+    }
+
+    #[test]
+    fn parts_count_in_training_only() {
+        let clock = Clock::default();
+        let wait = || std::thread::sleep(Duration::from_millis(2));
+        clock.during(Stage::Evaluate, || {
+            clock.part(Phase::Forward, wait);
+            assert_eq!(clock.stage(), Stage::Evaluate);
+        });
+        let ((), time, shares) = clock.training(|| {
+            clock.part(Phase::Forward, || {
+                assert_eq!(clock.stage(), Stage::Forward);
+                wait();
+            });
+            clock.part(Phase::Update, wait);
+        });
+        assert!(shares.update >= 0.002 && shares.forward >= 0.002, "{shares:?}");
+        assert!((shares.update + shares.forward - time.as_secs_f64()).abs() < 1e-9);
+        assert_eq!((shares.batch, shares.backward, clock.stage()), (0.0, 0.0, Stage::Other));
+    }
+}

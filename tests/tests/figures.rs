@@ -1,0 +1,147 @@
+//! What runs record for figures, and the figures that are drawn from it.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use program::{run, succeed};
+use tempfile::tempdir;
+
+/// Flags of a run that takes a fraction of a second.
+const QUICK: &str = "--train-samples 200 --test-samples 50 --hidden 16,12 --epsilon 3 --batch-size 10";
+
+/// The files that a run's figures are drawn from and that do not depend on time.
+const RECORDED: [&str; 4] = ["input_connections.npy", "topology.csv", "start.safetensors", "model.safetensors"];
+
+/// Width and height of a PNG, from its header.
+fn png_size(file: &Path) -> (u32, u32) {
+    let bytes = fs::read(file).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{}", file.display());
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[test]
+fn a_run_that_is_resumed_records_what_an_uninterrupted_one_does() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --epochs 5 --out whole"));
+    succeed(folder.path(), &format!("train {QUICK} --epochs 5 --out half"));
+    // As if it had ended in epoch 5: the checkpoint of epoch 4 stays, later rows are there already.
+    let half = folder.path().join("half");
+    fs::rename(half.join("checkpoint.previous"), half.join("checkpoint")).unwrap();
+    fs::remove_file(half.join("model.safetensors")).unwrap();
+    succeed(folder.path(), "train --resume --out half");
+    for file in RECORDED {
+        assert!(
+            fs::read(half.join(file)).unwrap() == fs::read(folder.path().join("whole").join(file)).unwrap(),
+            "{file}"
+        );
+    }
+    let phases = fs::read_to_string(half.join("phases.csv")).unwrap();
+    let epochs: Vec<_> = phases.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(epochs, ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn survivors_and_tried_connections_are_those_of_the_network() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --epochs 4 --zeta 0.5 --zeta-schedule constant --out run"));
+    let text = fs::read_to_string(folder.path().join("run/topology.csv")).unwrap();
+    let rows: Vec<Vec<u64>> =
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    // Two layers evolve: 3 * (784 + 16) and 3 * (16 + 12) connections.
+    for (layer, connections) in [(0, 2400), (1, 84)] {
+        let of: Vec<_> = rows.iter().filter(|row| row[1] == layer).collect();
+        assert_eq!(of.iter().map(|row| row[0]).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(of[0][3], connections, "at the start all connections are tried, and no others");
+        for pair in of.windows(2) {
+            // Each sign's share rounds down; what survives and what is grown makes the connections.
+            assert!((connections / 2..=connections / 2 + 2).contains(&pair[1][2]), "{pair:?}");
+            assert!((0..=connections - pair[0][2]).contains(&(pair[1][3] - pair[0][3])), "{pair:?}");
+        }
+        assert_eq!(of[4][3], of[3][3], "nothing is grown after the last epoch");
+    }
+}
+
+#[test]
+fn models_that_do_not_evolve_record_no_topology() {
+    let folder = tempdir().unwrap();
+    for (model, start) in [("fixprob", true), ("dense", false)] {
+        succeed(folder.path(), &format!("train {QUICK} --epochs 1 --model {model} --out {model}"));
+        let there = |file: &str| folder.path().join(model).join(file).exists();
+        assert_eq!((there("topology.csv"), there("input_connections.npy")), (false, false));
+        assert_eq!((there("start.safetensors"), there("phases.csv")), (start, true));
+    }
+}
+
+#[test]
+fn phases_make_up_the_training_time() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --epochs 2 --out run"));
+    let cells = |file: &str| -> Vec<Vec<f64>> {
+        let text = fs::read_to_string(folder.path().join("run").join(file)).unwrap();
+        text.lines().skip(1).map(|line| line.split(',').map(|cell| cell.parse().unwrap_or(0.0)).collect()).collect()
+    };
+    for (phases, metrics) in cells("phases.csv")[1..].iter().zip(cells("metrics.csv")) {
+        let steps: f64 = phases[1..5].iter().sum();
+        assert!((steps - metrics[6]).abs() < 1e-6, "{phases:?} {metrics:?}");
+        assert!(phases[1..5].iter().all(|&seconds| seconds > 0.0), "{phases:?}");
+        assert_eq!((phases[5], phases[6]), (metrics[7], metrics[8]));
+    }
+}
+
+#[test]
+fn runs_are_drawn_while_they_are_short_or_cut_short() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --epochs 3 --out a --seed 1"));
+    succeed(folder.path(), &format!("train {QUICK} --epochs 3 --out b --seed 2"));
+    let drawn = succeed(folder.path(), "plot a b --out together");
+    assert!(drawn.stdout.contains("learning-curves.svg"), "{}", drawn.stdout);
+    assert_eq!(drawn.stderr, "");
+    let (width, height) = png_size(&folder.path().join("together/learning-curves.png"));
+    assert!(width >= 1000 && height >= 400);
+    let svg = fs::read_to_string(folder.path().join("together/learning-curves.svg")).unwrap();
+    for word in ["SET, 2 seeds: test", "accuracy (%)", "cross-entropy (nats)", "epoch", "standard deviation"] {
+        assert!(svg.contains(word), "{word}");
+    }
+    // Cut in the middle of the last row: the rows before it are drawn, and the rest is said.
+    let metrics = folder.path().join("a/metrics.csv");
+    let text = fs::read_to_string(&metrics).unwrap();
+    fs::write(&metrics, &text[..text.len() - 30]).unwrap();
+    let drawn = succeed(folder.path(), "plot a");
+    assert!(drawn.stderr.contains("the 2 rows before are used"), "{}", drawn.stderr);
+    assert!(drawn.stdout.contains("learning-curves.png"));
+    // No row is finite, a column is missing, the file is empty: nothing to draw, said by name.
+    for (text, said) in [
+        (text.replace("0.", "NaN,").as_str(), "metrics.csv"),
+        ("epoch,train_loss\n1,2.0\n", "missing field"),
+        ("", "no epoch is finished"),
+    ] {
+        fs::write(&metrics, text).unwrap();
+        let drawn = succeed(folder.path(), "plot a");
+        assert!(drawn.stderr.contains(said), "{said}: {}", drawn.stderr);
+        assert!(!drawn.stdout.contains("learning-curves"), "{}", drawn.stdout);
+    }
+}
+
+#[test]
+fn what_is_no_run_is_refused_by_name() {
+    let folder = tempdir().unwrap();
+    for (arguments, words) in
+        [("plot", "RUN"), ("plot nowhere", "nowhere is no folder"), ("plot .", "has no config.toml")]
+    {
+        let outcome = run(folder.path(), arguments);
+        assert_eq!(outcome.code, Some(2), "{arguments}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(words), "{arguments}: {}", outcome.stderr);
+    }
+    succeed(folder.path(), &format!("train {QUICK} --epochs 1 --out run"));
+    let settings = folder.path().join("run/config.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("tomorrow = 1\n{text}")).unwrap();
+    let outcome = run(folder.path(), "plot run");
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("tomorrow") && outcome.stderr.contains("line 1"), "{}", outcome.stderr);
+}
