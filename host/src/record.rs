@@ -193,8 +193,10 @@ mod tests {
             indices: if spec.is_dense() { vec![] } else { vec![1, 0] },
             weights: if spec.is_dense() { vec![1.0; 4] } else { vec![0.5, 0.1] },
             bias: vec![0.0; spec.n_out],
+            activation_parameters: vec![],
             velocity: vec![],
             bias_velocity: vec![],
+            activation_velocity: vec![],
         };
         config.layers(3, 2).into_iter().map(layer).collect()
     }

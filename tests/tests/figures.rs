@@ -7,7 +7,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
-use program::{run, succeed};
+use program::{Outcome, run, succeed};
 use tempfile::tempdir;
 
 /// Flags of a run that takes a fraction of a second.
@@ -22,6 +22,14 @@ fn png_size(file: &Path) -> (u32, u32) {
     assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{}", file.display());
     let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
     (number(16), number(20))
+}
+
+/// A run of the program that succeeds, with what it says.
+#[track_caller]
+fn plot(folder: &Path, arguments: &str) -> Outcome {
+    let outcome = run(folder, arguments);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome
 }
 
 #[test]
@@ -98,7 +106,7 @@ fn runs_are_drawn_while_they_are_short_or_cut_short() {
     let folder = tempdir().unwrap();
     succeed(folder.path(), &format!("train {QUICK} --epochs 3 --out a --seed 1"));
     succeed(folder.path(), &format!("train {QUICK} --epochs 3 --out b --seed 2"));
-    let drawn = succeed(folder.path(), "plot a b --out together");
+    let drawn = plot(folder.path(), "plot a b --out together");
     assert!(drawn.stdout.contains("learning-curves.svg"), "{}", drawn.stdout);
     assert_eq!(drawn.stderr, "");
     let (width, height) = png_size(&folder.path().join("together/learning-curves.png"));
@@ -111,7 +119,7 @@ fn runs_are_drawn_while_they_are_short_or_cut_short() {
     let metrics = folder.path().join("a/metrics.csv");
     let text = fs::read_to_string(&metrics).unwrap();
     fs::write(&metrics, &text[..text.len() - 30]).unwrap();
-    let drawn = succeed(folder.path(), "plot a");
+    let drawn = plot(folder.path(), "plot a");
     assert!(drawn.stderr.contains("the 2 rows before are used"), "{}", drawn.stderr);
     assert!(drawn.stdout.contains("learning-curves.png"));
     // No row is finite, a column is missing, the file is empty: nothing to draw, said by name.
@@ -121,7 +129,7 @@ fn runs_are_drawn_while_they_are_short_or_cut_short() {
         ("", "no epoch is finished"),
     ] {
         fs::write(&metrics, text).unwrap();
-        let drawn = succeed(folder.path(), "plot a");
+        let drawn = plot(folder.path(), "plot a");
         assert!(drawn.stderr.contains(said), "{said}: {}", drawn.stderr);
         assert!(!drawn.stdout.contains("learning-curves"), "{}", drawn.stdout);
     }
