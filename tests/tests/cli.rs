@@ -470,29 +470,37 @@ fn with_file_limit(folder: &Path, blocks: u32, arguments: &str) -> Outcome {
 #[test]
 fn a_full_disk_leaves_nothing_half_written() {
     let folder = tempdir().unwrap();
-    // A checkpoint takes less than 6 KiB of this network, the model more, because it holds 784 means and scales.
+    // What a network is saved in takes 6 to 10 KiB here, because it holds 784 means and scales.
     let arguments = "train --train-samples 50 --test-samples 10 --hidden 8 --epsilon 0.1 --batch-size 50";
     // No room for the settings.
     let outcome = with_file_limit(folder.path(), 0, &format!("{arguments} --out none"));
     assert_refused(&outcome, 1, &["cannot write none/config.toml", "free some space"]);
     assert_eq!(listing(&folder.path().join("none")), "");
-    // Room for the settings, not for a checkpoint.
-    let outcome = with_file_limit(folder.path(), 4, &format!("{arguments} --epochs 200 --out checkpoint"));
-    assert_refused(&outcome, 1, &["cannot write checkpoint/checkpoint", "free some space"]);
-    assert_eq!(names(&folder.path().join("checkpoint")), ["config.toml", "metrics.csv"]);
-    assert_eq!(rows(&folder.path().join("checkpoint")).len(), 1);
+    // Room for the settings, not for a network.
+    let outcome = with_file_limit(folder.path(), 4, &format!("{arguments} --out start"));
+    assert_refused(&outcome, 1, &["cannot write start/start.safetensors", "free some space"]);
     // Room for some rows: the one that does not fit is taken back whole.
-    let outcome = with_file_limit(folder.path(), 12, &format!("{arguments} --epochs 200 --out rows"));
-    assert_refused(&outcome, 1, &["cannot write metrics.csv in rows", "free some space"]);
+    let outcome = with_file_limit(folder.path(), 20, &format!("{arguments} --epochs 200 --out inputs"));
+    assert_refused(&outcome, 1, &["cannot write input_connections.npy in inputs", "free some space"]);
+    let length = fs::metadata(folder.path().join("inputs/input_connections.npy")).unwrap().len();
+    assert_eq!((length - 128) % (2 * 784), 0);
+    let outcome = with_file_limit(folder.path(), 20, &format!("{arguments} --model fixprob --epochs 200 --out rows"));
+    assert_refused(&outcome, 1, &["cannot write rows/phases.csv", "free some space"]);
+    assert!(fs::read(folder.path().join("rows/phases.csv")).unwrap().ends_with(b"\n"));
     let kept = rows(&folder.path().join("rows")).len();
     assert!((5..200).contains(&kept), "{kept}");
     assert_eq!(outcome.stderr.lines().filter(|line| line.starts_with("epoch ")).count(), kept, "{}", outcome.stderr);
     // Room for everything but the model: with more, the run is finished.
-    let outcome = with_file_limit(folder.path(), 12, &format!("{arguments} --epochs 2 --out model"));
+    let arguments = format!("{arguments} --model dense --momentum 0");
+    let outcome = with_file_limit(folder.path(), 4, &format!("{arguments} --epochs 200 --out checkpoint"));
+    assert_refused(&outcome, 1, &["cannot write checkpoint/checkpoint", "free some space"]);
+    assert_eq!(names(&folder.path().join("checkpoint")), ["config.toml", "metrics.csv", "phases.csv"]);
+    assert_eq!(rows(&folder.path().join("checkpoint")).len(), 1);
+    let outcome = with_file_limit(folder.path(), 60, &format!("{arguments} --epochs 2 --out model"));
     assert_refused(&outcome, 1, &["cannot write model/model.safetensors", "free some space"]);
     assert_eq!(
         names(&folder.path().join("model")),
-        ["checkpoint", "checkpoint.previous", "config.toml", "metrics.csv"]
+        ["checkpoint", "checkpoint.previous", "config.toml", "metrics.csv", "phases.csv"]
     );
     assert_eq!(rows(&folder.path().join("model")).len(), 2);
     succeed(folder.path(), "train --out model --resume");
