@@ -1,7 +1,8 @@
 //! Times of whole training steps and of evolution on this machine.
 //!
 //! The network is CIFAR-10's of the tutorial: 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3. Its
-//! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update.
+//! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
+//! images are timed apart: fetched, normalised and written into tiles, with and without the random changes of training.
 
 pub mod profile;
 
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::backend::Backend as _;
 use rewire_core::footprint::Description;
 use rewire_core::index::Standard;
 use rewire_core::mlp::Mlp;
@@ -19,8 +21,9 @@ use serde::Serialize;
 
 use self::profile::Share;
 use crate::backend::{Native, SimdLevel};
-use crate::config::{Config, ModelKind};
-use crate::dataset::{DatasetName, ImageShape};
+use crate::config::{Config, ModelKind, Scaling};
+use crate::dataset::{DatasetName, ImageShape, Split};
+use crate::inputs::{Images, Normaliser};
 use crate::network::with_block;
 use crate::run::processor;
 
@@ -174,6 +177,36 @@ pub struct Report {
     pub kernels: Vec<Share>,
 }
 
+const STEP: &str = "sparse step";
+const AUGMENTED: &str = "batch of images, augmented";
+
+/// Images among which batches are drawn: far more than the caches hold.
+const IMAGES: usize = 20_000;
+
+/// Times the building of minibatches of CIFAR-10's shape.
+fn batches(native: &Native, split: &Split, augment: bool, runs: usize) -> (f64, f64) {
+    const LANES: usize = 64;
+    let config = Config { augment, ..Config::defaults(DatasetName::Cifar10) };
+    let shape = ImageShape { channels: 3, height: 32, width: 32 };
+    let normaliser = Normaliser::fit(Scaling::Unit, split, &[], shape.features());
+    let images =
+        Images::new(split, (0..IMAGES as u32).collect(), &normaliser).with_augmentation(config.augmentation(shape));
+    let order = Permutation::new(1, 1, IMAGES as u32);
+    let mut tiles = [0, 1].map(|_| vec![[0.0; LANES]; shape.features()]);
+    let mut start = 0;
+    native.install(|| {
+        time(runs, || {
+            let fill = |first: u32, tile: &mut [[f32; LANES]]| {
+                let indices: [u32; LANES] = std::array::from_fn(|i| order.at(first + i as u32));
+                images.fill(&indices, 1, tile, &mut [0; LANES]);
+            };
+            let [a, b] = &mut tiles;
+            native.join(|| fill(start, a), || fill(start + LANES as u32, b));
+            start = (start + BATCH as u32) % (IMAGES - BATCH) as u32;
+        })
+    })
+}
+
 /// Times everything.
 ///
 /// # Errors
@@ -182,6 +215,8 @@ pub struct Report {
 pub fn run(steps: usize, dense: bool) -> Result<Report> {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     let best = SimdLevel::detect();
+    let noise = |i: usize| (i as u32).wrapping_mul(0x9E37_79B9).to_le_bytes()[3];
+    let split = Split { images: (0..IMAGES * 3072).map(noise).collect(), labels: vec![0; IMAGES] };
     let mut rows = Vec::new();
     let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, (median_ms, min_ms): (f64, f64)| {
         rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, runs });
@@ -189,15 +224,17 @@ pub fn run(steps: usize, dense: bool) -> Result<Report> {
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
         let native = || -> Result<Native> { Ok(Native::new(threads)?.with_simd(best)) };
         let step = with_subject(ModelKind::Set, native()?, |subject| time(steps, || subject.step()))?;
-        row("sparse step", threads, best, steps, step);
+        row(STEP, threads, best, steps, step);
         let evolutions = steps.div_ceil(5);
         let evolve = with_subject(ModelKind::Set, native()?, |subject| time(evolutions, || subject.evolve()))?;
         row("evolution, all layers", threads, best, evolutions, evolve);
+        row("batch of images", threads, best, steps, batches(&native()?, &split, false, steps));
+        row(AUGMENTED, threads, best, steps, batches(&native()?, &split, true, steps));
     }
     for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available() && *level < best) {
         let native = Native::new(all)?.with_simd(level);
         let step = with_subject(ModelKind::Set, native, |subject| time(steps, || subject.step()))?;
-        row("sparse step", all, level, steps, step);
+        row(STEP, all, level, steps, step);
     }
     if dense {
         let runs = steps.div_ceil(10);
@@ -235,9 +272,15 @@ pub fn table(report: &Report) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
-    let ratio = find("dense step, GEMM").zip(find("sparse step"));
+    let ratio = find("dense step, GEMM").zip(find(STEP));
     let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
-    format!("{}\n{table}{ratio}\n{}", processor(), kernel_table(&report.kernels))
+    let share = |augmented: &Row| {
+        let step = rows.iter().find(|row| row.what == STEP && row.threads == augmented.threads)?;
+        let (share, threads) = (100.0 * augmented.median_ms / step.median_ms, step.threads);
+        Some(format!("\nbuilding augmented batches / sparse step, {threads} threads: {share:.0} %"))
+    };
+    let shares: String = rows.iter().filter(|row| row.what == AUGMENTED).filter_map(share).collect();
+    format!("{}\n{table}{ratio}{shares}\n{}", processor(), kernel_table(&report.kernels))
 }
 
 /// Each kernel's time beside its floor's.
