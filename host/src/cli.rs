@@ -26,6 +26,10 @@ pub enum Command {
     Train(Box<TrainArguments>),
     /// Accuracy and loss of a saved model on a dataset's test samples
     Evaluate(EvaluateArguments),
+    /// Train the three models side by side and print what they came to
+    Compare(Box<CompareArguments>),
+    /// Bytes of a network before there is one, buffer by buffer, sparse beside dense
+    Footprint(Box<FootprintArguments>),
     /// Draw figures from saved runs
     Plot(PlotArguments),
     /// Datasets: what there is, fetching, checking
@@ -36,7 +40,7 @@ pub enum Command {
 
 /// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
 #[derive(Debug, Args)]
-pub struct TrainArguments {
+pub struct SettingsArguments {
     /// mnist-mini (bundled), mnist, fashion-mnist or cifar10 [default: the file's, or mnist-mini]
     pub dataset: Option<DatasetName>,
     /// TOML file with settings, such as one of host/experiments or a run's config.toml
@@ -150,12 +154,23 @@ pub struct TrainArguments {
     /// Samples in a tile: 1, 16, 32, 64 or 128 (0: chosen by the batch size); 1 gives a microcontroller's bits
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub lanes: Option<usize>,
+}
+
+/// What to train, and where to.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
     /// Run directory [default: runs/DATASET-MODEL-seedN, the first that is free]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Continue the run in --out after its last finished epoch, with its settings
     #[arg(long, requires = "out", conflicts_with = "config")]
     pub resume: bool,
+    /// Seconds between samples of CPU, memory and I/O in monitor.csv (0: no monitor)
+    #[arg(long, value_name = "F", default_value_t = 0.5, allow_negative_numbers = true)]
+    pub monitor_interval: f64,
     /// Threads and vectors.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -167,13 +182,13 @@ pub struct TrainArguments {
     pub json: bool,
 }
 
-impl TrainArguments {
+impl SettingsArguments {
     /// Lays the flags that were given over `config`.
     pub fn overlay(&self, mut config: Config) -> Config {
         macro_rules! take {
             ($($field:ident),*) => {
                 // Every field is named, so that a flag that is forgotten here does not compile.
-                let Self { $($field,)* config: _, out: _, resume: _, machine: _, data: _, json: _ } = self;
+                let Self { $($field,)* config: _ } = self;
                 $(if let Some(value) = $field {
                     config.$field = value.clone();
                 })*
@@ -255,6 +270,55 @@ pub struct EvaluateArguments {
     #[command(flatten)]
     pub data: CacheArguments,
     /// Print the figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// Settings of all models.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    /// Models to train
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "MODEL,…", default_value = "set,fixprob,dense")]
+    pub models: Vec<ModelKind>,
+    /// Seeds to train each model with
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", default_value = "1", allow_negative_numbers = true)]
+    pub seeds: Vec<u64>,
+    /// Folder for the runs and the table; runs that are there already are used or continued [default: runs/compare-DATASET]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to count.
+#[derive(Debug, Args)]
+pub struct FootprintArguments {
+    /// Settings; those that change no size are accepted and ignored.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    /// Run directory whose settings to use, with what it measured beside the prediction
+    #[arg(long, value_name = "RUN", conflicts_with = "config")]
+    pub run: Option<PathBuf>,
+    /// What fits a board, trained on chip one sample at a time: a name such as nrf52840, or all
+    #[arg(long, value_name = "NAME", conflicts_with = "run")]
+    pub board: Option<String>,
+    /// Find the largest epsilon that fits --board
+    #[arg(long, requires = "board")]
+    pub fit: bool,
+    /// RAM of the board to leave to stack and program, in bytes
+    #[arg(long, value_name = "N", default_value_t = 4096, requires = "board", allow_negative_numbers = true)]
+    pub reserve: usize,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -1,6 +1,6 @@
 //! Where a run's time goes: what its threads are doing now, and how long each phase took.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rewire_core::backend::Phase;
@@ -83,6 +83,7 @@ pub struct Shares {
 pub struct Clock {
     nanoseconds: [AtomicU64; 4],
     stage: AtomicU8,
+    epoch: AtomicU32,
     /// Whether steps are trained: an evaluation's passes are not told apart.
     training: AtomicBool,
 }
@@ -92,12 +93,23 @@ impl Default for Clock {
         Self {
             nanoseconds: Default::default(),
             stage: AtomicU8::new(Stage::Other as u8),
+            epoch: AtomicU32::new(0),
             training: AtomicBool::new(false),
         }
     }
 }
 
 impl Clock {
+    /// An epoch begins.
+    pub fn begin(&self, epoch: u32) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// The epoch that goes on, counted from 1; 0 before the first.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
     /// What goes on now; of several threads, what the last one began.
     pub fn stage(&self) -> Stage {
         Stage::ALL.get(usize::from(self.stage.load(Ordering::Relaxed))).copied().unwrap_or(Stage::Other)

@@ -5,13 +5,14 @@
 //!
 //! ```no_run
 //! use std::sync::atomic::AtomicBool;
+//! use std::time::Duration;
 //!
 //! use rewire::{backend::Native, config::Config, dataset::{self, DatasetName}, train};
 //!
 //! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
 //! let data = dataset::load(config.dataset, &dataset::cache_dir(None))?;
 //! let surroundings =
-//!     train::Surroundings { out: Some("runs/first".into()), checkpoint: None, native: Native::new(0)?, interrupted: &AtomicBool::new(false) };
+//!     train::Surroundings { out: Some("runs/first".into()), checkpoint: None, native: Native::new(0)?, monitor_interval: Duration::ZERO, interrupted: &AtomicBool::new(false) };
 //! println!("{}", train::train(&config, data, surroundings)?.table());
 //! # Ok::<(), anyhow::Error>(())
 //! ```
@@ -22,17 +23,19 @@ pub mod bench;
 pub mod checkpoint;
 pub mod cli;
 pub mod clock;
+pub mod comparison;
 pub mod config;
 pub mod dataset;
 pub mod error;
 pub mod figures;
 pub mod files;
+pub mod footprint;
 pub mod inputs;
 pub mod model;
 pub mod monitor;
 pub mod network;
 pub mod npy;
-mod progress;
+pub mod progress;
 pub mod record;
 pub mod run;
 pub mod saved;

@@ -1,16 +1,18 @@
 //! The `rewire` program: dispatch and exit code.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use rewire::backend::Native;
 use rewire::cli::{
-    BenchArguments, Cli, Command, DataCommand, EvaluateArguments, MachineArguments, PlotArguments, TrainArguments,
+    BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, FootprintArguments,
+    MachineArguments, PlotArguments, SettingsArguments, TrainArguments,
 };
 use rewire::config::Config;
 use rewire::dataset::{self, Bar, DatasetName};
@@ -57,6 +59,8 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Train(arguments) => train(arguments),
         Command::Evaluate(arguments) => evaluate(arguments),
+        Command::Compare(arguments) => compare(arguments),
+        Command::Footprint(arguments) => footprint(arguments),
         Command::Plot(arguments) => plot(arguments),
         Command::Data(arguments) => data(&arguments.command),
         Command::Bench(arguments) => bench(arguments),
@@ -92,18 +96,34 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
     Ok(())
 }
 
+/// The settings that defaults, a file and flags come to.
+fn resolve(settings: &SettingsArguments, recorded: Option<&PathBuf>) -> Result<Config> {
+    let config = match recorded.or(settings.config.as_ref()) {
+        Some(file) => {
+            let dataset = settings.dataset.or(Config::dataset_in(file)?);
+            Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
+        }
+        None => Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini)),
+    };
+    let config = settings.overlay(config);
+    config.validate()?;
+    Ok(config)
+}
+
+fn monitor_interval(seconds: f64) -> Result<Duration> {
+    if seconds != 0.0 && !(0.01..=3600.0).contains(&seconds) {
+        return Err(
+            Usage(format!("--monitor-interval is {seconds}, but must be 0.01 to 3600 seconds, or 0 for none")).into()
+        );
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
 fn train(arguments: &TrainArguments) -> Result<()> {
     // A run that is continued has recorded its settings.
     let recorded = arguments.out.as_ref().filter(|_| arguments.resume).map(|out| out.join("config.toml"));
-    let config = match recorded.as_ref().or(arguments.config.as_ref()) {
-        Some(file) => {
-            let dataset = arguments.dataset.or(Config::dataset_in(file)?);
-            Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
-        }
-        None => Config::defaults(arguments.dataset.unwrap_or(DatasetName::MnistMini)),
-    };
-    let config = arguments.overlay(config);
-    config.validate()?;
+    let config = resolve(&arguments.settings, recorded.as_ref())?;
+    let monitor_interval = monitor_interval(arguments.monitor_interval)?;
     // What can be refused is refused before a dataset is fetched.
     let checkpoint = match &arguments.out {
         Some(out) if arguments.resume => Some(rewire::train::resumable(out, &config)?),
@@ -117,7 +137,8 @@ fn train(arguments: &TrainArguments) -> Result<()> {
     let interrupted = interruption()?;
     let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
     let dataset = rewire::train::load(config.dataset, &cache, &interrupted)?;
-    let surroundings = Surroundings { out: arguments.out.clone(), checkpoint, native, interrupted: &interrupted };
+    let out = arguments.out.clone();
+    let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted: &interrupted };
     let summary = rewire::train::train(&config, dataset, surroundings)?;
     if arguments.json {
         return print_json(&summary);
@@ -155,6 +176,83 @@ fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
         metrics.correct(),
         metrics.loss()
     )?;
+    Ok(())
+}
+
+fn compare(arguments: &CompareArguments) -> Result<()> {
+    if arguments.settings.model.is_some() || arguments.settings.seed.is_some() {
+        return Err(Usage("compare trains several models and seeds; give --models and --seeds".into()).into());
+    }
+    let config = resolve(&arguments.settings, None)?;
+    // The program that is started listens for Ctrl-C; this one waits for it to end.
+    interruption()?;
+    let out = arguments.out.clone().unwrap_or_else(|| format!("runs/compare-{}", config.dataset).into());
+    let mut train = vec!["--threads".to_owned(), arguments.machine.threads.to_string()];
+    if let Some(level) = arguments.machine.simd {
+        train.extend(["--simd".to_owned(), level.to_string()]);
+    }
+    if let Some(folder) = &arguments.data.data_dir {
+        train.extend(["--data-dir".to_owned(), folder.display().to_string()]);
+    }
+    let runs = rewire::comparison::train(&config, &arguments.models, &arguments.seeds, &out, &train)?;
+    let rows = rewire::comparison::conclude(&runs, &out)?;
+    if arguments.json {
+        return print_json(&rows);
+    }
+    let table = rewire::comparison::table(&rows);
+    writeln!(std::io::stdout(), "{table}\nalso in {}", out.join("comparison.md").display())?;
+    Ok(())
+}
+
+fn footprint(arguments: &FootprintArguments) -> Result<()> {
+    use rewire::footprint::{account, boards, boards_table, fit, measured, on_board};
+    let run = arguments.run.as_ref().map(|path| SavedRun::read(path)).transpose()?;
+    let config = match &run {
+        Some(run) => {
+            let config = arguments.settings.overlay(run.config.clone());
+            config.validate()?;
+            config
+        }
+        None => resolve(&arguments.settings, None)?,
+    };
+    if let Some(name) = &arguments.board {
+        // A chip keeps no velocity unless it is asked for.
+        let momentum = arguments.settings.momentum.is_some_and(|momentum| momentum > 0.0);
+        let boards = boards(name)?;
+        let mut rows = Vec::new();
+        for &board in &boards {
+            let config =
+                if arguments.fit { fit(&config, momentum, board, arguments.reserve) } else { Ok(config.clone()) };
+            match config {
+                Ok(config) => rows.push(on_board(&config, momentum, board, arguments.reserve)?),
+                // Of all boards some are too small.
+                Err(_) if boards.len() > 1 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if arguments.json {
+            return print_json(&rows);
+        }
+        writeln!(std::io::stdout(), "{}", boards_table(&rows))?;
+        return Ok(());
+    }
+    let accounting = account(&config);
+    let measured = run.as_ref().and_then(measured);
+    if arguments.json {
+        return print_json(&serde_json::json!({ "prediction": accounting, "run": measured }));
+    }
+    write!(std::io::stdout(), "{}", accounting.text())?;
+    match (measured, &run) {
+        (Some(m), _) => writeln!(
+            std::io::stdout(),
+            "measured: {} bytes of training state in RAM, {:+.2} % from the prediction; whole process {} at its peak",
+            m.measured,
+            100.0 * m.difference,
+            m.process_peak.map_or("not measured".into(), |bytes| format!("{bytes} bytes"))
+        )?,
+        (None, Some(run)) => writeln!(std::io::stdout(), "{} measured no memory", run.path.display())?,
+        (None, None) => {}
+    }
     Ok(())
 }
 

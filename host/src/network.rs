@@ -78,6 +78,8 @@ pub trait Network: Send {
     fn import(&mut self, layers: &[LayerData]) -> Result<()>;
     /// Bytes cut from the block.
     fn bytes(&self) -> usize;
+    /// Address of the block's first byte.
+    fn address(&self) -> usize;
 }
 
 impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
@@ -189,6 +191,11 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
 
     fn bytes(&self) -> usize {
         Mlp::bytes(self)
+    }
+
+    fn address(&self) -> usize {
+        // The first layer's weights are what is cut first.
+        self.layers().next().map_or(0, |layer| layer.weights.as_ptr() as usize)
     }
 }
 

@@ -7,6 +7,12 @@ use rewire_core::loss::Metrics;
 
 use crate::run::Epoch;
 
+/// Tells the user something on stderr.
+pub fn say(text: &str) {
+    // A reader that went away does not end the work.
+    let _ = writeln!(std::io::stderr(), "rewire: {text}");
+}
+
 /// A bar over all steps of a run, on stderr, with loss, accuracy and time left. Silent where stderr is no terminal,
 /// except for a line an epoch.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 //! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
 //! | `phases.csv` | a row an epoch: wall time by phase, memory; row 0 is before there is a network |
 //! | `start.safetensors` | a sparse network before training |
+//! | `monitor.csv` | a row each half second, see [`monitor`](crate::monitor) |
 //! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
 //! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
 //! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
@@ -111,6 +112,9 @@ pub struct Phases {
     pub evolve_seconds: f64,
     /// What is written after the epoch, the checkpoint included.
     pub record_seconds: f64,
+    /// Training state that is in RAM: the network's block, by the pages that the system has given it; absent where the
+    /// system does not tell.
+    pub network_resident_bytes: Option<u64>,
     /// Resident memory of the process; absent where the system does not tell.
     pub resident_bytes: Option<u64>,
     /// The most it has had.
@@ -201,6 +205,19 @@ pub struct RunDirectory {
     topology: Option<(Log, npy::Table<u16>)>,
 }
 
+/// What a run directory holds.
+const FILES: [&str; 9] = [
+    "config.toml",
+    "metrics.csv",
+    "checkpoint",
+    MODEL,
+    "phases.csv",
+    START,
+    "topology.csv",
+    INPUT_CONNECTIONS,
+    crate::monitor::MONITOR,
+];
+
 /// Names of the files that hold a run's arrays.
 pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
 /// The network before training.
@@ -227,19 +244,20 @@ impl RunDirectory {
         if path.exists() && !path.is_dir() {
             return Err(Usage(format!("--out {shown} is a file; name a folder")));
         }
-        let files = [
-            "config.toml",
-            "metrics.csv",
-            "checkpoint",
-            MODEL,
-            "phases.csv",
-            START,
-            "topology.csv",
-            INPUT_CONNECTIONS,
-            "monitor.csv",
-        ];
-        if let Some(file) = files.iter().find(|file| path.join(file).exists()) {
+        if let Some(file) = FILES.iter().find(|file| path.join(file).exists()) {
             return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
+        }
+        Ok(())
+    }
+
+    /// Removes the files of a run that finished no epoch.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn discard(path: &Path) -> Result<()> {
+        for file in FILES.iter().map(|file| path.join(file)).filter(|file| file.exists()) {
+            std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
         Ok(())
     }

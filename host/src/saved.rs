@@ -10,6 +10,7 @@ use crate::config::{Config, ModelKind, RECORD};
 use crate::dataset::{DatasetName, ImageShape, manifest};
 use crate::error::Usage;
 use crate::model::Model;
+use crate::monitor::{self, MONITOR, Sample};
 use crate::network::LayerData;
 use crate::npy;
 use crate::record::LayerRow;
@@ -32,6 +33,8 @@ pub struct SavedRun {
     pub topology: Vec<LayerRow>,
     /// `input_connections.npy`.
     pub inputs: Option<npy::Array<u16>>,
+    /// Rows of `monitor.csv`.
+    pub monitor: Vec<Sample>,
     /// The network before training.
     pub start: Option<Vec<LayerData>>,
     /// The network after the last epoch that is done.
@@ -79,6 +82,12 @@ impl SavedRun {
         let inputs = evolves.then(|| npy::read::<u16>(&path.join(INPUT_CONNECTIONS))).and_then(|read| {
             read.map_err(|error| missing.push(format!("{error:#}"))).ok().filter(|array| !array.values.is_empty())
         });
+        let monitor = path.join(MONITOR);
+        let monitor = if monitor.exists() {
+            monitor::read(&monitor).map_err(|error| missing.push(format!("{error:#}"))).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let mut model = |file: &str| {
             let path = path.join(file);
             if !path.exists() {
@@ -101,7 +110,19 @@ impl SavedRun {
         if sparse && start.is_none() {
             missing.push(format!("{shown}: {START} is missing, so the network before training is unknown"));
         }
-        Ok(Self { path: path.to_owned(), config, record, epochs, phases, topology, inputs, start, now, missing })
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+            record,
+            epochs,
+            phases,
+            topology,
+            inputs,
+            monitor,
+            start,
+            now,
+            missing,
+        })
     }
 
     /// The directory's name.
@@ -235,6 +256,7 @@ mod tests {
             phases: vec![],
             topology: vec![],
             inputs: None,
+            monitor: vec![],
             start: None,
             now: None,
             missing: vec![],

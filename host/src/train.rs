@@ -1,9 +1,9 @@
 //! A run from settings to run directory: data, network, epochs, and what they came to.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::footprint::{Description, Footprint};
@@ -18,9 +18,9 @@ use crate::dataset::{self, Dataset, DatasetName, manifest};
 use crate::error::Usage;
 use crate::inputs::{Images, Normaliser, draw};
 use crate::model::Model;
-use crate::monitor::{peak_resident_bytes, resident_bytes};
+use crate::monitor::{Monitor, peak_resident_bytes, resident_between, resident_bytes};
 use crate::network::{LayerData, Network, footprint, supports, with_network};
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::record::Recorder;
 use crate::run::{Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::summary::Summary;
@@ -103,6 +103,8 @@ pub struct Surroundings<'a> {
     pub checkpoint: Option<Checkpoint>,
     /// Threads and vectors.
     pub native: Native,
+    /// Time between samples of the monitor; zero for none.
+    pub monitor_interval: Duration,
     /// Set when the user wants the run to end.
     pub interrupted: &'a AtomicBool,
 }
@@ -141,7 +143,7 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 /// Settings that do not fit the dataset, a directory that cannot be written, a loss that is no number, an interruption:
 /// whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
-    let Surroundings { out, checkpoint, native, interrupted } = surroundings;
+    let Surroundings { out, checkpoint, native, monitor_interval, interrupted } = surroundings;
     config.validate()?;
     let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
     let task = Task::new(config, dataset)?;
@@ -163,7 +165,9 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
             Some(checkpoint) => run.resume(network, &out, checkpoint)?,
             None => run.start(network, &out, before)?,
         };
+        let monitor = Monitor::start(directory.path(), monitor_interval, native.clock(), say);
         let ended = run.epochs(network, &mut directory, recorder, epochs)?;
+        drop(monitor);
         run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =
             Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
@@ -187,7 +191,7 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
 ///
 /// When there is none that is whole, or it is of another run: with the settings that differ.
 pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::load(out, warn)?;
+    let checkpoint = Checkpoint::load(out, say)?;
     let differences = checkpoint.config.differences(config);
     if !differences.is_empty() {
         let (out, differences) = (out.display(), differences.join("; "));
@@ -196,12 +200,6 @@ pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
         );
     }
     Ok(checkpoint)
-}
-
-/// Tells the user something that does not end the run.
-fn warn(text: &str) {
-    // A reader that went away does not end it either.
-    let _ = writeln!(std::io::stderr(), "rewire: {text}");
 }
 
 /// A run's directory, what records its connections, and the epochs that are done.
@@ -253,7 +251,7 @@ impl Run<'_> {
             format!("the checkpoint in {} is of another network; start again in another folder", out.display())
         })?;
         let inputs = self.task.normaliser.mean.len();
-        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, self.config, inputs, warn)?;
+        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, self.config, inputs, say)?;
         let recorder = if directory.records_topology() {
             Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
         } else {
@@ -279,6 +277,7 @@ impl Run<'_> {
         let steps = train.count().div_ceil(config.batch_size) as u64;
         let progress = Progress::new(config.epochs, steps, task.validation);
         for epoch in epochs.len() as u32 + 1..=config.epochs {
+            clock.begin(epoch);
             let learning_rate = config.learning_rate_of(epoch);
             let sgd = config.sgd(learning_rate).map_err(usage)?;
             let evolution = config.evolution(epoch, shape).map_err(usage)?;
@@ -323,6 +322,7 @@ impl Run<'_> {
             let mut evolve = || network.evolve(native, &evolution, config.seed, epoch, recorder.as_ref());
             let (_, evolve_time) = clock.during(Stage::Evolve, || if evolves { evolve() } else { 0 });
             let resident_bytes = resident_bytes();
+            let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
             let row = Epoch {
                 epoch,
                 learning_rate,
@@ -360,6 +360,7 @@ impl Run<'_> {
                 evaluate_seconds: evaluate_time.as_secs_f64(),
                 evolve_seconds: evolve_time.as_secs_f64(),
                 record_seconds: record_time.as_secs_f64(),
+                network_resident_bytes,
                 resident_bytes,
                 peak_resident_bytes: peak_resident_bytes(),
             })?;
