@@ -32,6 +32,10 @@ pub enum Command {
     Footprint(Box<FootprintArguments>),
     /// Draw figures from saved runs
     Plot(PlotArguments),
+    /// One HTML page of saved runs: settings, tables, figures, animation
+    Report(ReportArguments),
+    /// Rank inputs by the connections that a run kept, and train fresh networks on the best alone
+    Features(FeaturesArguments),
     /// Datasets: what there is, fetching, checking
     Data(DataArguments),
     /// Time training steps on this machine, sparse beside dense
@@ -171,6 +175,9 @@ pub struct TrainArguments {
     /// Seconds between samples of CPU, memory and I/O in monitor.csv (0: no monitor)
     #[arg(long, value_name = "F", default_value_t = 0.5, allow_negative_numbers = true)]
     pub monitor_interval: f64,
+    /// Also write NAME.txt, NAME_monitor.json and NAME_input_connections.npz, as the tutorial's Python does
+    #[arg(long)]
+    pub reference_files: bool,
     /// Threads and vectors.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -332,7 +339,58 @@ pub struct PlotArguments {
     /// Folder for the figures [default: figures in the run directory, or in the working directory for several runs]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Also draw a GIF of the connections of each pixel over the epochs
+    #[arg(long)]
+    pub animate: bool,
+    /// Also write into each run directory what the tutorial's Python does: NAME.txt and its companions
+    #[arg(long)]
+    pub reference_files: bool,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
     /// Print the files as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to report.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Run directories; runs that differ in the seed alone are put together
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The page [default: report.html in the run directory, or in the working directory for several runs]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+}
+
+/// Which inputs to select.
+#[derive(Debug, Args)]
+pub struct FeaturesArguments {
+    /// Run directory of a sparse network
+    pub run: PathBuf,
+    /// Shares of the inputs to keep, in percent
+    #[arg(long, value_name = "N,N,…", default_value = "5,10,25,50%", allow_hyphen_values = true)]
+    pub top: String,
+    /// Epochs of the fresh networks [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Rank and draw only, train nothing
+    #[arg(long)]
+    pub no_training: bool,
+    /// Folder for ranking and figures [default: features in the run directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+    /// Print the outcomes as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use rewire::backend::Native;
 use rewire::cli::{
-    BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, FootprintArguments,
-    MachineArguments, PlotArguments, SettingsArguments, TrainArguments,
+    BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, FeaturesArguments,
+    FootprintArguments, MachineArguments, PlotArguments, ReportArguments, SettingsArguments, TrainArguments,
 };
 use rewire::config::Config;
 use rewire::dataset::{self, Bar, DatasetName};
@@ -62,6 +62,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Compare(arguments) => compare(arguments),
         Command::Footprint(arguments) => footprint(arguments),
         Command::Plot(arguments) => plot(arguments),
+        Command::Report(arguments) => report(arguments),
+        Command::Features(arguments) => features(arguments),
         Command::Data(arguments) => data(&arguments.command),
         Command::Bench(arguments) => bench(arguments),
     }
@@ -140,6 +142,9 @@ fn train(arguments: &TrainArguments) -> Result<()> {
     let out = arguments.out.clone();
     let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted: &interrupted };
     let summary = rewire::train::train(&config, dataset, surroundings)?;
+    if arguments.reference_files {
+        rewire::reference::write(&SavedRun::read(&summary.out)?)?;
+    }
     if arguments.json {
         return print_json(&summary);
     }
@@ -262,7 +267,12 @@ fn plot(arguments: &PlotArguments) -> Result<()> {
         [run] => run.join("figures"),
         _ => "figures".into(),
     });
-    let drawn = rewire::figures::plot(&runs, &folder)?;
+    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let options = rewire::figures::Options { animate: arguments.animate, cache: Some(&cache) };
+    let mut drawn = rewire::figures::plot(&runs, &folder, &options)?;
+    for run in runs.iter().filter(|_| arguments.reference_files) {
+        drawn.files.extend(rewire::reference::write(run)?);
+    }
     for missing in &drawn.missing {
         // Without a reader the figures are there all the same.
         let _ = writeln!(std::io::stderr(), "rewire: {missing}");
@@ -271,6 +281,46 @@ fn plot(arguments: &PlotArguments) -> Result<()> {
         return print_json(&drawn);
     }
     for file in &drawn.files {
+        writeln!(std::io::stdout(), "{}", file.display())?;
+    }
+    Ok(())
+}
+
+fn report(arguments: &ReportArguments) -> Result<()> {
+    let runs = arguments.runs.iter().map(|path| SavedRun::read(path)).collect::<Result<Vec<_>>>()?;
+    let file = arguments.out.clone().unwrap_or_else(|| match arguments.runs.as_slice() {
+        [run] => run.join("report.html"),
+        _ => "report.html".into(),
+    });
+    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    rewire::report::write(&runs, &file, Some(&cache))?;
+    writeln!(std::io::stdout(), "{}", file.display())?;
+    Ok(())
+}
+
+fn features(arguments: &FeaturesArguments) -> Result<()> {
+    use rewire::features::{Scores, measure, percents, save, table};
+    let percents = percents(&arguments.top)?;
+    let run = SavedRun::read(&arguments.run)?;
+    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let interrupted = interruption()?;
+    let data = rewire::train::load(run.config.dataset, &cache, &interrupted)?;
+    let scores = Scores::new(&run, &data)?;
+    let outcomes = if arguments.no_training {
+        Vec::new()
+    } else {
+        measure(&run, &data, &scores, &percents, arguments.epochs, || native(&arguments.machine), &interrupted)?
+    };
+    let image = (data.train.len() > 1).then(|| data.train.image(1));
+    let folder = arguments.out.clone().unwrap_or_else(|| arguments.run.join("features"));
+    let files = save(&run, &scores, &percents, &outcomes, image, &folder)?;
+    if arguments.json {
+        return print_json(&serde_json::json!({ "outcomes": outcomes, "files": files }));
+    }
+    if !outcomes.is_empty() {
+        writeln!(std::io::stdout(), "{}", table(&outcomes))?;
+    }
+    for file in &files {
         writeln!(std::io::stdout(), "{}", file.display())?;
     }
     Ok(())

@@ -218,6 +218,11 @@ pub fn resident_between(start: usize, end: usize) -> Option<u64> {
     meter::resident_between(start, end)
 }
 
+/// How far this process lets others go first; 0 where the system does not tell.
+pub fn niceness() -> i64 {
+    meter::niceness()
+}
+
 #[cfg(target_os = "linux")]
 mod meter {
     use std::time::Instant;
@@ -238,6 +243,10 @@ mod meter {
 
     pub(super) fn peak_resident_bytes() -> Option<u64> {
         status(|status| status.vmhwm)
+    }
+
+    pub(super) fn niceness() -> i64 {
+        Process::myself().and_then(|process| process.stat()).map_or(0, |stat| stat.nice)
     }
 
     pub(super) fn resident_between(start: usize, end: usize) -> Option<u64> {
@@ -327,6 +336,10 @@ mod meter {
 
     pub(super) fn peak_resident_bytes() -> Option<u64> {
         None
+    }
+
+    pub(super) fn niceness() -> i64 {
+        0
     }
 
     pub(super) fn resident_between(_: usize, _: usize) -> Option<u64> {

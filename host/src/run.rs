@@ -66,6 +66,12 @@ pub struct Record {
     pub date: String,
     /// Samples in a tile, on which the bits depend.
     pub lanes: usize,
+    /// Process.
+    #[serde(default)]
+    pub pid: u32,
+    /// Its niceness.
+    #[serde(default)]
+    pub nice: i64,
 }
 
 impl Record {
@@ -78,6 +84,8 @@ impl Record {
             threads: rewire_core::backend::Backend::threads(native),
             date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
             lanes: config.lanes(),
+            pid: std::process::id(),
+            nice: crate::monitor::niceness(),
         }
     }
 }

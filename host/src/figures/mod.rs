@@ -4,12 +4,18 @@
 
 pub mod chart;
 pub mod curves;
+pub mod inputs;
+pub mod machine;
+pub mod network;
 pub mod style;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::config::ModelKind;
+use crate::dataset;
+use crate::files::write_atomically;
 use crate::saved::{SavedRun, group};
 use style::Figure;
 
@@ -22,19 +28,70 @@ pub struct Drawn {
     pub missing: Vec<String>,
 }
 
-/// Draws every figure that the runs have data for into a folder.
+/// What of the runs to draw.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'c> {
+    /// Whether to animate the input connections.
+    pub animate: bool,
+    /// Folder of datasets, for an example image; none is shown where there is none.
+    pub cache: Option<&'c Path>,
+}
+
+/// A training image of a run's dataset, if the dataset is here.
+pub(crate) fn example(run: &SavedRun, options: &Options<'_>) -> Option<Vec<u8>> {
+    let dataset = dataset::load(run.config.dataset, options.cache?).ok()?;
+    // The second image, as in the tutorial.
+    (dataset.train.len() > 1).then(|| dataset.train.image(1).to_vec())
+}
+
+/// Draws every figure that the runs have data for into a folder: those of a single run, and those of all.
 ///
 /// # Errors
 ///
 /// When the folder cannot be made or a file not written.
-pub fn plot(runs: &[SavedRun], folder: &Path) -> Result<Drawn> {
+pub fn plot(runs: &[SavedRun], folder: &Path, options: &Options<'_>) -> Result<Drawn> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}; choose another with --out", folder.display()))?;
     let mut drawn = Drawn { files: Vec::new(), missing: runs.iter().flat_map(|run| run.missing.clone()).collect() };
     let groups = group(runs);
+    // Of several seeds the first is shown.
+    let shown: Vec<&SavedRun> = groups.iter().map(|group| group.runs[0]).collect();
+    let examples: Vec<Option<Vec<u8>>> = shown.iter().map(|run| example(run, options)).collect();
     let mut figures: Vec<Figure<'_>> = Vec::new();
     if runs.iter().any(|run| !run.epochs.is_empty()) {
         figures.push(curves::figure(&groups));
+    }
+    if groups.len() > 1 {
+        figures.push(network::weights_per_model(&groups));
+    }
+    figures.extend(network::explored(&groups));
+    for (run, example) in shown.iter().zip(&examples) {
+        let single = [
+            network::degrees(run),
+            network::weights(run),
+            inputs::figure(run, example.as_deref()),
+            machine::figure(run),
+        ];
+        let several = shown.len() > 1;
+        figures.extend(single.into_iter().flatten().map(|figure| {
+            let name = if several { format!("{}-{}", run.name(), figure.name) } else { figure.name.clone() };
+            Figure { name, ..figure }
+        }));
+        if options.animate && run.config.model == ModelKind::Set {
+            let name =
+                if several { format!("{}-input-connections.gif", run.name()) } else { "input-connections.gif".into() };
+            match inputs::animation(run, example.as_deref()) {
+                Ok(gif) => {
+                    let path = folder.join(name);
+                    write_atomically(&path, &gif)?;
+                    drawn.files.push(path);
+                }
+                Err(error) => drawn.missing.push(format!("{error:#}")),
+            }
+        }
+    }
+    if options.animate && shown.iter().all(|run| run.config.model != ModelKind::Set) {
+        drawn.missing.push("none of the runs is SET's, so no connections move and there is no animation".into());
     }
     for figure in &figures {
         drawn.files.extend(figure.save(folder)?);

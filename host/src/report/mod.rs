@@ -1,0 +1,227 @@
+//! One HTML page of saved runs: settings, tables, figures, animation. It needs no network and no script, follows the
+//! reader's light or dark, fits a phone and prints.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::comparison::{COLUMNS, cells, rows};
+use crate::config::ModelKind;
+use crate::figures::style::{Figure, GRID, INK, MUTED, PAPER};
+use crate::figures::{Options, curves, example, inputs, machine, network};
+use crate::files::write_atomically;
+use crate::power_law;
+use crate::saved::{Group, SavedRun, group};
+
+const STYLE: &str = include_str!("style.css");
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A colour as the drawing library writes it.
+fn hex(colour: plotters::style::RGBColor) -> String {
+    format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2)
+}
+
+/// A figure whose paper and ink are the page's.
+fn inline(figure: &Figure<'_>) -> Result<String> {
+    let mut svg = figure.svg()?;
+    for (colour, name) in [(PAPER, "paper"), (INK, "ink"), (MUTED, "muted"), (GRID, "grid")] {
+        svg = svg.replace(&format!("\"{}\"", hex(colour)), &format!("\"var(--{name})\""));
+    }
+    Ok(format!("<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>\n", escape(&figure.title)))
+}
+
+fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
+    let cell = |tag: &str, cells: &[String]| -> String {
+        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+    };
+    let _ = write!(page, "<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", cell("th", header));
+    for row in rows {
+        let _ = writeln!(page, "<tr>{}</tr>", cell("td", row));
+    }
+    page.push_str("</tbody></table></div>\n");
+}
+
+/// Settings, a row each and a column a group; those in which groups differ come first.
+fn settings(page: &mut String, groups: &[Group<'_>]) {
+    let tables: Vec<toml::Table> =
+        groups.iter().filter_map(|group| toml::Table::try_from(&group.runs[0].config).ok()).collect();
+    let Some(first) = tables.first() else { return };
+    let mut lines: Vec<(bool, Vec<String>)> = Vec::new();
+    for key in first.keys().filter(|key| *key != "seed") {
+        let values: Vec<String> = tables
+            .iter()
+            .map(|table| table.get(key).map_or(String::new(), |value| value.to_string().replace('"', "")))
+            .collect();
+        let same = values.windows(2).all(|pair| pair[0] == pair[1]);
+        lines.push((same, std::iter::once(key.clone()).chain(values).collect()));
+    }
+    lines.sort_by_key(|(same, _)| *same);
+    let header: Vec<String> =
+        std::iter::once("setting".to_owned()).chain(groups.iter().map(|group| group.title())).collect();
+    page.push_str("<details><summary>Settings</summary>\n");
+    table(page, &header, &lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
+    page.push_str("</details>\n");
+}
+
+/// Where the runs were made.
+fn origin(page: &mut String, groups: &[Group<'_>]) {
+    let header = ["run", "seed", "epochs", "date", "commit", "machine", "threads"].map(str::to_owned);
+    let row = |run: &&SavedRun| {
+        let record = run.record.as_ref();
+        let of = |value: fn(&crate::run::Record) -> String| record.map_or("not recorded".into(), value);
+        vec![
+            run.name(),
+            run.config.seed.to_string(),
+            format!("{} of {}", run.done(), run.config.epochs),
+            of(|record| record.date.clone()),
+            of(|record| record.commit.clone()),
+            of(|record| record.machine.clone()),
+            of(|record| record.threads.to_string()),
+        ]
+    };
+    let rows: Vec<_> = groups.iter().flat_map(|group| group.runs.iter().map(row)).collect();
+    table(page, &header, &rows);
+}
+
+/// Degrees of every sparse hidden layer with the law fitted to them.
+fn laws(page: &mut String, run: &SavedRun) {
+    let Some(now) = &run.now else { return };
+    let hidden = now.iter().enumerate().take(now.len().saturating_sub(1)).filter(|(_, layer)| !layer.spec.is_dense());
+    let rows: Vec<Vec<String>> = hidden
+        .map(|(i, layer)| {
+            let degrees = network::incoming(layer);
+            let fit = power_law::fit(&degrees);
+            let mean = degrees.iter().sum::<u64>() as f64 / degrees.len().max(1) as f64;
+            vec![
+                format!("hidden layer {}", i + 1),
+                format!("{mean:.1}"),
+                degrees.iter().max().map_or(String::new(), ToString::to_string),
+                fit.map_or("none".into(), |fit| format!("{:.2} ± {:.2}", fit.exponent, fit.error)),
+                fit.map_or(String::new(), |fit| format!("{} to {}", fit.from, fit.to)),
+                fit.map_or(String::new(), |fit| format!("{} of {}", fit.tail, fit.all)),
+                fit.map_or(String::new(), |fit| format!("{:.3}", fit.distance)),
+                fit.map_or(String::new(), |fit| format!("{:+.3}", fit.over_exponential)),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let header = [
+        "incoming connections",
+        "mean",
+        "most",
+        "exponent",
+        "fitted range",
+        "neurons in it",
+        "KS distance",
+        "log-likelihood over an exponential tail, per neuron",
+    ];
+    table(page, &header.map(str::to_owned), &rows);
+}
+
+/// The page.
+///
+/// # Errors
+///
+/// When a figure cannot be drawn.
+pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
+    let groups = group(runs);
+    let mut datasets: Vec<String> = runs.iter().map(|run| run.config.dataset.to_string()).collect();
+    datasets.dedup();
+    let labels: Vec<String> = groups.iter().map(Group::title).collect();
+    let title = format!("{} on {}", labels.join(", "), datasets.join(", "));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n<h1>{title}</h1>\n",
+        title = escape(&title)
+    );
+    let missing: Vec<&String> = runs.iter().flat_map(|run| &run.missing).collect();
+    if !missing.is_empty() {
+        page.push_str("<section class=\"missing\"><h2>What is missing</h2>\n<ul>\n");
+        for sentence in missing {
+            let _ = writeln!(page, "<li>{}</li>", escape(sentence));
+        }
+        page.push_str("</ul></section>\n");
+    }
+    page.push_str("<section><h2>Results</h2>\n<p>Accuracy and loss are those of the last epoch, mean ± standard deviation over seeds.</p>\n");
+    let results: Vec<Vec<String>> = rows(&groups).iter().map(|row| cells(row).to_vec()).collect();
+    table(&mut page, &COLUMNS.map(str::to_owned), &results);
+    if runs.iter().any(|run| !run.epochs.is_empty()) {
+        page.push_str(&inline(&curves::figure(&groups))?);
+    }
+    if groups.len() > 1 {
+        page.push_str(&inline(&network::weights_per_model(&groups))?);
+    }
+    if let Some(figure) = network::explored(&groups) {
+        page.push_str(&inline(&figure)?);
+    }
+    page.push_str("</section>\n");
+    let options = Options { animate: true, cache };
+    for group in &groups {
+        let run = group.runs[0];
+        let _ = writeln!(page, "<section><h2>{} (seed {})</h2>", escape(&group.label), run.config.seed);
+        let image = example(run, &options);
+        if let Some(figure) = network::degrees(run) {
+            page.push_str(&inline(&figure)?);
+            laws(&mut page, run);
+        }
+        if let Some(figure) = inputs::figure(run, image.as_deref()) {
+            page.push_str(&inline(&figure)?);
+        }
+        if run.config.model == ModelKind::Set && run.inputs.is_some() {
+            let gif = STANDARD.encode(inputs::animation(run, image.as_deref())?);
+            let caption = "Connections of each input pixel over the epochs";
+            let _ = writeln!(
+                page,
+                "<figure><img alt=\"{caption}\" src=\"data:image/gif;base64,{gif}\"><figcaption>{caption}</figcaption></figure>"
+            );
+        }
+        for figure in [network::weights(run), machine::figure(run)].into_iter().flatten() {
+            page.push_str(&inline(&figure)?);
+        }
+        page.push_str("</section>\n");
+    }
+    page.push_str("<section><h2>Where this comes from</h2>\n");
+    origin(&mut page, &groups);
+    settings(&mut page, &groups);
+    let names: Vec<String> = runs.iter().map(|run| run.path.display().to_string()).collect();
+    let _ = writeln!(page, "<p><code>rewire report {}</code></p>\n</section>", escape(&names.join(" ")));
+    page.push_str("</main>\n</body>\n</html>\n");
+    Ok(page)
+}
+
+/// Writes the page, whole or not at all.
+///
+/// # Errors
+///
+/// When a figure cannot be drawn or the file not written.
+pub fn write(runs: &[SavedRun], file: &Path, cache: Option<&Path>) -> Result<()> {
+    write_atomically(file, page(runs, cache)?.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_the_page() {
+        assert_eq!(escape("<a & \"b\">"), "&lt;a &amp; &quot;b&quot;&gt;");
+    }
+
+    #[test]
+    fn the_page_asks_for_nothing_from_outside() {
+        let page = page(&[], None).unwrap();
+        for outside in ["http", "<script", "<link", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+}
