@@ -166,7 +166,8 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
             None => run.start(network, &out, before)?,
         };
         let monitor = Monitor::start(directory.path(), monitor_interval, native.clock(), say);
-        let ended = run.epochs(network, &mut directory, recorder, epochs)?;
+        // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
+        let ended = native.install(|| run.epochs(network, &mut directory, recorder, epochs))?;
         drop(monitor);
         run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =

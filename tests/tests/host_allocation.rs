@@ -1,0 +1,94 @@
+//! After its first epoch the workstation's training loop allocates nothing, on any of its threads: this program counts.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rewire::backend::Native;
+use rewire::config::{Config, ModelKind};
+use rewire::dataset::{self, DatasetName};
+use rewire::inputs::{Images, Normaliser};
+use rewire::network::with_network;
+use rewire::record::Recorder;
+use rewire::train::description;
+
+/// Counts on every thread while it is on.
+static ON: AtomicBool = AtomicBool::new(false);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator is unsafe to write")]
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if ON.load(Ordering::Relaxed) {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of epochs 2 to 5 of a recipe.
+fn allocations(config: &Config) -> usize {
+    let dataset = dataset::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
+    let indices: Vec<u32> = (0..300).collect();
+    let normaliser = Normaliser::fit(config.scaling, &dataset.train, &indices, 784);
+    let train = Images::new(&dataset.train, indices.clone(), &normaliser)
+        .with_augmentation(config.augmentation(dataset.shape));
+    let test = Images::new(&dataset.test, indices, &normaliser);
+    let layers = config.layers(784, 10);
+    let native = Native::new(2).unwrap();
+    with_network(&layers, config.lanes(), &description(config, &layers), |network| {
+        network.initialise(&native, 1, config.fan_in(), config.placement(dataset.shape).unwrap());
+        let recorder = Recorder::new(&network.export());
+        native.install(|| {
+            for epoch in 1..=5 {
+                let sgd = config.sgd(config.learning_rate_of(epoch)).unwrap();
+                let evolution = config.evolution(epoch, dataset.shape).unwrap();
+                ON.store(epoch > 1, Ordering::Relaxed);
+                let mut after = |_, _: &_| ControlFlow::Continue(());
+                native.clock().training(|| network.train_epoch(&native, &train, &sgd, 1, epoch, &mut after)).0.is_break();
+                network.evaluate(&native, &test);
+                recorder.begin();
+                if config.model == ModelKind::Set {
+                    network.evolve(&native, &evolution, 1, epoch, Some(&recorder));
+                }
+                ON.store(false, Ordering::Relaxed);
+            }
+        });
+        Ok(())
+    })
+    .unwrap();
+    COUNT.swap(0, Ordering::Relaxed)
+}
+
+// One test: the counter sees every thread of the program.
+#[test]
+fn epochs_after_the_first_allocate_nothing() {
+    let base = Config { hidden: vec![40, 30], batch_size: 48, ..Config::defaults(DatasetName::MnistMini) };
+    for config in [
+        base.clone(),
+        Config { augment: true, ..base.clone() },
+        Config { lanes: 1, momentum: 0.0, batch_size: 1, ..base.clone() },
+        Config { model: ModelKind::Fixprob, ..base.clone() },
+    ] {
+        assert_eq!(allocations(&config), 0, "{config:?}");
+    }
+    ON.store(true, Ordering::Relaxed);
+    drop(std::hint::black_box(vec![1u8; 10]));
+    ON.store(false, Ordering::Relaxed);
+    assert_eq!(COUNT.load(Ordering::Relaxed), 1, "the counter counts");
+}
