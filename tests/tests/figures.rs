@@ -6,6 +6,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use program::{Outcome, run, succeed};
 use tempfile::tempdir;
@@ -152,4 +153,137 @@ fn what_is_no_run_is_refused_by_name() {
     let outcome = run(folder.path(), "plot run");
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("tomorrow") && outcome.stderr.contains("line 1"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_of_a_thousand_epochs_is_drawn_and_animated_in_time() {
+    let folder = tempdir().unwrap();
+    let tiny = "--train-samples 40 --test-samples 20 --hidden 64,48 --epsilon 3 --batch-size 20 --monitor-interval 0.05";
+    succeed(folder.path(), &format!("train {tiny} --epochs 1000 --out run"));
+    let (started, limit) = (Instant::now(), Duration::from_secs(10));
+    let drawn = plot(folder.path(), "plot run");
+    assert!(started.elapsed() < limit, "{:?}", started.elapsed());
+    assert_eq!(drawn.stderr, "");
+    for name in ["learning-curves", "explored", "degrees", "weights", "input-connections", "machine"] {
+        for ending in ["svg", "png"] {
+            let path = folder.path().join(format!("run/figures/{name}.{ending}"));
+            assert!(drawn.stdout.contains(&format!("{name}.{ending}")) && path.exists(), "{name}: {}", drawn.stdout);
+        }
+        let (width, height) = png_size(&folder.path().join(format!("run/figures/{name}.png")));
+        assert!(width >= 800 && height >= 500, "{name}: {width} x {height}");
+    }
+    let started = Instant::now();
+    plot(folder.path(), "plot run --animate");
+    assert!(started.elapsed() < limit + Duration::from_secs(20), "{:?}", started.elapsed());
+    let gif = fs::read(folder.path().join("run/figures/input-connections.gif")).unwrap();
+    assert!(gif.starts_with(b"GIF89a") && gif.len() < 5_000_000, "{}", gif.len());
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::Indexed);
+    let mut decoder = options.read_info(&gif[..]).unwrap();
+    let (mut frames, mut hundredths, mut last) = (0, 0, Vec::new());
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        assert!(frame.buffer[..] != last[..], "frame {frames} is not the one before");
+        (frames, hundredths, last) = (frames + 1, hundredths + u32::from(frame.delay), frame.buffer.to_vec());
+    }
+    assert_eq!(frames, 200);
+    assert!(hundredths <= 2000, "{hundredths}");
+}
+
+#[test]
+fn a_comparison_trains_what_is_missing_and_saves_its_table() {
+    let folder = tempdir().unwrap();
+    let arguments = format!("compare {QUICK} --epochs 2 --seeds 1,2 --out three");
+    let table = succeed(folder.path(), &arguments);
+    for word in ["SET", "FixProb", "dense", " ± ", "test accuracy", "peak memory"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+    let out = folder.path().join("three");
+    assert!(fs::read_to_string(out.join("comparison.md")).unwrap().starts_with("| model |"));
+    // Interrupted in the second epoch, and before the first: the same command goes on, and redoes nothing else.
+    let kept = out.join("set-seed1/metrics.csv");
+    let before = fs::metadata(&kept).unwrap().modified().unwrap();
+    let half = out.join("fixprob-seed2");
+    let whole = fs::read(half.join("model.safetensors")).unwrap();
+    fs::rename(half.join("checkpoint.previous"), half.join("checkpoint")).unwrap();
+    fs::remove_file(half.join("model.safetensors")).unwrap();
+    let begun = out.join("dense-seed2");
+    for file in ["checkpoint", "checkpoint.previous", "model.safetensors"] {
+        fs::remove_file(begun.join(file)).unwrap();
+    }
+    fs::write(begun.join("metrics.csv"), "").unwrap();
+    let json = succeed(folder.path(), &format!("{arguments} --json"));
+    let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+    assert_eq!(rows[0]["seeds"], serde_json::json!([1, 2]));
+    assert_eq!(rows[0]["weights"], 3 * (784 + 16) + 3 * (16 + 12) + 3 * (12 + 10));
+    assert_eq!(rows[2]["weights"], 784 * 16 + 16 * 12 + 12 * 10);
+    assert!(rows[0]["peak_resident_bytes"].as_u64().unwrap() > 1_000_000);
+    assert_eq!(fs::metadata(&kept).unwrap().modified().unwrap(), before);
+    assert!(fs::read(half.join("model.safetensors")).unwrap() == whole, "a run that goes on ends in the same bits");
+    for (arguments, words) in [
+        (format!("{arguments} --learning-rate 0.5"), "learning_rate is"),
+        ("compare --seed 3".into(), "--seeds"),
+        ("compare --seeds 1,1 --out twice".into(), "asked for twice"),
+    ] {
+        let outcome = run(folder.path(), &arguments);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn footprints_are_what_runs_measure_and_say_what_boards_hold() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), "train --hidden 2000,2000 --epsilon 20 --train-samples 300 --epochs 2 --out run");
+    let found: serde_json::Value =
+        serde_json::from_str(&succeed(folder.path(), "footprint --run run --json")).unwrap();
+    let difference = found["run"]["difference"].as_f64().unwrap();
+    assert!(difference.abs() < 0.05, "{found}");
+    let text = succeed(folder.path(), "footprint cifar10");
+    for word in ["381,440 connections", "transposed index", "u16, u32, momentum, 64 lanes", "everything to train"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let board = succeed(folder.path(), "footprint --hidden 128 --board nrf52840 --fit");
+    assert!(board.contains("nrf52840") && !board.contains("short"), "{board}");
+    assert_eq!(succeed(folder.path(), "footprint --hidden 48 --board all").matches("KiB").count(), 2);
+    for (arguments, words) in [
+        ("footprint --board arduino", vec!["'arduino'", "nrf52840", "all"]),
+        ("footprint --board microbit --fit", vec!["microbit has 16384 bytes", "--hidden"]),
+        ("footprint --fit", vec!["--board"]),
+        ("footprint --run nowhere", vec!["nowhere is no folder"]),
+        ("train --monitor-interval -1", vec!["--monitor-interval is -1", "0.01 to 3600"]),
+        ("features run --top 5,120", vec!["'120'", "above 0 and up to 100"]),
+        ("features run --top none", vec!["'none'"]),
+    ] {
+        let outcome = run(folder.path(), arguments);
+        assert_eq!(outcome.code, Some(2), "{arguments}: {}", outcome.stderr);
+        for word in words {
+            assert!(outcome.stderr.contains(word), "{arguments}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn features_are_ranked_drawn_and_measured() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), "train --train-samples 600 --hidden 100 --epochs 8 --out run");
+    let found: serde_json::Value =
+        serde_json::from_str(&succeed(folder.path(), "features run --top 5,50% --json")).unwrap();
+    let outcomes = found["outcomes"].as_array().unwrap();
+    assert_eq!(outcomes.len(), 1 + 2 * 4);
+    let accuracy = |ranking: &str, percent: f64| {
+        let found = outcomes.iter().find(|o| o["ranking"] == ranking && o["percent"] == percent);
+        found.unwrap()["test_accuracy"].as_f64().unwrap()
+    };
+    assert!(accuracy("connections", 5.0) > accuracy("random", 5.0), "{outcomes:?}");
+    for file in ["features.csv", "features.json", "features.svg", "features-mask.png"] {
+        assert!(folder.path().join("run/features").join(file).exists(), "{file}");
+    }
+    let ranking = fs::read_to_string(folder.path().join("run/features/features.csv")).unwrap();
+    assert_eq!(ranking.lines().count(), 785);
+    // A dense first layer says nothing.
+    succeed(folder.path(), &format!("train {QUICK} --model dense --epochs 1 --out dense"));
+    let outcome = run(folder.path(), "features dense");
+    assert_eq!(outcome.code, Some(2));
+    assert!(outcome.stderr.contains("use a SET run"), "{}", outcome.stderr);
 }
