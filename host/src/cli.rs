@@ -175,7 +175,7 @@ pub struct TrainArguments {
     /// Seconds between samples of CPU, memory and I/O in monitor.csv (0: no monitor)
     #[arg(long, value_name = "F", default_value_t = 0.5, allow_negative_numbers = true)]
     pub monitor_interval: f64,
-    /// Also write NAME.txt, NAME_monitor.json and NAME_input_connections.npz, as the tutorial's Python does
+    /// Also write the metrics, samples and input connections as the tutorial's Python does
     #[arg(long)]
     pub reference_files: bool,
     /// Threads and vectors.

@@ -2,6 +2,7 @@
 //!
 //! Each run is a process of its own, so that its peak memory is its own too.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -144,7 +145,7 @@ pub fn table(rows: &[Row]) -> Table {
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = format!("| {} |\n|---|{}\n", COLUMNS.join(" | "), "---:|".repeat(COLUMNS.len() - 1));
     for row in rows {
-        text += &format!("| {} |\n", cells(row).join(" | "));
+        let _ = writeln!(text, "| {} |", cells(row).join(" | "));
     }
     text
 }

@@ -4,6 +4,7 @@
 //! of its weights (`QuickSelection`, Atashgahi et al. 2021, arXiv 2012.00560), beside two rankings that need no network:
 //! the variance over the training samples, and chance.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -289,7 +290,7 @@ pub fn save(
         let (channel, row, column) = (input / plane, input % plane / shape.width, input % shape.width);
         let [connections, strength, variance] =
             [Ranking::Connections, Ranking::Strength, Ranking::Variance].map(|ranking| scores.of(ranking)[input]);
-        text += &format!("{},{input},{channel},{row},{column},{connections},{strength},{variance}\n", rank + 1);
+        let _ = writeln!(text, "{},{input},{channel},{row},{column},{connections},{strength},{variance}", rank + 1);
     }
     let ranking = folder.join("features.csv");
     write_atomically(&ranking, text.as_bytes())?;

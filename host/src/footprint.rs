@@ -104,6 +104,9 @@ fn layers(config: &Config) -> [Vec<LayerSpec>; 2] {
     [sparse, ModelKind::Dense].map(|model| Config { model, ..config.clone() }.layers(inputs, classes))
 }
 
+/// Bytes of a kind of buffer.
+type BytesOf = fn(&Footprint) -> usize;
+
 /// Bytes by buffer, by index width, optimizer and lanes.
 pub fn account(config: &Config) -> Accounting {
     let [sparse, dense] = layers(config);
@@ -111,7 +114,7 @@ pub fn account(config: &Config) -> Accounting {
     let of =
         |layers: &[LayerSpec]| crate::network::footprint(layers, lanes, &crate::train::description(config, layers));
     let (s, d) = (of(&sparse), of(&dense));
-    let parts: [(&str, fn(&Footprint) -> usize); 16] = [
+    let parts: [(&str, BytesOf); 16] = [
         ("weights", |f| f.weights),
         ("columns", |f| f.columns),
         ("row pointers", |f| f.row_pointers),
@@ -213,7 +216,7 @@ impl Accounting {
     pub fn text(&self) -> String {
         let [sparse, dense] = self.connections.map(|n| thousands(n as u64));
         let widths: Vec<_> = self.widths.iter().map(ToString::to_string).collect();
-        let mut text = format!(
+        let text = format!(
             "{}: {sparse} connections, dense {dense}; batch {}, {} lanes, {}\n",
             widths.join("-"),
             self.batch_size,
@@ -230,8 +233,7 @@ impl Accounting {
         for row in &self.variants {
             variants.add_row([row.what.clone(), cell(row.sparse), cell(row.dense)]);
         }
-        text += &format!("{buffers}\n{variants}\n");
-        text
+        text + &format!("{buffers}\n{variants}\n")
     }
 }
 
@@ -297,7 +299,8 @@ fn on_chip(config: &Config, momentum: bool) -> Result<OnChip, Usage> {
 /// When no index is wide enough.
 pub fn on_board(config: &Config, momentum: bool, board: Board, reserve: usize) -> Result<OnBoard, Usage> {
     let chip = on_chip(config, momentum)?;
-    let left = |kib: usize, used: usize| kib as i64 * 1024 - i64::try_from(used).unwrap_or(i64::MAX / 2);
+    let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX / 2);
+    let left = |kib: usize, used: usize| signed(kib * 1024) - signed(used);
     Ok(OnBoard {
         board,
         epsilon: config.epsilon,

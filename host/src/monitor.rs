@@ -5,6 +5,7 @@
 //! `written_bytes`, and the use of each core by the whole machine, `core_0_percent`, `core_1_percent`…. Linux tells all of
 //! it; elsewhere there is no monitor.
 
+use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ impl Sample {
             "{seconds:.3},{epoch},{phase},{cpu_percent:.1},{resident_bytes},{unique_bytes},{threads},{read_bytes},{written_bytes}"
         );
         for percent in &self.core_percent {
-            line += &format!(",{percent:.1}");
+            let _ = write!(line, ",{percent:.1}");
         }
         line + "\n"
     }
@@ -177,7 +178,7 @@ impl Log {
         let old = if path.exists() { read(path)? } else { Vec::new() };
         let mut text = COLUMNS.to_owned();
         for core in 0..cores {
-            text += &format!(",core_{core}_percent");
+            let _ = write!(text, ",core_{core}_percent");
         }
         text.push('\n');
         // On a machine with other cores their columns would not fit.
@@ -397,7 +398,7 @@ mod tests {
         let memory = vec![1u8; 1 << 22];
         let start = memory.as_ptr() as usize;
         let found = resident_between(start, start + memory.len()).unwrap();
-        assert!(found >= 1 << 22 && found <= (1 << 22) + (1 << 17), "{found}");
+        assert!((1 << 22..=(1 << 22) + (1 << 17)).contains(&found), "{found}");
     }
 
     #[test]

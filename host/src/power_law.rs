@@ -1,7 +1,7 @@
 //! Power laws fitted to counts by maximum likelihood.
 //!
-//! Method: Clauset, Shalizi and Newman 2009, doi 10.1137/070710111. The discrete law p(x) = x^-a / ζ(a, x_min) is fitted to
-//! the counts from x_min on, and x_min is where the fit is nearest to the data by the Kolmogorov–Smirnov distance. A straight
+//! Method: Clauset, Shalizi and Newman 2009, doi 10.1137/070710111. The discrete law p(x) = x^-a / ζ(a, m) is fitted to
+//! the counts from m on, and m is where the fit is nearest to the data by the Kolmogorov–Smirnov distance. A straight
 //! line through a histogram would be biased.
 
 use serde::Serialize;

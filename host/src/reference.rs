@@ -68,7 +68,7 @@ pub fn write(run: &SavedRun) -> Result<Vec<PathBuf>> {
     let connections: Option<(usize, Vec<i64>)> = match (&run.inputs, &run.now) {
         (Some(inputs), _) => Some((inputs.columns, inputs.values.iter().map(|&count| i64::from(count)).collect())),
         (None, Some(layers)) if run.config.model != ModelKind::Set => layers.first().map(|first| {
-            let row: Vec<i64> = outgoing(first).into_iter().map(|count| count as i64).collect();
+            let row: Vec<i64> = outgoing(first).into_iter().map(u64::cast_signed).collect();
             (row.len(), row.repeat(run.done() as usize + 1))
         }),
         _ => None,

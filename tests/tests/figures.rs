@@ -158,7 +158,8 @@ fn what_is_no_run_is_refused_by_name() {
 #[test]
 fn a_run_of_a_thousand_epochs_is_drawn_and_animated_in_time() {
     let folder = tempdir().unwrap();
-    let tiny = "--train-samples 40 --test-samples 20 --hidden 64,48 --epsilon 3 --batch-size 20 --monitor-interval 0.05";
+    let tiny =
+        "--train-samples 40 --test-samples 20 --hidden 64,48 --epsilon 3 --batch-size 20 --monitor-interval 0.05";
     succeed(folder.path(), &format!("train {tiny} --epochs 1000 --out run"));
     let (started, limit) = (Instant::now(), Duration::from_secs(10));
     let drawn = plot(folder.path(), "plot run");
@@ -235,8 +236,7 @@ fn a_comparison_trains_what_is_missing_and_saves_its_table() {
 fn footprints_are_what_runs_measure_and_say_what_boards_hold() {
     let folder = tempdir().unwrap();
     succeed(folder.path(), "train --hidden 2000,2000 --epsilon 20 --train-samples 300 --epochs 2 --out run");
-    let found: serde_json::Value =
-        serde_json::from_str(&succeed(folder.path(), "footprint --run run --json")).unwrap();
+    let found: serde_json::Value = serde_json::from_str(&succeed(folder.path(), "footprint --run run --json")).unwrap();
     let difference = found["run"]["difference"].as_f64().unwrap();
     assert!(difference.abs() < 0.05, "{found}");
     let text = succeed(folder.path(), "footprint cifar10");

@@ -46,8 +46,8 @@ fn allocations(config: &Config) -> usize {
     let dataset = dataset::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
     let indices: Vec<u32> = (0..300).collect();
     let normaliser = Normaliser::fit(config.scaling, &dataset.train, &indices, 784);
-    let train = Images::new(&dataset.train, indices.clone(), &normaliser)
-        .with_augmentation(config.augmentation(dataset.shape));
+    let train =
+        Images::new(&dataset.train, indices.clone(), &normaliser).with_augmentation(config.augmentation(dataset.shape));
     let test = Images::new(&dataset.test, indices, &normaliser);
     let layers = config.layers(784, 10);
     let native = Native::new(2).unwrap();
@@ -60,7 +60,11 @@ fn allocations(config: &Config) -> usize {
                 let evolution = config.evolution(epoch, dataset.shape).unwrap();
                 ON.store(epoch > 1, Ordering::Relaxed);
                 let mut after = |_, _: &_| ControlFlow::Continue(());
-                native.clock().training(|| network.train_epoch(&native, &train, &sgd, 1, epoch, &mut after)).0.is_break();
+                native
+                    .clock()
+                    .training(|| network.train_epoch(&native, &train, &sgd, 1, epoch, &mut after))
+                    .0
+                    .is_break();
                 network.evaluate(&native, &test);
                 recorder.begin();
                 if config.model == ModelKind::Set {

@@ -41,7 +41,9 @@ fn pixels(png: &Path) -> (usize, usize, Vec<u8>) {
     let mut data = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut data).unwrap();
     let channels = info.color_type.samples();
-    let rgb = data.chunks_exact(channels).flat_map(|pixel| [pixel[0], pixel[channels.min(3) - 1], pixel[channels.min(3) - 1]]);
+    let rgb = data
+        .chunks_exact(channels)
+        .flat_map(|pixel| [pixel[0], pixel[channels.min(3) - 1], pixel[channels.min(3) - 1]]);
     (info.width as usize, info.height as usize, rgb.collect())
 }
 
@@ -70,8 +72,7 @@ fn a_report_opens_in_a_browser_and_no_figure_is_blank() {
     for word in ["SET, 2 seeds", "FixProb", "dense", "data:image/gif;base64,", "KS distance", "prefers-color-scheme"] {
         assert!(text.contains(word), "{word}");
     }
-    let figures: Vec<&str> =
-        text.split("<svg ").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
+    let figures: Vec<&str> = text.split("<svg ").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
     // Curves, weights per model, explored; for each sparse model degrees, weights, machine; inputs for SET; two for dense.
     assert_eq!(figures.len(), 3 + 4 + 3 + 2);
     let style = text.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();

@@ -163,7 +163,7 @@ impl Axis {
         } else if log && to - from >= 1.0 {
             (from.ceil() as i32..=to.floor() as i32).map(f64::from).collect()
         } else if log {
-            let linear = round_ticks(10f64.powf(from), 10f64.powf(to), 4);
+            let linear = round_ticks(10f64.powf(from), 10f64.powf(to), 6);
             linear.into_iter().filter(|tick| *tick > 0.0).map(f64::log10).collect()
         } else {
             round_ticks(from, to, 6)
@@ -237,7 +237,7 @@ impl Chart {
         let style = text(11, INK);
         let (mut x, mut y) = (0, top);
         let (sample, gap, line) = (22 * unit, 6 * unit, 17 * unit);
-        for series in self.series.iter().filter(|series| !series.label.is_empty()) {
+        for series in self.series.iter().filter(|series| !series.label.is_empty() && !series.points.is_empty()) {
             let (w, _) = area.estimate_text_size(&series.label, &style).map_err(failed)?;
             let needed = sample + gap + w as i32 + 14 * unit;
             if x > 0 && x + needed > width {

@@ -150,7 +150,7 @@ fn frame(
         let share = 1.0 - f64::from(i) / f64::from(tall - 1);
         rectangle(area, (x, top + i), (14, 1), heat(share))?;
     }
-    let apart = maps.len() > 1;
+    let apart = layout.shape.channels > 1;
     if apart {
         write(area, "all | each", (x - 2, top - 16), text(9, INK))?;
     }
@@ -209,7 +209,7 @@ pub fn figure<'f>(run: &'f SavedRun, example: Example<'f>) -> Option<Figure<'f>>
         let note = "Connections of each pixel that survive pruning.";
         frame(area, &layout, [&head, note], &shown, highest, example)?;
         for (i, map) in (0u32..).zip(&shown) {
-            let highest = highest[usize::from(i as usize % each > 0)];
+            let highest = highest[usize::from(!(i as usize).is_multiple_of(each))];
             let (x, y) = layout.map_at(i);
             for (at, &value) in map.values.iter().enumerate() {
                 let (column, row) = ((at % shape.width) as u32, (at / shape.width) as u32);

@@ -7,6 +7,9 @@ use crate::monitor::Sample;
 use crate::run::Phases;
 use crate::saved::SavedRun;
 
+/// Of a phase.
+type Seconds = fn(&Phases) -> f64;
+
 /// Memory and CPU over time, and the phases of an epoch.
 pub fn figure(run: &SavedRun) -> Option<Figure<'static>> {
     let mut charts = Vec::new();
@@ -37,7 +40,7 @@ pub fn figure(run: &SavedRun) -> Option<Figure<'static>> {
     }
     let epochs: Vec<&Phases> = run.phases.iter().filter(|row| row.epoch > 0).collect();
     if !epochs.is_empty() {
-        let parts: [(&str, fn(&Phases) -> f64); 7] = [
+        let parts: [(&str, Seconds); 7] = [
             ("batch", |row| row.batch_seconds),
             ("forward", |row| row.forward_seconds),
             ("backward", |row| row.backward_seconds),

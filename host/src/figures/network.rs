@@ -117,7 +117,7 @@ fn points(label: &str, colour: plotters::style::RGBColor, counts: &[u64]) -> Ser
 
 /// The share of all possible connections that were ever tried.
 pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
-    let runs: Vec<&SavedRun> = groups.iter().flat_map(|group| group.runs.first().copied()).collect();
+    let runs: Vec<&SavedRun> = groups.iter().filter_map(|group| group.runs.first().copied()).collect();
     let mut series = Vec::new();
     let evolving: Vec<&&SavedRun> =
         runs.iter().filter(|run| run.topology.iter().any(|row| row.tried.is_some())).collect();

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::comparison::{COLUMNS, cells, rows};
 use crate::config::ModelKind;
-use crate::figures::style::{Figure, GRID, INK, MUTED, PAPER};
+use crate::figures::style::{Figure, GRID, INK, MUTED, PALETTE, PAPER};
 use crate::figures::{Options, curves, example, inputs, machine, network};
 use crate::files::write_atomically;
 use crate::power_law;
@@ -33,12 +33,18 @@ fn inline(figure: &Figure<'_>) -> Result<String> {
     for (colour, name) in [(PAPER, "paper"), (INK, "ink"), (MUTED, "muted"), (GRID, "grid")] {
         svg = svg.replace(&format!("\"{}\"", hex(colour)), &format!("\"var(--{name})\""));
     }
+    for (i, colour) in PALETTE.into_iter().enumerate() {
+        svg = svg.replace(&format!("\"{}\"", hex(colour)), &format!("\"var(--colour-{i})\""));
+    }
+    // On a phone it scrolls rather than become too small to read.
+    let width = figure.size.0 * 3 / 4;
+    svg = svg.replacen("<svg ", &format!("<svg style=\"min-width: {width}px\" "), 1);
     Ok(format!("<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>\n", escape(&figure.title)))
 }
 
 fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
     let cell = |tag: &str, cells: &[String]| -> String {
-        cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escape(cell))).collect()
+        cells.iter().fold(String::new(), |text, cell| text + &format!("<{tag}>{}</{tag}>", escape(cell)))
     };
     let _ = write!(page, "<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", cell("th", header));
     for row in rows {
@@ -62,8 +68,7 @@ fn settings(page: &mut String, groups: &[Group<'_>]) {
         lines.push((same, std::iter::once(key.clone()).chain(values).collect()));
     }
     lines.sort_by_key(|(same, _)| *same);
-    let header: Vec<String> =
-        std::iter::once("setting".to_owned()).chain(groups.iter().map(|group| group.title())).collect();
+    let header: Vec<String> = std::iter::once("setting".to_owned()).chain(groups.iter().map(Group::title)).collect();
     page.push_str("<details><summary>Settings</summary>\n");
     table(page, &header, &lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>());
     page.push_str("</details>\n");
