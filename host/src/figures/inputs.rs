@@ -13,10 +13,12 @@ use crate::dataset::ImageShape;
 use crate::features::{Ranking, Scores};
 use crate::saved::SavedRun;
 
-/// Frames of an animation: at twelve a second, less than 17 seconds.
+/// Frames of an animation.
 const MOST_FRAMES: usize = 200;
-/// Hundredths of a second that a frame stays.
-const DELAY: u16 = 8;
+/// Hundredths of a second that all frames take together.
+const DURATION: usize = 1600;
+/// Bytes of an animation: with noisier maps it has fewer frames.
+const MOST_BYTES: usize = 4_500_000;
 /// Colours of a GIF that the map takes.
 const SHADES: usize = 128;
 
@@ -309,8 +311,8 @@ impl Palette {
 }
 
 /// The epochs that are shown: all, or as many as fit, the first and the last among them.
-fn shown(rows: usize) -> Vec<usize> {
-    let frames = rows.min(MOST_FRAMES);
+fn shown(rows: usize, most: usize) -> Vec<usize> {
+    let frames = rows.min(most);
     (0..frames).map(|i| if frames > 1 { i * (rows - 1) / (frames - 1) } else { 0 }).collect()
 }
 
@@ -325,8 +327,20 @@ pub fn animation(run: &SavedRun, example: Example<'_>) -> Result<Vec<u8>> {
         let path = run.path.display();
         format!("{path} recorded no input connections, so there is nothing to animate; only SET runs do")
     })?;
+    let mut most = MOST_FRAMES;
+    loop {
+        let gif = encode(run, &rows, &shown(rows.len(), most), example)?;
+        if gif.len() <= MOST_BYTES || most < 10 {
+            return Ok(gif);
+        }
+        most = most.min(rows.len()) * MOST_BYTES / gif.len() * 19 / 20;
+    }
+}
+
+/// A GIF of the rows of these epochs.
+fn encode(run: &SavedRun, rows: &[&[u16]], frames: &[usize], example: Example<'_>) -> Result<Vec<u8>> {
     let shape = run.shape();
-    let highest = highest(shape, &rows);
+    let highest = highest(shape, rows);
     let start = maps(shape, rows[0]);
     let layout = Layout::new(shape, start.len() as u32, example.is_some());
     let (width, height) = layout.size();
@@ -346,7 +360,7 @@ pub fn animation(run: &SavedRun, example: Example<'_>) -> Result<Vec<u8>> {
     let mut encoder =
         gif::Encoder::new(&mut gif, width as u16, height as u16, &palette.colours.concat()).context(cannot)?;
     encoder.set_repeat(gif::Repeat::Infinite).context(cannot)?;
-    let frames = shown(rows.len());
+    let stay = (DURATION / frames.len().max(1)).clamp(4, 50) as u16;
     for (i, &epoch) in frames.iter().enumerate() {
         let words = format!("epoch {epoch} of {last}: connections of each pixel that survive pruning");
         let line = Figure {
@@ -377,7 +391,7 @@ pub fn animation(run: &SavedRun, example: Example<'_>) -> Result<Vec<u8>> {
         }
         // Below the title everything may change; the last picture stays.
         let top = if i == 0 { 0 } else { 30 };
-        let delay = if i + 1 == frames.len() { 25 * DELAY } else { DELAY };
+        let delay = if i + 1 == frames.len() { 200 } else { stay };
         let frame = gif::Frame {
             delay,
             top,
@@ -407,9 +421,9 @@ mod tests {
 
     #[test]
     fn long_runs_are_thinned_to_their_ends() {
-        assert_eq!(shown(4), [0, 1, 2, 3]);
-        let long = shown(1001);
+        assert_eq!(shown(4, MOST_FRAMES), [0, 1, 2, 3]);
+        let long = shown(1001, MOST_FRAMES);
         assert_eq!((long.len(), long[0], long[MOST_FRAMES - 1]), (MOST_FRAMES, 0, 1000));
-        assert_eq!(shown(1), [0]);
+        assert_eq!(shown(1, MOST_FRAMES), [0]);
     }
 }
