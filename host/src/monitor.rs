@@ -1,7 +1,7 @@
 //! What a run takes from the machine: sampled by a thread of its own, which shares nothing with the training but the clock.
 //!
 //! `monitor.csv` has a row a sample: `seconds` since the run began, `epoch`, `phase`, `cpu_percent` of this process (100 is
-//! one core), `resident_bytes` and `unique_bytes` (what would be free without it), `threads`, `read_bytes`,
+//! one core), `resident_bytes` and `unique_bytes` (what would be free without it, read every sixteenth time or when resident memory moves), `threads`, `read_bytes`,
 //! `written_bytes`, and the use of each core by the whole machine, `core_0_percent`, `core_1_percent`…. Linux tells all of
 //! it; elsewhere there is no monitor.
 
@@ -264,8 +264,13 @@ mod meter {
     /// Busy and all ticks of a core.
     type Ticks = (u64, u64);
 
+    /// Samples between readings of unique memory, for which the kernel walks every page: far dearer than all the rest.
+    const UNIQUE_EVERY: u32 = 16;
+
     /// Reads counters and takes differences.
     pub(super) struct Meter {
+        /// Samples so far, resident pages when unique memory was read, and what it was.
+        unique: (u32, u64, u64),
         process: Process,
         at: Instant,
         ticks: u64,
@@ -287,11 +292,28 @@ mod meter {
         pub(super) fn new() -> Option<Self> {
             let process = Process::myself().ok()?;
             let stat = process.stat().ok()?;
-            Some(Self { process, at: Instant::now(), ticks: stat.utime + stat.stime, cores: cores()? })
+            let unique = (0, 0, 0);
+            Some(Self { unique, process, at: Instant::now(), ticks: stat.utime + stat.stime, cores: cores()? })
         }
 
         pub(super) fn cores(&self) -> usize {
             self.cores.len()
+        }
+
+        /// Bytes that no other process shares: read anew when resident memory has moved by a twentieth, and now and then.
+        fn unique(&mut self, pages: u64) -> u64 {
+            let (samples, then, bytes) = self.unique;
+            if !samples.is_multiple_of(UNIQUE_EVERY) && pages.abs_diff(then) * 20 <= then {
+                self.unique.0 += 1;
+                return bytes.min(pages * page_size());
+            }
+            let maps = self.process.smaps_rollup().ok();
+            let bytes = maps.map_or(0, |maps| {
+                let parts = maps.memory_map_rollup.iter().flat_map(|map| &map.extension.map);
+                parts.filter(|(name, _)| name.starts_with("Private_")).map(|(_, bytes)| bytes).sum()
+            });
+            self.unique = (samples + 1, pages, bytes);
+            bytes
         }
 
         /// A sample without its place in the run.
@@ -306,11 +328,7 @@ mod meter {
             };
             let core_percent = cores.iter().zip(&self.cores).map(share).collect();
             (self.at, self.ticks, self.cores) = (now, ticks, cores);
-            let maps = self.process.smaps_rollup().ok();
-            let unique = maps.map_or(0, |maps| {
-                let parts = maps.memory_map_rollup.iter().flat_map(|map| &map.extension.map);
-                parts.filter(|(name, _)| name.starts_with("Private_")).map(|(_, bytes)| bytes).sum()
-            });
+            let unique = self.unique(stat.rss);
             // Not every container lets a process see its own.
             let (read_bytes, written_bytes) = self.process.io().map_or((0, 0), |io| (io.read_bytes, io.write_bytes));
             Some(Sample {
