@@ -174,7 +174,7 @@ pub struct TrainArguments {
     pub resume: bool,
     /// Seconds between samples of CPU, memory and I/O in monitor.csv (0: no monitor)
     #[arg(long, value_name = "F", default_value_t = 0.5, allow_negative_numbers = true)]
-    pub monitor_interval: f64,
+    pub monitor_interval: f32,
     /// Also write the metrics, samples and input connections as the tutorial's Python does
     #[arg(long)]
     pub reference_files: bool,
@@ -293,6 +293,9 @@ pub struct CompareArguments {
     /// Seeds to train each model with
     #[arg(long, value_delimiter = ',', value_name = "N,N,…", default_value = "1", allow_negative_numbers = true)]
     pub seeds: Vec<u64>,
+    /// Learning rate of the dense model, which may need a smaller one [default: that of all models]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub dense_learning_rate: Option<f32>,
     /// Folder for the runs and the table; runs that are there already are used or continued [default: runs/compare-DATASET]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

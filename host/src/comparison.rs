@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
@@ -150,20 +151,39 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// Trains what is not there yet; returns the run directories.
-///
-/// `train` are arguments for each `rewire train`, such as threads.
+/// What to train.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Settings of all runs.
+    pub config: &'a Config,
+    /// Models.
+    pub models: &'a [ModelKind],
+    /// Learning rate of the dense model, where it is another.
+    pub dense_learning_rate: Option<f32>,
+    /// Seeds of each model.
+    pub seeds: &'a [u64],
+    /// Arguments for each `rewire train`, such as threads.
+    pub train: &'a [String],
+    /// Set when the user wants to end.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// The runs of a comparison.
+#[derive(Debug, Default)]
+pub struct Trained {
+    /// Directories of runs that finished.
+    pub done: Vec<PathBuf>,
+    /// Those that did not, for a reason that they said.
+    pub failed: Vec<PathBuf>,
+}
+
+/// Trains what is not there yet, as far as it goes.
 ///
 /// # Errors
 ///
-/// When a folder holds another run, a run fails or is interrupted.
-pub fn train(
-    config: &Config,
-    models: &[ModelKind],
-    seeds: &[u64],
-    out: &Path,
-    train: &[String],
-) -> Result<Vec<PathBuf>> {
+/// When a folder holds another run, nothing can be started, or the user interrupts.
+pub fn train(plan: &Plan<'_>, out: &Path) -> Result<Trained> {
+    let Plan { config, models, seeds, .. } = *plan;
     let mut runs: Vec<(PathBuf, Config)> = Vec::new();
     for &model in models {
         for &seed in seeds {
@@ -171,7 +191,13 @@ pub fn train(
             if runs.iter().any(|(other, _)| *other == path) {
                 return Err(Usage(format!("{model} with seed {seed} is asked for twice")).into());
             }
-            runs.push((path, Config { model, seed, ..config.clone() }));
+            let learning_rate = match plan.dense_learning_rate {
+                Some(rate) if model == ModelKind::Dense => rate,
+                _ => config.learning_rate,
+            };
+            let config = Config { model, learning_rate, seed, ..config.clone() };
+            config.validate()?;
+            runs.push((path, config));
         }
     }
     std::fs::create_dir_all(out)
@@ -181,26 +207,32 @@ pub fn train(
     let recipe = out.join("recipe.toml");
     write_atomically(&recipe, toml::to_string(config)?.as_bytes())?;
     let program = std::env::current_exe().context("the program cannot find itself")?;
-    for ((path, config), state) in runs.iter().zip(states) {
+    let mut trained = Trained::default();
+    for ((path, config), state) in runs.into_iter().zip(states) {
         let mut command = Command::new(&program);
-        command.arg("train").arg("--out").arg(path).args(train).stdout(std::process::Stdio::null());
+        command.arg("train").arg("--out").arg(&path).args(plan.train).stdout(std::process::Stdio::null());
         match state {
-            State::Done => continue,
+            State::Done => {
+                trained.done.push(path);
+                continue;
+            }
             State::Begun => {
                 command.arg("--resume");
             }
             State::New => {
                 command.arg("--config").arg(&recipe);
                 command.args(["--model", &config.model.to_string(), "--seed", &config.seed.to_string()]);
+                command.args(["--learning-rate", &config.learning_rate.to_string()]);
             }
         }
         crate::progress::say(&format!("{}: {} of seed {}", path.display(), config.model, config.seed));
         let status = command.status().context("a run cannot be started")?;
-        if !status.success() {
-            bail!("the run in {} did not finish; the same command goes on there", path.display());
+        if plan.interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted; the same command goes on in {}", out.display());
         }
+        if status.success() { trained.done.push(path) } else { trained.failed.push(path) }
     }
-    Ok(runs.into_iter().map(|(path, _)| path).collect())
+    Ok(trained)
 }
 
 /// How far a run is.
@@ -215,6 +247,12 @@ fn state(path: &Path, config: &Config) -> Result<State> {
         return Ok(State::New);
     }
     let saved = SavedRun::read(path)?;
+    let checkpoints = ["checkpoint", "checkpoint.previous"].iter().any(|file| path.join(file).exists());
+    if !checkpoints && saved.epochs.is_empty() {
+        // It ended within its first epoch: nothing of it is worth keeping.
+        crate::run::RunDirectory::discard(path)?;
+        return Ok(State::New);
+    }
     let differences = saved.config.differences(config);
     if !differences.is_empty() {
         let (shown, differences) = (path.display(), differences.join("; "));
@@ -223,12 +261,7 @@ fn state(path: &Path, config: &Config) -> Result<State> {
     if saved.done() == config.epochs && path.join(crate::run::MODEL).exists() {
         return Ok(State::Done);
     }
-    if path.join("checkpoint").exists() || path.join("checkpoint.previous").exists() {
-        return Ok(State::Begun);
-    }
-    // It ended within its first epoch: nothing of it is worth keeping.
-    crate::run::RunDirectory::discard(path)?;
-    Ok(State::New)
+    Ok(State::Begun)
 }
 
 /// Reads the runs and writes the table beside them.

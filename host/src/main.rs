@@ -112,13 +112,13 @@ fn resolve(settings: &SettingsArguments, recorded: Option<&PathBuf>) -> Result<C
     Ok(config)
 }
 
-fn monitor_interval(seconds: f64) -> Result<Duration> {
+fn monitor_interval(seconds: f32) -> Result<Duration> {
     if seconds != 0.0 && !(0.01..=3600.0).contains(&seconds) {
         return Err(
             Usage(format!("--monitor-interval is {seconds}, but must be 0.01 to 3600 seconds, or 0 for none")).into()
         );
     }
-    Ok(Duration::from_secs_f64(seconds))
+    Ok(Duration::from_secs_f32(seconds))
 }
 
 fn train(arguments: &TrainArguments) -> Result<()> {
@@ -189,8 +189,8 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
         return Err(Usage("compare trains several models and seeds; give --models and --seeds".into()).into());
     }
     let config = resolve(&arguments.settings, None)?;
-    // The program that is started listens for Ctrl-C; this one waits for it to end.
-    interruption()?;
+    // The program that is started listens for Ctrl-C too; this one waits for it to end.
+    let interrupted = interruption()?;
     let out = arguments.out.clone().unwrap_or_else(|| format!("runs/compare-{}", config.dataset).into());
     let mut train = vec!["--threads".to_owned(), arguments.machine.threads.to_string()];
     if let Some(level) = arguments.machine.simd {
@@ -199,13 +199,29 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
     if let Some(folder) = &arguments.data.data_dir {
         train.extend(["--data-dir".to_owned(), folder.display().to_string()]);
     }
-    let runs = rewire::comparison::train(&config, &arguments.models, &arguments.seeds, &out, &train)?;
-    let rows = rewire::comparison::conclude(&runs, &out)?;
+    let plan = rewire::comparison::Plan {
+        config: &config,
+        models: &arguments.models,
+        dense_learning_rate: arguments.dense_learning_rate,
+        seeds: &arguments.seeds,
+        train: &train,
+        interrupted: &interrupted,
+    };
+    let runs = rewire::comparison::train(&plan, &out)?;
+    let rows = rewire::comparison::conclude(&runs.done, &out)?;
     if arguments.json {
-        return print_json(&rows);
+        print_json(&rows)?;
+    } else {
+        let table = rewire::comparison::table(&rows);
+        writeln!(std::io::stdout(), "{table}\nalso in {}", out.join("comparison.md").display())?;
     }
-    let table = rewire::comparison::table(&rows);
-    writeln!(std::io::stdout(), "{table}\nalso in {}", out.join("comparison.md").display())?;
+    if !runs.failed.is_empty() {
+        let failed: Vec<String> = runs.failed.iter().map(|path| path.display().to_string()).collect();
+        anyhow::bail!(
+            "not in the table, because the run did not finish: {}; a dense model may need --dense-learning-rate",
+            failed.join(", ")
+        );
+    }
     Ok(())
 }
 

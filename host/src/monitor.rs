@@ -1,9 +1,9 @@
 //! What a run takes from the machine: sampled by a thread of its own, which shares nothing with the training but the clock.
 //!
 //! `monitor.csv` has a row a sample: `seconds` since the run began, `epoch`, `phase`, `cpu_percent` of this process (100 is
-//! one core), `resident_bytes` and `unique_bytes` (what would be free without it, read every sixteenth time or when resident memory moves), `threads`, `read_bytes`,
-//! `written_bytes`, and the use of each core by the whole machine, `core_0_percent`, `core_1_percent`…. Linux tells all of
-//! it; elsewhere there is no monitor.
+//! one core), `resident_bytes` and `unique_bytes` (what would be free without it; read every sixteenth time, or when
+//! resident memory moves), `threads`, `read_bytes`, `written_bytes`, and the use of each core by the whole machine,
+//! `core_0_percent`, `core_1_percent`…. Linux tells all of it; elsewhere there is no monitor.
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};

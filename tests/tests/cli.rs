@@ -312,7 +312,18 @@ fn help_lists_every_flag() {
     for setting in settings.keys().filter(|key| *key != "dataset") {
         assert!(train.contains(&setting.replace('_', "-")), "{setting} is not in {train:?}");
     }
-    for flag in ["config", "out", "resume", "threads", "simd", "data-dir", "json", "help"] {
+    for flag in [
+        "config",
+        "out",
+        "resume",
+        "monitor-interval",
+        "reference-files",
+        "threads",
+        "simd",
+        "data-dir",
+        "json",
+        "help",
+    ] {
         assert!(train.contains(flag), "{flag} is not in {train:?}");
     }
     let expect = |arguments: &str, flags: &[&str]| {
@@ -324,7 +335,7 @@ fn help_lists_every_flag() {
     expect("data verify --help", &["data-dir", "json", "help"]);
     expect("bench --help", &["steps", "no-dense", "json", "help"]);
     let help = succeed(folder.path(), "--help");
-    for subcommand in ["train", "evaluate", "data", "bench"] {
+    for subcommand in ["train", "evaluate", "compare", "footprint", "plot", "report", "features", "data", "bench"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(subcommand)), "{help}");
     }
     assert_eq!(succeed(folder.path(), "--version").trim(), format!("rewire {}", env!("CARGO_PKG_VERSION")));
@@ -471,7 +482,8 @@ fn with_file_limit(folder: &Path, blocks: u32, arguments: &str) -> Outcome {
 fn a_full_disk_leaves_nothing_half_written() {
     let folder = tempdir().unwrap();
     // What a network is saved in takes 6 to 10 KiB here, because it holds 784 means and scales.
-    let arguments = "train --train-samples 50 --test-samples 10 --hidden 8 --epsilon 0.1 --batch-size 50";
+    let arguments =
+        "train --train-samples 50 --test-samples 10 --hidden 8 --epsilon 0.1 --batch-size 50 --monitor-interval 0";
     // No room for the settings.
     let outcome = with_file_limit(folder.path(), 0, &format!("{arguments} --out none"));
     assert_refused(&outcome, 1, &["cannot write none/config.toml", "free some space"]);

@@ -221,6 +221,13 @@ fn a_comparison_trains_what_is_missing_and_saves_its_table() {
     assert!(rows[0]["peak_resident_bytes"].as_u64().unwrap() > 1_000_000);
     assert_eq!(fs::metadata(&kept).unwrap().modified().unwrap(), before);
     assert!(fs::read(half.join("model.safetensors")).unwrap() == whole, "a run that goes on ends in the same bits");
+    // A dense model that diverges is said to be missing; with a rate of its own it is there.
+    let wild = format!("compare {QUICK} --epochs 1 --models set,dense --learning-rate 0.01 --out wild");
+    let outcome = run(folder.path(), &format!("{wild} --dense-learning-rate 1e9"));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("did not finish: wild/dense-seed1"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("SET") && !outcome.stdout.contains("dense"), "{}", outcome.stdout);
+    assert!(succeed(folder.path(), &format!("{wild} --dense-learning-rate 0.001")).contains("dense"));
     for (arguments, words) in [
         (format!("{arguments} --learning-rate 0.5"), "learning_rate is"),
         ("compare --seed 3".into(), "--seeds"),

@@ -17,7 +17,8 @@ use rewire::network::with_network;
 use rewire_core::footprint::Description;
 use tempfile::tempdir;
 
-const QUICK: &str = "--train-samples 300 --test-samples 100 --hidden 64,48 --epsilon 3 --batch-size 10";
+const QUICK: &str =
+    "--train-samples 300 --test-samples 100 --hidden 64,48 --epsilon 3 --batch-size 10 --learning-rate 0.002";
 
 /// A page as the browser shows it: width, height, red, green, blue.
 fn screenshot(page: &Path, name: &str, width: u32, height: u32, dark: bool) -> (usize, usize, Vec<u8>) {

@@ -161,7 +161,11 @@ impl Axis {
         let ticks = if !self.names.is_empty() {
             (0..self.names.len()).map(|i| i as f64).collect()
         } else if log && to - from >= 1.0 {
-            (from.ceil() as i32..=to.floor() as i32).map(f64::from).collect()
+            let powers = from.floor() as i32..=to.floor() as i32;
+            // In few decades the numbers between count too.
+            let factors: &[f64] = if to - from < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            let ticks = powers.flat_map(|power| factors.iter().map(move |factor| f64::from(power) + factor.log10()));
+            ticks.filter(|tick| (from..=to).contains(tick)).collect()
         } else if log {
             let linear = round_ticks(10f64.powf(from), 10f64.powf(to), 6);
             linear.into_iter().filter(|tick| *tick > 0.0).map(f64::log10).collect()
