@@ -126,6 +126,11 @@ impl Native {
         self.level
     }
 
+    /// Does something once on each of the threads.
+    pub fn on_each(&self, work: impl Fn() + Sync) {
+        self.pool.broadcast(|_| work());
+    }
+
     /// What the threads are doing, and for how long.
     pub fn clock(&self) -> &Arc<Clock> {
         &self.clock

@@ -102,7 +102,20 @@ thread_local! {
     static SCRATCH: RefCell<(Vec<u64>, Vec<u16>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
+/// Makes room for the images of a stage.
+fn fit_scratch(augmentation: &Augmentation, pixels: &mut Vec<u64>, changed: &mut Vec<u16>) {
+    pixels.resize(augmentation.shape.height * augmentation.shape.width, 0);
+    changed.resize(STAGE * augmentation.shape.features(), 0);
+}
+
 impl Images<'_> {
+    /// Allocates what this thread will need to change images, so that no step does.
+    pub fn prepare(&self) {
+        if let Some(augmentation) = &self.augmentation {
+            SCRATCH.with_borrow_mut(|(pixels, changed)| fit_scratch(augmentation, pixels, changed));
+        }
+    }
+
     /// Writes images into lanes `first..` of a tile. `unit` is the value of a byte's one in an image's numbers.
     #[inline(always)]
     fn write<const LANES: usize, T: Copy + Into<f32>>(
@@ -134,8 +147,7 @@ impl Images<'_> {
     ) {
         let features = x.len();
         SCRATCH.with_borrow_mut(|(pixels, changed)| {
-            pixels.resize(augmentation.shape.height * augmentation.shape.width, 0);
-            changed.resize(STAGE * features, 0);
+            fit_scratch(augmentation, pixels, changed);
             for (stage, samples) in samples.chunks(STAGE).enumerate() {
                 for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
                     augmentation.apply(self.split.image(sample as usize), sample, epoch, pixels, changed);

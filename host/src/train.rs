@@ -272,6 +272,7 @@ impl Run<'_> {
         let Self { config, task, native, interrupted } = *self;
         let (shape, clock) = (task.dataset.shape, native.clock());
         let (train, test) = (task.train().with_augmentation(config.augmentation(shape)), task.test());
+        native.on_each(|| train.prepare());
         let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
         let connections = connections.iter().map(|layer| layer.connections).sum();

@@ -54,6 +54,7 @@ fn allocations(config: &Config) -> usize {
     with_network(&layers, config.lanes(), &description(config, &layers), |network| {
         network.initialise(&native, 1, config.fan_in(), config.placement(dataset.shape).unwrap());
         let recorder = Recorder::new(&network.export());
+        native.on_each(|| train.prepare());
         native.install(|| {
             for epoch in 1..=5 {
                 let sgd = config.sgd(config.learning_rate_of(epoch)).unwrap();
