@@ -35,6 +35,7 @@ extern crate std;
 
 pub mod activation;
 pub mod arena;
+pub mod augment;
 pub mod backend;
 pub mod coo;
 pub mod csr;
@@ -62,6 +63,7 @@ pub mod vector;
 pub mod prelude {
     pub use crate::activation::Activation;
     pub use crate::arena::Block;
+    pub use crate::augment::{PixelShift, Shifted};
     pub use crate::backend::{Backend, Portable};
     pub use crate::footprint::{Description, Footprint};
     pub use crate::index::{Bytes, Compact, Format, Narrow, Standard, Wide};

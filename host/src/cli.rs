@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::backend::SimdLevel;
 use crate::config::{
-    ActivationKind, Config, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, TopologyKind,
+    ActivationKind, Config, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, StorageKind,
+    TopologyKind,
 };
 use crate::dataset::DatasetName;
 
@@ -110,6 +111,9 @@ pub struct SettingsArguments {
     /// Passes over the training samples
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<u32>,
+    /// Order of the first layer's connections; input-major is a microcontroller's
+    #[arg(long, value_enum)]
+    pub storage: Option<StorageKind>,
     /// How pixels become inputs
     #[arg(long, value_enum)]
     pub scaling: Option<Scaling>,
@@ -143,6 +147,9 @@ pub struct SettingsArguments {
     /// Whether --augment mirrors half of the images [default: true for cifar10]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub flip: Option<bool>,
+    /// Move training images by up to this many whole pixels either way
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub pixel_shift: Option<u16>,
     /// Use this many training samples, drawn by the seed (0: all)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub train_samples: Option<usize>,
@@ -223,6 +230,7 @@ impl SettingsArguments {
             label_smoothing,
             batch_size,
             epochs,
+            storage,
             scaling,
             fan_in,
             grown,
@@ -234,6 +242,7 @@ impl SettingsArguments {
             rotation,
             shift,
             flip,
+            pixel_shift,
             train_samples,
             test_samples,
             validation_samples,

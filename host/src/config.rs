@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use rewire_core::activation::Activation;
+use rewire_core::augment::PixelShift;
 use rewire_core::layer::{LayerSpec, erdos_renyi_connections};
 use rewire_core::schedule::Schedule;
 use rewire_core::sgd::{Sgd, WeightDecay};
@@ -120,6 +121,15 @@ choice! {
     }
 }
 choice! {
+    /// Order in which the first layer's connections are stored.
+    StorageKind {
+        /// One row per neuron: what threads share.
+        OutputMajor = "output-major",
+        /// One row per input, so that an input of zero skips its row: a microcontroller's.
+        InputMajor = "input-major",
+    }
+}
+choice! {
     /// How pixels become inputs.
     Scaling {
         /// Divided by 255.
@@ -186,6 +196,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Passes over the training samples.
     pub epochs: u32,
+    /// Order in which the first layer's connections are stored. Positions are drawn in this order.
+    pub storage: StorageKind,
     /// How pixels become inputs.
     pub scaling: Scaling,
     /// First weights.
@@ -211,6 +223,8 @@ pub struct Config {
     pub shift: f32,
     /// Whether half of the images are mirrored.
     pub flip: bool,
+    /// Pixels by which training images are moved at most, without interpolation.
+    pub pixel_shift: u16,
     /// Training samples, drawn by the seed; 0 for all.
     pub train_samples: usize,
     /// Test samples, drawn by the seed; 0 for all.
@@ -249,6 +263,7 @@ impl Config {
             label_smoothing: 0.0,
             batch_size: 128,
             epochs: 20,
+            storage: StorageKind::OutputMajor,
             scaling: Scaling::Global,
             fan_in: FanInKind::Connections,
             grown: GrownKind::Zero,
@@ -260,6 +275,7 @@ impl Config {
             rotation: 10.0,
             shift: 0.1,
             flip: false,
+            pixel_shift: 0,
             train_samples: 0,
             test_samples: 0,
             validation_samples: 0,
@@ -392,6 +408,9 @@ impl Config {
         if !(0.0..1.0).contains(&self.shift) {
             return wrong(format!("--shift is {}, but must be at least 0 and below 1", self.shift));
         }
+        if self.augment && self.pixel_shift > 0 {
+            return wrong("--pixel-shift moves images as --augment does; give one of them".into());
+        }
         if self.step_every == 0 {
             return wrong("--step-every is 0, but must be at least 1 epoch".into());
         }
@@ -486,6 +505,11 @@ impl Config {
         self.augment.then_some(Augmentation { rotation, shift, flip, shape, seed })
     }
 
+    /// By how many whole pixels training images move.
+    pub fn pixel_shift(&self, shape: ImageShape) -> PixelShift {
+        PixelShift { image: plane(shape), reach: self.pixel_shift, seed: self.seed }
+    }
+
     /// The fan-in of first weights.
     pub fn fan_in(&self) -> FanIn {
         match self.fan_in {
@@ -509,7 +533,8 @@ impl Config {
                     erdos_renyi_connections(pair[0], pair[1], self.epsilon).max(1)
                 }
             };
-            LayerSpec::sparse(pair[0], pair[1], connections, activation)
+            let layer = LayerSpec::sparse(pair[0], pair[1], connections, activation);
+            if i == 0 && self.storage == StorageKind::InputMajor { layer.input_major() } else { layer }
         };
         widths.windows(2).enumerate().map(layer).collect()
     }
@@ -661,6 +686,7 @@ mod tests {
         refused(|c| c.step_factor = f32::NAN, "--step-factor");
         refused(|c| c.warmup = 20, "--warmup");
         refused(|c| c.slope = 0.0, "--slope");
+        refused(|c| (c.augment, c.pixel_shift) = (true, 1), "--pixel-shift");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use rewire_core::augment::PixelShift;
 use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::Samples;
 
@@ -70,18 +71,26 @@ pub struct Images<'a> {
     indices: Vec<u32>,
     normaliser: &'a Normaliser,
     augmentation: Option<Augmentation>,
+    pixel_shift: Option<PixelShift>,
 }
 
 impl<'a> Images<'a> {
     /// The samples of `split` at `indices`.
     pub fn new(split: &'a Split, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
-        Self { split, indices, normaliser, augmentation: None }
+        Self { split, indices, normaliser, augmentation: None, pixel_shift: None }
     }
 
     /// The same samples, each changed anew in every epoch of training.
     #[must_use]
     pub fn with_augmentation(mut self, augmentation: Option<Augmentation>) -> Self {
         self.augmentation = augmentation;
+        self
+    }
+
+    /// The same samples, each moved anew in every epoch of training.
+    #[must_use]
+    pub fn with_pixel_shift(mut self, shift: PixelShift) -> Self {
+        self.pixel_shift = (shift.reach > 0).then_some(shift);
         self
     }
 
@@ -100,6 +109,8 @@ const STAGE: usize = 16;
 thread_local! {
     /// Pixels of an image as words, and the changed images.
     static SCRATCH: RefCell<(Vec<u64>, Vec<u16>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// A moved image.
+    static MOVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes room for the images of a stage.
@@ -163,6 +174,20 @@ impl Images<'_> {
     }
 }
 
+impl Images<'_> {
+    /// Writes moved images into a tile.
+    fn write_moved<const LANES: usize>(&self, shift: &PixelShift, samples: &[u32], epoch: u32, x: &mut [[f32; LANES]]) {
+        MOVED.with_borrow_mut(|moved| {
+            for (lane, &sample) in samples.iter().enumerate() {
+                moved.clear();
+                moved.extend_from_slice(self.split.image(sample as usize));
+                shift.apply(epoch, sample, 0, moved.as_chunks_mut::<1>().0);
+                self.write(&[moved], 1.0, lane, x);
+            }
+        });
+    }
+}
+
 impl<const LANES: usize> Samples<LANES> for Images<'_> {
     fn len(&self) -> usize {
         self.indices.len()
@@ -176,9 +201,12 @@ impl<const LANES: usize> Samples<LANES> for Images<'_> {
             *image = self.split.image(*sample as usize);
             *label = u16::from(self.split.labels[*sample as usize]);
         }
-        match &self.augmentation {
+        match (&self.augmentation, &self.pixel_shift) {
             // Evaluation is epoch 0.
-            Some(augmentation) if epoch > 0 => self.write_changed(augmentation, &samples[..indices.len()], epoch, x),
+            (Some(augmentation), _) if epoch > 0 => {
+                self.write_changed(augmentation, &samples[..indices.len()], epoch, x);
+            }
+            (None, Some(shift)) if epoch > 0 => self.write_moved(shift, &samples[..indices.len()], epoch, x),
             _ => self.write(&images[..indices.len()], 1.0, 0, x),
         }
     }

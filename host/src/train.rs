@@ -271,7 +271,8 @@ impl Run<'_> {
     ) -> Result<Ended> {
         let Self { config, task, native, interrupted } = *self;
         let (shape, clock) = (task.dataset.shape, native.clock());
-        let (train, test) = (task.train().with_augmentation(config.augmentation(shape)), task.test());
+        let train = task.train().with_augmentation(config.augmentation(shape));
+        let (train, test) = (train.with_pixel_shift(config.pixel_shift(shape)), task.test());
         native.on_each(|| train.prepare());
         let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
