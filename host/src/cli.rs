@@ -69,6 +69,12 @@ pub struct SettingsArguments {
     /// How zeta changes over the epochs
     #[arg(long, value_enum)]
     pub zeta_schedule: Option<ScheduleKind>,
+    /// Training samples between evolutions (0: evolve after every epoch)
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub evolve_every: Option<usize>,
+    /// Share of the epochs after which evolution ends
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub evolve_until: Option<f32>,
     /// Activation of hidden layers
     #[arg(long, value_enum)]
     pub activation: Option<ActivationKind>,
@@ -216,6 +222,8 @@ impl SettingsArguments {
             connections,
             zeta,
             zeta_schedule,
+            evolve_every,
+            evolve_until,
             activation,
             slope,
             dropout,

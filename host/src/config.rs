@@ -161,6 +161,11 @@ pub struct Config {
     pub zeta: f32,
     /// How zeta changes over the epochs.
     pub zeta_schedule: ScheduleKind,
+    /// Training samples between evolutions; 0 evolves after every epoch. What follows an epoch counts as well.
+    pub evolve_every: usize,
+    /// Share of the epochs after which evolution ends; never after the last.
+    #[serde(serialize_with = "shortest")]
+    pub evolve_until: f32,
     /// Hidden activation.
     pub activation: ActivationKind,
     /// Its slope below zero, for leaky-relu and all-relu.
@@ -249,6 +254,8 @@ impl Config {
             connections: vec![],
             zeta: 0.3,
             zeta_schedule: ScheduleKind::Cosine,
+            evolve_every: 0,
+            evolve_until: 1.0,
             activation: ActivationKind::AllRelu,
             slope: 0.6,
             dropout: 0.2,
@@ -411,6 +418,15 @@ impl Config {
         if self.augment && self.pixel_shift > 0 {
             return wrong("--pixel-shift moves images as --augment does; give one of them".into());
         }
+        if !(0.0..=1.0).contains(&self.evolve_until) {
+            return wrong(format!("--evolve-until is {}, but must be 0 to 1", self.evolve_until));
+        }
+        if !self.evolve_every.is_multiple_of(self.batch_size) {
+            let Self { evolve_every, batch_size, .. } = self;
+            return wrong(format!(
+                "--evolve-every is {evolve_every}, but must be a multiple of --batch-size {batch_size}"
+            ));
+        }
         if self.step_every == 0 {
             return wrong("--step-every is 0, but must be at least 1 epoch".into());
         }
@@ -467,6 +483,12 @@ impl Config {
     /// The share of connections that the evolution after an epoch replaces.
     pub fn zeta_of(&self, epoch: u32) -> f32 {
         self.schedule_of(self.zeta_schedule).at(self.zeta, epoch, self.epochs, 0)
+    }
+
+    /// Whether connections are replaced in and after this epoch.
+    pub fn evolves(&self, epoch: u32) -> bool {
+        let until = (self.evolve_until * self.epochs as f32) as u32;
+        self.model == ModelKind::Set && epoch < self.epochs && epoch <= until
     }
 
     /// Evolution's settings after an epoch, for images of this shape.
@@ -686,6 +708,8 @@ mod tests {
         refused(|c| c.step_factor = f32::NAN, "--step-factor");
         refused(|c| c.warmup = 20, "--warmup");
         refused(|c| c.slope = 0.0, "--slope");
+        refused(|c| c.evolve_every = 64, "--evolve-every");
+        refused(|c| c.evolve_until = f32::NAN, "--evolve-until");
         refused(|c| (c.augment, c.pixel_shift) = (true, 1), "--pixel-shift");
     }
 

@@ -45,12 +45,13 @@ pub struct LayerData {
 pub trait Network: Send {
     /// Draws positions and weights.
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
-    /// Trains an epoch; `after` sees every step and may break.
+    /// Trains an epoch, evolving after every so many steps, if that is not 0; `after` sees every step and may break.
     fn train_epoch(
         &mut self,
         native: &Native,
         samples: &Images<'_>,
         sgd: &Sgd,
+        evolution: (&Evolution, u32),
         seed: u64,
         epoch: u32,
         after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
@@ -92,11 +93,13 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         native: &Native,
         samples: &Images<'_>,
         sgd: &Sgd,
+        evolution: (&Evolution, u32),
         seed: u64,
         epoch: u32,
         after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
     ) -> ControlFlow<Metrics, Metrics> {
-        native.install(|| Mlp::train_epoch(self, native, samples, sgd, seed, epoch, after))
+        let (evolution, every) = evolution;
+        native.install(|| Mlp::train_epoch_evolving(self, native, samples, sgd, evolution, every, seed, epoch, after))
     }
 
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {

@@ -295,8 +295,11 @@ impl Run<'_> {
                 }
                 ControlFlow::Continue(())
             };
+            let evolves = config.evolves(epoch);
+            let every = if evolves { (config.evolve_every / config.batch_size) as u32 } else { 0 };
+            let evolving = (&evolution, every);
             let (trained, train_time, shares) =
-                clock.training(|| network.train_epoch(native, &train, &sgd, config.seed, epoch, &mut after));
+                clock.training(|| network.train_epoch(native, &train, &sgd, evolving, config.seed, epoch, &mut after));
             let diverged = |loss: &str, step: u64| {
                 progress.finish();
                 anyhow!(
@@ -318,7 +321,6 @@ impl Run<'_> {
             if !measured.loss().is_finite() {
                 return Err(diverged(if task.validation { "validation" } else { "test" }, steps));
             }
-            let evolves = config.model == ModelKind::Set && epoch < config.epochs;
             if let Some(recorder) = &recorder {
                 recorder.begin();
             }

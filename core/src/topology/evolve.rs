@@ -15,6 +15,7 @@ use crate::srelu;
 use crate::topology::grow::{Growing, grow, grow_random};
 use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
+use crate::train::Place;
 
 /// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +103,17 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
         pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
     ) -> usize {
+        self.evolve_at(backend, evolution, Place { seed, epoch, step: 0 }, pruned)
+    }
+
+    /// As [`Mlp::evolve`], before a step within an epoch; step 0 is the end of the epoch.
+    pub fn evolve_at<B: Backend>(
+        &mut self,
+        backend: &B,
+        evolution: &Evolution,
+        place: Place,
+        pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
+    ) -> usize {
         let Some((_, layers)) = self.layers.split_last_mut() else { return 0 };
         if !self.training {
             return 0;
@@ -111,7 +123,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             if layer.spec.is_dense() {
                 return 0;
             }
-            let mut generator = Generator::new(seed, Purpose::Growth, epoch, 0, index);
+            let mut generator = Generator::new(place.seed, Purpose::Growth, place.epoch, place.step, index);
             let limit = he_limit(match evolution.fan_in {
                 FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
                 FanIn::Dense => layer.spec.n_in,
