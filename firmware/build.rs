@@ -33,7 +33,7 @@ const BOARDS: &[Board] = &[
 ];
 
 fn main() {
-    for variable in ["REWIRE_BOARD", "REWIRE_NETWORK"] {
+    for variable in ["REWIRE_BOARD", "REWIRE_NETWORK", "REWIRE_IMAGE"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -65,6 +65,14 @@ fn main() {
             println!("cargo::rustc-link-arg={argument}");
         }
     }
+
+    println!("cargo::rustc-check-cfg=cfg(model)");
+    let image = env::var_os("REWIRE_IMAGE").map(|path| {
+        println!("cargo::rerun-if-changed={}", Path::new(&path).display());
+        println!("cargo::rustc-cfg=model");
+        fs::read(&path).unwrap_or_else(|error| panic!("REWIRE_IMAGE={}: {error}", Path::new(&path).display()))
+    });
+    fs::write(out.join("model.image"), image.unwrap_or_default()).expect("the build folder can be written");
 
     let data = Path::new("../data/mnist-mini");
     for (part, name, count) in [("train", "train", board.samples.0), ("t10k", "test", board.samples.1)] {

@@ -26,6 +26,8 @@ use crate::layer::{LayerSpec, Storage};
 pub struct Description<'a> {
     pub(crate) layers: &'a [LayerSpec],
     pub(crate) batch_size: usize,
+    /// Whether the block holds the model.
+    pub(crate) model: bool,
     pub(crate) training: bool,
     pub(crate) velocity: bool,
     pub(crate) transposed: bool,
@@ -35,12 +37,18 @@ impl<'a> Description<'a> {
     /// A network that trains minibatches of up to `batch_size` samples, with the least state: no velocity, no
     /// transposed index.
     pub const fn training(layers: &'a [LayerSpec], batch_size: usize) -> Self {
-        Self { layers, batch_size, training: true, velocity: false, transposed: false }
+        Self { layers, batch_size, model: true, training: true, velocity: false, transposed: false }
     }
 
     /// A network that only evaluates, up to `batch_size` samples at once.
     pub const fn inference(layers: &'a [LayerSpec], batch_size: usize) -> Self {
-        Self { layers, batch_size, training: false, velocity: false, transposed: false }
+        Self { layers, batch_size, model: true, training: false, velocity: false, transposed: false }
+    }
+
+    /// A network that only evaluates, and whose model stays where it is, such as in flash: see
+    /// [`Frozen`](crate::frozen::Frozen).
+    pub const fn frozen(layers: &'a [LayerSpec], batch_size: usize) -> Self {
+        Self { layers, batch_size, model: false, training: false, velocity: false, transposed: false }
     }
 
     /// Keeps a velocity for every parameter: for momentum, or for minibatches that span several tiles.
@@ -145,7 +153,7 @@ impl<'a> Description<'a> {
         let mut f = Footprint::EMPTY;
         f.align = if align > 4 { align } else { 4 };
         let mut i = 0;
-        while i < self.layers.len() {
+        while i < self.layers.len() && self.model {
             let l = &self.layers[i];
             let sparse = if l.is_dense() { 0 } else { l.connections };
             let pointers = if l.is_dense() { 0 } else { l.nrows().saturating_add(1) };

@@ -95,10 +95,30 @@ impl From<StructureError> for ImageError {
 }
 
 /// CRC-32 as of IEEE 802.3, bit by bit: no table in flash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crc(u32);
+
+impl Crc {
+    pub(crate) fn new() -> Self {
+        Self(u32::MAX)
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+        });
+    }
+
+    pub(crate) fn get(self) -> u32 {
+        !self.0
+    }
+}
+
+/// CRC-32 of bytes that are all there.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
-    })
+    let mut crc = Crc::new();
+    crc.add(bytes);
+    crc.get()
 }
 
 /// Bytes of a layer's four arrays, padded.
@@ -131,23 +151,54 @@ pub fn write<F: Format, const LANES: usize, const LAYERS: usize>(
     network: &Mlp<'_, F, LANES, LAYERS>,
     to: &mut [u8],
 ) -> Result<usize, ImageError> {
+    let needed = len::<F>(network.layers().map(|layer| layer.spec));
+    let mut rest = if to.len() < needed { return Err(ImageError::Cut { needed, available: to.len() }) } else { to };
+    write_with(network, |bytes| {
+        let (front, after) = core::mem::take(&mut rest).split_at_mut_checked(bytes.len()).unwrap_or_default();
+        for (to, &byte) in front.iter_mut().zip(bytes) {
+            *to = byte;
+        }
+        rest = after;
+        Ok(())
+    })
+}
+
+/// Hands a network's image to `put`, a few bytes at a time, for where there is no room for all of it; returns its length.
+///
+/// # Errors
+///
+/// What `put` returns, or that an activation has parameters, before the first byte.
+pub fn write_with<F: Format, E: From<ImageError>, const LANES: usize, const LAYERS: usize>(
+    network: &Mlp<'_, F, LANES, LAYERS>,
+    mut put: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<usize, E> {
     if let Some(layer) = network.layers().position(|layer| layer.spec.activation.is_learned()) {
-        return Err(ImageError::Activation { layer });
+        return Err(ImageError::Activation { layer }.into());
     }
     let len = len::<F>(network.layers().map(|layer| layer.spec));
-    let available = to.len();
-    let to = to.get_mut(..len).ok_or(ImageError::Cut { needed: len, available })?;
-    to.fill(0);
-    let mut out = Writer { to: &mut *to };
-    out.put(&MAGIC);
-    out.put(&VERSION.to_le_bytes());
-    out.put(&(network.layers().len() as u16).to_le_bytes());
-    out.put(&(len as u32).to_le_bytes());
-    out.put(&[0; 4]);
+    let mut crc = Crc::new();
+    body(network, &mut |bytes| {
+        crc.add(bytes);
+        Ok::<(), E>(())
+    })?;
+    put(&MAGIC)?;
+    put(&VERSION.to_le_bytes())?;
+    put(&(network.layers().len() as u16).to_le_bytes())?;
+    put(&(len as u32).to_le_bytes())?;
+    put(&crc.get().to_le_bytes())?;
+    body(network, &mut put)?;
+    Ok(len)
+}
+
+/// All that the checksum covers.
+fn body<F: Format, E, const LANES: usize, const LAYERS: usize>(
+    network: &Mlp<'_, F, LANES, LAYERS>,
+    put: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     for layer in network.layers() {
         let LayerSpec { n_in, n_out, connections, storage, activation } = layer.spec;
         for value in [n_in, n_out, connections] {
-            out.put(&(value as u32).to_le_bytes());
+            put(&(value as u32).to_le_bytes())?;
         }
         let (code, slope) = encode(activation);
         let storage = match storage {
@@ -155,49 +206,30 @@ pub fn write<F: Format, const LANES: usize, const LAYERS: usize>(
             Storage::OutputMajor => 1,
             Storage::InputMajor => 2,
         };
-        out.put(&[storage, code, size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8]);
-        out.put(&slope.to_le_bytes());
-        out.put(&[0; 4]);
+        put(&[storage, code, size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8])?;
+        put(&slope.to_le_bytes())?;
+        put(&[0; 4])?;
     }
     for layer in network.layers() {
-        out.words(layer.weights.iter().map(|value| value.to_le_bytes()));
-        out.words(layer.bias.iter().map(|value| value.to_le_bytes()));
+        for value in layer.weights.iter().chain(layer.bias) {
+            put(&value.to_le_bytes())?;
+        }
         if let Some(csr) = layer.csr {
-            out.integers(csr.indptr());
-            out.integers(csr.indices());
+            integers(csr.indptr(), put)?;
+            integers(csr.indices(), put)?;
         }
     }
-    let crc = crc32(to.get(HEADER..).unwrap_or_default()).to_le_bytes();
-    Writer { to: to.get_mut(12..).unwrap_or_default() }.put(&crc);
-    Ok(len)
+    Ok(())
 }
 
-struct Writer<'a> {
-    to: &'a mut [u8],
-}
-
-impl Writer<'_> {
-    fn put(&mut self, bytes: &[u8]) {
-        let (front, rest) = core::mem::take(&mut self.to).split_at_mut_checked(bytes.len()).unwrap_or_default();
-        for (to, &byte) in front.iter_mut().zip(bytes) {
-            *to = byte;
-        }
-        self.to = rest;
+/// Integers of a structure, padded to a multiple of 4 bytes.
+fn integers<I: Index, E>(values: &[I], put: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    for value in values {
+        let bytes = (value.to_usize() as u32).to_le_bytes();
+        put(bytes.get(..size_of::<I>()).unwrap_or_default())?;
     }
-
-    fn words<const N: usize>(&mut self, words: impl Iterator<Item = [u8; N]>) {
-        words.for_each(|word| self.put(&word));
-    }
-
-    /// Integers of a structure, padded to a multiple of 4 bytes.
-    fn integers<I: Index>(&mut self, values: &[I]) {
-        for value in values {
-            let bytes = (value.to_usize() as u32).to_le_bytes();
-            self.put(bytes.get(..size_of::<I>()).unwrap_or_default());
-        }
-        let padding = size_of_val(values).wrapping_neg() % 4;
-        self.put([0; 4].get(..padding).unwrap_or_default());
-    }
+    let padding = size_of_val(values).wrapping_neg() % 4;
+    put([0; 4].get(..padding).unwrap_or_default())
 }
 
 /// An activation's code and slope.
@@ -363,7 +395,12 @@ fn view<T: Pod>(bytes: &[u8], len: usize) -> Result<&[T], ImageError> {
 /// Two networks with the same hash compute the same function. A NaN counts as the one quiet NaN, whose sign differs
 /// between machines.
 pub fn hash<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) -> u64 {
-    network.layers().fold(0xcbf2_9ce4_8422_2325, |hash, layer| hash_layer(hash, &layer))
+    hash_layers(network.layers())
+}
+
+/// As [`hash`], of layers wherever they lie.
+pub fn hash_layers<'a, F: Format>(layers: impl Iterator<Item = LayerRef<'a, F>>) -> u64 {
+    layers.fold(0xcbf2_9ce4_8422_2325, |hash, layer| hash_layer(hash, &layer))
 }
 
 fn hash_layer<F: Format>(mut hash: u64, layer: &LayerRef<'_, F>) -> u64 {

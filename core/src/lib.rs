@@ -42,6 +42,7 @@ pub mod csr;
 pub mod element;
 pub mod error;
 pub mod footprint;
+pub mod frozen;
 pub mod image;
 pub mod index;
 mod kernel;

@@ -48,6 +48,88 @@ impl<F: Format> Transposed<'_, F> {
     }
 }
 
+/// A layer as a pass reads it: of a network that trains, or of one whose weights stay where they are.
+pub(crate) trait Model: Sync {
+    /// Widths of the integers.
+    type Format: Format;
+
+    fn spec(&self) -> &LayerSpec;
+    fn weights(&self) -> &[f32];
+    fn bias(&self) -> &[f32];
+    fn activation_parameters(&self) -> &[Parameters];
+    /// The stored matrix, with no rows for a dense layer.
+    fn csr(&self) -> CsrRef<'_, Self::Format>;
+    fn transposed(&self) -> Option<TransposedRef<'_, Self::Format>>;
+}
+
+impl<F: Format> Model for Layer<'_, F> {
+    type Format = F;
+
+    #[inline(always)]
+    fn spec(&self) -> &LayerSpec {
+        &self.spec
+    }
+
+    #[inline(always)]
+    fn weights(&self) -> &[f32] {
+        self.weights
+    }
+
+    #[inline(always)]
+    fn bias(&self) -> &[f32] {
+        self.bias
+    }
+
+    #[inline(always)]
+    fn activation_parameters(&self) -> &[Parameters] {
+        self.activation_parameters
+    }
+
+    #[inline(always)]
+    fn csr(&self) -> CsrRef<'_, F> {
+        self.csr()
+    }
+
+    #[inline(always)]
+    fn transposed(&self) -> Option<TransposedRef<'_, F>> {
+        self.transposed.as_ref().map(Transposed::as_ref)
+    }
+}
+
+impl<F: Format> Model for LayerRef<'_, F> {
+    type Format = F;
+
+    #[inline(always)]
+    fn spec(&self) -> &LayerSpec {
+        &self.spec
+    }
+
+    #[inline(always)]
+    fn weights(&self) -> &[f32] {
+        self.weights
+    }
+
+    #[inline(always)]
+    fn bias(&self) -> &[f32] {
+        self.bias
+    }
+
+    #[inline(always)]
+    fn activation_parameters(&self) -> &[Parameters] {
+        self.activation_parameters
+    }
+
+    #[inline(always)]
+    fn csr(&self) -> CsrRef<'_, F> {
+        self.csr.unwrap_or(CsrRef::trusted(0, &[], &[], &[]))
+    }
+
+    #[inline(always)]
+    fn transposed(&self) -> Option<TransposedRef<'_, F>> {
+        None
+    }
+}
+
 impl<F: Format> Layer<'_, F> {
     /// The stored matrix, with no rows for a dense layer.
     #[inline(always)]
@@ -84,6 +166,23 @@ pub(crate) struct LayerTiles<'a, const LANES: usize> {
     pub(crate) delta: &'a mut [[f32; LANES]],
     /// Gradients by the parameters of the activation, summed over the tile; empty without such parameters.
     pub(crate) activation_gradients: &'a mut [Parameters],
+}
+
+impl<'a, const LANES: usize> LayerTiles<'a, LANES> {
+    pub(crate) fn cut<F: Format>(
+        arena: &mut Arena<'a>,
+        spec: &LayerSpec,
+        description: &Description<'_>,
+    ) -> Result<Self, ArenaError> {
+        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
+        let rows = spec.n_out * tiles;
+        let (deltas, gradients) = if description.training { (rows, learned::<F>(spec) * tiles) } else { (0, 0) };
+        Ok(Self {
+            y: arena.take(rows, align)?,
+            delta: arena.take(deltas, align)?,
+            activation_gradients: arena.take(gradients, size_of::<f32>())?,
+        })
+    }
 }
 
 /// Everything that a pass over a minibatch writes besides the model.
@@ -172,17 +271,13 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
                 layer.activation_velocity = arena.take(learned::<F>(&layer.spec), float)?;
             }
         }
-        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
+        let tiles = description.tiles(LANES);
         let n_in = description.layers.first().map_or(0, |layer| layer.n_in);
         let input = arena.take::<[F::Input; LANES]>(n_in * tiles, tile_align::<F::Input, LANES>())?;
         let mut tile_layers = Vec::new();
         for (i, layer) in layers.iter_mut().enumerate() {
-            let rows = layer.spec.n_out * tiles;
-            let y = arena.take(rows, align)?;
-            let delta = arena.take(if description.training { rows } else { 0 }, align)?;
-            let gradients = if description.training { learned::<F>(&layer.spec) * tiles } else { 0 };
-            let activation_gradients = arena.take(gradients, float)?;
-            tile_layers.push(LayerTiles { y, delta, activation_gradients }).map_err(|_| too_many)?;
+            let tile = LayerTiles::cut::<F>(&mut arena, &layer.spec, description)?;
+            tile_layers.push(tile).map_err(|_| too_many)?;
             if description.is_transposed(i) {
                 layer.transposed = Some(Transposed {
                     indptr: arena.take(layer.spec.n_in + 1, pointer)?,

@@ -11,7 +11,7 @@ use crate::kernel::gather::{self, TransposedRef};
 use crate::kernel::{dense, scatter};
 use crate::layer::Storage;
 use crate::loss::{Metrics, softmax_cross_entropy};
-use crate::mlp::{Layer, LayerTiles, Workspace};
+use crate::mlp::{LayerTiles, Model, Workspace};
 use crate::random::{DropoutMask, Permutation};
 use crate::samples::Samples;
 use crate::srelu::{self, Parameters};
@@ -99,10 +99,10 @@ fn cut<'a, T>(rows: &mut &'a mut [T], tiles: usize, count: usize) -> (&'a mut [T
 }
 
 /// What every tile of a minibatch needs to know.
-pub(crate) struct Pass<'p, 'm, B, S, F: Format> {
+pub(crate) struct Pass<'p, B, S, M> {
     pub(crate) backend: &'p B,
     pub(crate) samples: &'p S,
-    pub(crate) layers: &'p [Layer<'m, F>],
+    pub(crate) layers: &'p [M],
     /// Maps positions to samples; evaluation takes them in order.
     pub(crate) order: Option<&'p Permutation>,
     /// Position of the minibatch's first sample.
@@ -117,14 +117,14 @@ pub(crate) struct Pass<'p, 'm, B, S, F: Format> {
     pub(crate) blocks: usize,
 }
 
-impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
+impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
     /// Runs tiles, halving until one is left. The tree depends on their count alone, and so does the order of the sum.
     pub(crate) fn run<const LANES: usize, const LAYERS: usize>(
         &self,
-        tiles: Tiles<'_, F::Input, LANES, LAYERS>,
+        tiles: Tiles<'_, <M::Format as Format>::Input, LANES, LAYERS>,
     ) -> Metrics
     where
-        S: Samples<LANES, F::Input>,
+        S: Samples<LANES, <M::Format as Format>::Input>,
     {
         if tiles.count > 1 {
             let half = tiles.count.div_ceil(2);
@@ -145,7 +145,9 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
                 let place = self.place;
                 let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
                 match x {
-                    None => self.forward::<F::Input, LANES>(layer, mask, first * LANES, input, tile),
+                    None => {
+                        self.forward::<<M::Format as Format>::Input, LANES>(layer, mask, first * LANES, input, tile)
+                    }
                     Some(x) => self.forward(layer, mask, first * LANES, x, tile),
                 }
                 x = Some(tile.y);
@@ -153,7 +155,9 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         });
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
-        let metrics = softmax_cross_entropy(output.y, labels, used, self.label_smoothing, output.delta);
+        // Evaluation needs no gradient.
+        let deltas = if self.dropout.is_some() { &mut *output.delta } else { &mut [] };
+        let metrics = softmax_cross_entropy(output.y, labels, used, self.label_smoothing, deltas);
         if self.dropout.is_some() {
             self.backend.timed(Phase::Backward, || {
                 let scale = 1.0 / (1.0 - rate);
@@ -175,9 +179,14 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
     }
 
     /// Fetches a tile's samples; returns how many there are.
-    fn fill<const LANES: usize>(&self, tile: usize, x: &mut [[F::Input; LANES]], labels: &mut [u16; LANES]) -> usize
+    fn fill<const LANES: usize>(
+        &self,
+        tile: usize,
+        x: &mut [[<M::Format as Format>::Input; LANES]],
+        labels: &mut [u16; LANES],
+    ) -> usize
     where
-        S: Samples<LANES, F::Input>,
+        S: Samples<LANES, <M::Format as Format>::Input>,
     {
         let first = tile * LANES;
         let used = self.batch.saturating_sub(first).min(LANES);
@@ -187,7 +196,7 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
         }
         if used < LANES {
             for row in x.iter_mut() {
-                *row = [F::Input::default(); LANES];
+                *row = [<M::Format as Format>::Input::default(); LANES];
             }
         }
         let epoch = if self.dropout.is_some() { self.place.epoch } else { 0 };
@@ -196,25 +205,25 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
     }
 
     /// Parts worth cutting a pass over this layer into.
-    fn parts<const LANES: usize>(&self, layer: &Layer<'_, F>) -> usize {
-        self.blocks.min(layer.spec.connections * LANES / MIN_BLOCK).max(1)
+    fn parts<const LANES: usize>(&self, layer: &M) -> usize {
+        self.blocks.min(layer.spec().connections * LANES / MIN_BLOCK).max(1)
     }
 
     fn forward<X: Element, const LANES: usize>(
         &self,
-        layer: &Layer<'_, F>,
+        layer: &M,
         mask: DropoutMask,
         first_sample: usize,
         x: &[[X; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
-        let activation = layer.spec.activation;
+        let activation = layer.spec().activation;
         let keep_sums = self.dropout.is_some() && activation.hides_sign();
         let mut work = Forward {
-            sums: Sums::<F>::Ready,
+            sums: Sums::<M::Format>::Ready,
             x,
-            bias: layer.bias,
-            learned: layer.activation_parameters,
+            bias: layer.bias(),
+            learned: layer.activation_parameters(),
             y: &mut *tile.y,
             z: if keep_sums { &mut *tile.delta } else { &mut [] },
             first_neuron: 0,
@@ -222,22 +231,22 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
             mask,
             first_sample,
         };
-        match layer.spec.storage {
+        match layer.spec().storage {
             Storage::Dense => {
                 let mut product = |x| {
                     self.backend.matrix_multiply(MatrixMultiply {
-                        m: layer.spec.n_out,
+                        m: layer.spec().n_out,
                         n: LANES,
-                        k: layer.spec.n_in,
+                        k: layer.spec().n_in,
                         alpha: 1.0,
-                        a: Strided { values: layer.weights, row_stride: layer.spec.n_in, col_stride: 1 },
+                        a: Strided { values: layer.weights(), row_stride: layer.spec().n_in, col_stride: 1 },
                         b: Strided { values: x, row_stride: LANES, col_stride: 1 },
                         beta: 0.0,
                         c: work.y.as_flattened_mut(),
                     })
                 };
                 if !X::floats(x).is_some_and(&mut product) {
-                    work.sums = Sums::Dense(layer.weights);
+                    work.sums = Sums::Dense(layer.weights());
                 }
             }
             Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
@@ -251,42 +260,42 @@ impl<B: Backend, F: Format, S> Pass<'_, '_, B, S, F> {
     /// Takes the deltas above `layer` through it and through the activation of `inner`, the layer below.
     fn backward<const LANES: usize>(
         &self,
-        layer: &Layer<'_, F>,
-        inner: &Layer<'_, F>,
+        layer: &M,
+        inner: &M,
         scale: f32,
         above: &[[f32; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
-        let activation = inner.spec.activation;
+        let activation = inner.spec().activation;
         let mut work = Backward {
             sums: InputSums::Ready,
-            values: layer.weights,
+            values: layer.weights(),
             above,
             y: &*tile.y,
             delta: &mut *tile.delta,
-            learned: inner.activation_parameters,
+            learned: inner.activation_parameters(),
             learned_gradients: &mut *tile.activation_gradients,
             activation,
             scale,
         };
-        match (layer.spec.storage, &layer.transposed) {
+        match (layer.spec().storage, layer.transposed()) {
             (Storage::Dense, _) => {
                 let product = MatrixMultiply {
-                    m: layer.spec.n_in,
+                    m: layer.spec().n_in,
                     n: LANES,
-                    k: layer.spec.n_out,
+                    k: layer.spec().n_out,
                     alpha: 1.0,
-                    a: Strided { values: layer.weights, row_stride: 1, col_stride: layer.spec.n_in },
+                    a: Strided { values: layer.weights(), row_stride: 1, col_stride: layer.spec().n_in },
                     b: Strided { values: above.as_flattened(), row_stride: LANES, col_stride: 1 },
                     beta: 0.0,
                     c: work.delta.as_flattened_mut(),
                 };
                 // A product would overwrite the sums that wait in the delta's place.
                 if activation.hides_sign() || !self.backend.matrix_multiply(product) {
-                    work.sums = InputSums::Dense { n_in: layer.spec.n_in, first: 0 };
+                    work.sums = InputSums::Dense { n_in: layer.spec().n_in, first: 0 };
                 }
             }
-            (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed.as_ref()),
+            (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed),
             (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
             (Storage::OutputMajor, None) => {
                 self.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x: above, out: &mut *work.delta });
@@ -397,6 +406,14 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
             ),
+            // What a chip does most, with nothing to decide inside the loop.
+            Sums::Ready if finish.is_plain() && activation == Activation::Relu => {
+                for (y, &bias) in out {
+                    for y in y {
+                        *y = Activation::Relu.apply(*y + bias);
+                    }
+                }
+            }
             Sums::Ready => {
                 for (y, bias) in out {
                     let sum = *y;
@@ -419,6 +436,12 @@ struct Activate<'a, const LANES: usize> {
 }
 
 impl<const LANES: usize> Activate<'_, LANES> {
+    /// Whether sums become activations by a bias and the activation alone.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.z.len() == 0 && self.learned.len() == 0 && self.mask.is_off()
+    }
+
     #[inline(always)]
     fn row(&mut self, (y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]) {
         for sum in &mut sum {

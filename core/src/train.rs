@@ -9,7 +9,7 @@ use core::ops::{ControlFlow, Range};
 use crate::backend::{Backend, Phase};
 use crate::index::Format;
 use crate::loss::Metrics;
-use crate::mlp::Mlp;
+use crate::mlp::{Mlp, Model, Workspace};
 use crate::pass::{Pass, Tiles};
 use crate::random::Permutation;
 use crate::samples::Samples;
@@ -44,7 +44,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let rest = samples.len().saturating_sub(start as usize);
         let batch = rest.min(self.batch_size);
         let training = self.training.then_some(sgd);
-        let metrics = self.pass(backend, samples, Some(order), start, batch, training, place);
+        let metrics =
+            pass(backend, samples, &self.layers, &mut self.workspace, Some(order), start, batch, training, place);
         if self.training && batch > 0 {
             let tiles = batch.div_ceil(LANES);
             let workspace = &mut self.workspace;
@@ -150,13 +151,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 
     /// Measures loss and accuracy over all samples, in order and without dropout.
     pub fn evaluate<B: Backend, S: Samples<LANES, F::Input>>(&mut self, backend: &B, samples: &S) -> Metrics {
-        let mut metrics = Metrics::default();
-        let place = Place { seed: 0, epoch: 0, step: 0 };
-        for start in (0..samples.len()).step_by(self.batch_size.max(1)) {
-            let batch = (samples.len() - start).min(self.batch_size);
-            metrics = metrics.merge(self.pass(backend, samples, None, start as u32, batch, None, place));
-        }
-        metrics
+        evaluate(backend, samples, &self.layers, &mut self.workspace, self.batch_size)
     }
 
     /// Computes the logits of up to [`Mlp::batch_size`] samples from `start` on and hands them over, tile by tile:
@@ -166,41 +161,86 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         backend: &B,
         samples: &S,
         start: usize,
-        mut each: impl FnMut(&[[f32; LANES]], usize),
+        each: impl FnMut(&[[f32; LANES]], usize),
     ) {
-        let batch = samples.len().saturating_sub(start).min(self.batch_size);
-        let place = Place { seed: 0, epoch: 0, step: 0 };
-        self.pass(backend, samples, None, start as u32, batch, None, place);
-        let n_out = self.n_out().max(1);
-        if let Some(output) = self.workspace.layers.last() {
-            for (tile, logits) in output.y.chunks_exact(n_out).take(batch.div_ceil(LANES)).enumerate() {
-                each(logits, (batch - tile * LANES).min(LANES));
-            }
-        }
+        predict(backend, samples, &self.layers, &mut self.workspace, self.batch_size, start, each);
     }
+}
 
-    /// Forward, loss and, in training, backward over the tiles of one minibatch.
-    #[expect(clippy::too_many_arguments, reason = "the one place where training and evaluation meet")]
-    fn pass<B: Backend, S: Samples<LANES, F::Input>>(
-        &mut self,
-        backend: &B,
-        samples: &S,
-        order: Option<&Permutation>,
-        start: u32,
-        batch: usize,
-        training: Option<&Sgd>,
-        place: Place,
-    ) -> Metrics {
-        let count = batch.div_ceil(LANES);
-        if count == 0 {
-            return Metrics::default();
-        }
-        let capacity = self.workspace.labels.len();
-        let tiles = Tiles::new(&mut self.workspace, capacity).split(count).0;
-        let blocks = backend.threads().div_ceil(count);
-        let dropout = training.map(Sgd::dropout);
-        let label_smoothing = training.map_or(0.0, Sgd::label_smoothing);
-        let layers = &self.layers;
-        Pass { backend, samples, layers, order, start, batch, place, dropout, label_smoothing, blocks }.run(tiles)
+/// Where an evaluation is: nothing random depends on it.
+const NOWHERE: Place = Place { seed: 0, epoch: 0, step: 0 };
+
+/// [`Mlp::evaluate`], of any model.
+pub(crate) fn evaluate<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    batch_size: usize,
+) -> Metrics
+where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let mut metrics = Metrics::default();
+    for start in (0..samples.len()).step_by(batch_size.max(1)) {
+        let batch = (samples.len() - start).min(batch_size);
+        metrics = metrics.merge(pass(backend, samples, layers, workspace, None, start as u32, batch, None, NOWHERE));
     }
+    metrics
+}
+
+/// [`Mlp::predict`], of any model.
+pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    batch_size: usize,
+    start: usize,
+    mut each: impl FnMut(&[[f32; LANES]], usize),
+) where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let batch = samples.len().saturating_sub(start).min(batch_size);
+    pass(backend, samples, layers, workspace, None, start as u32, batch, None, NOWHERE);
+    let n_out = layers.last().map_or(0, |layer| layer.spec().n_out).max(1);
+    if let Some(output) = workspace.layers.last() {
+        for (tile, logits) in output.y.chunks_exact(n_out).take(batch.div_ceil(LANES)).enumerate() {
+            each(logits, (batch - tile * LANES).min(LANES));
+        }
+    }
+}
+
+/// Forward, loss and, in training, backward over the tiles of one minibatch.
+#[expect(clippy::too_many_arguments, reason = "the one place where training and evaluation meet")]
+fn pass<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    order: Option<&Permutation>,
+    start: u32,
+    batch: usize,
+    training: Option<&Sgd>,
+    place: Place,
+) -> Metrics
+where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let count = batch.div_ceil(LANES);
+    if count == 0 {
+        return Metrics::default();
+    }
+    let capacity = workspace.labels.len();
+    let tiles = Tiles::new(workspace, capacity).split(count).0;
+    let blocks = backend.threads().div_ceil(count);
+    let dropout = training.map(Sgd::dropout);
+    let label_smoothing = training.map_or(0.0, Sgd::label_smoothing);
+    Pass { backend, samples, layers, order, start, batch, place, dropout, label_smoothing, blocks }.run(tiles)
 }

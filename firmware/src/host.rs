@@ -3,6 +3,8 @@
 use core::ffi::CStr;
 
 use semihosting::experimental::env::args;
+use semihosting::fs::File;
+use semihosting::io::Write;
 
 /// The longest path, in bytes.
 const LONGEST: usize = 160;
@@ -47,4 +49,67 @@ pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
         .as_ref()
         .and_then(|mut arguments| arguments.find_map(|argument| argument.ok()?.strip_prefix(key)?.strip_prefix('=')));
     work(value)
+}
+
+/// The host refuses a file, or there is no image of the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused;
+
+impl From<semihosting::io::Error> for Refused {
+    fn from(_: semihosting::io::Error) -> Self {
+        Self
+    }
+}
+
+impl From<rewire_core::image::ImageError> for Refused {
+    fn from(_: rewire_core::image::ImageError) -> Self {
+        Self
+    }
+}
+
+/// A file of the host that is written in small pieces.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    buffer: [u8; 64],
+    len: usize,
+}
+
+/// Creates a file of the host, or empties it.
+///
+/// # Errors
+///
+/// When the host refuses.
+pub fn create(path: &str) -> Result<Output, Refused> {
+    Ok(Output { file: File::create(Path::new(path))?, buffer: [0; 64], len: 0 })
+}
+
+impl Output {
+    /// Adds bytes; they are in the file after [`Output::end`].
+    ///
+    /// # Errors
+    ///
+    /// When the host's disk is full, for instance.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        for &byte in bytes {
+            if let Some(slot) = self.buffer.get_mut(self.len) {
+                *slot = byte;
+                self.len += 1;
+            }
+            if self.len == self.buffer.len() {
+                self.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::put`].
+    pub fn end(&mut self) -> Result<(), Refused> {
+        let len = core::mem::take(&mut self.len);
+        Ok(self.file.write_all(self.buffer.get(..len).unwrap_or_default())?)
+    }
 }

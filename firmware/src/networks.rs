@@ -2,6 +2,7 @@
 //!
 //! A budget is for model and training state; what else a program needs (stack, log, files) takes the rest of the chip.
 
+use rewire_core::error::SettingError;
 use rewire_core::prelude::*;
 
 /// Layers of a network: sparse and input-major, then dense.
@@ -48,7 +49,7 @@ pub const fn fit_dense(budget: usize) -> Layers {
 }
 
 /// Budget 12 KB, for a chip with 16.
-pub const LAYERS_16: Layers = fit(12 * 1024, 48);
+pub const LAYERS_16: Layers = fit(12 * 1024, 56);
 /// Budget 52 KB, for a chip with 64.
 pub const LAYERS_64: Layers = fit(52 * 1024, 128);
 /// Budget 110 KB, for a chip with 128.
@@ -67,17 +68,107 @@ pub const NETWORK: Description<'static> = Description::training(LAYERS, 1);
 /// Bytes that it takes.
 pub const FOOTPRINT: Footprint = NETWORK.footprint::<Bytes, 1>();
 
+/// The model that the program was built with: an image that `rewire export --chip` wrote, read in place from flash.
+pub const MODEL: Option<&[u8]> = {
+    #[repr(align(4))]
+    struct Aligned<T: ?Sized>(T);
+    static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.image")));
+    if cfg!(model) { Some(&IMAGE.0) } else { None }
+};
+
 /// A network on the chip: inputs and columns in bytes, one sample at a time.
 pub type Network<'a> = Mlp<'a, Bytes, 1, 2>;
 
-/// Learning rate of the first epoch; it falls linearly towards 0.
-pub const LEARNING_RATE: f32 = 0.05;
-/// Share of the connections that each evolution replaces.
-pub const ZETA: f32 = 0.3;
+/// How a network is trained. The host's twin is `rewire train` with the same numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe {
+    /// Learning rate of the first epoch; it falls linearly towards 0.
+    pub learning_rate: f32,
+    /// Share of the connections that each evolution replaces.
+    pub zeta: f32,
+    /// Samples between evolutions; 0 for one after every epoch.
+    pub evolve_every: u32,
+    /// Standard deviation of a local start, in pixels.
+    pub sigma: f32,
+    /// Pixels by which near growth moves an input at most.
+    pub reach: u32,
+    /// Coupled decay of the weights: it frees connections to pixels that are always zero.
+    pub weight_decay: f32,
+    /// Share of the target that is spread over all classes.
+    pub label_smoothing: f32,
+    /// Pixels by which images move at most.
+    pub pixel_shift: u16,
+}
+
+/// The recipe of this program's network, chosen on held-out training samples.
+pub const RECIPE: Recipe = if cfg!(network = "16") {
+    Recipe {
+        learning_rate: 0.05,
+        zeta: 0.25,
+        evolve_every: 5000,
+        sigma: 3.0,
+        reach: 2,
+        weight_decay: 1e-4,
+        label_smoothing: 0.0,
+        pixel_shift: 0,
+    }
+} else {
+    Recipe {
+        learning_rate: 0.05,
+        zeta: 0.25,
+        evolve_every: 0,
+        sigma: if cfg!(network = "64") { 2.5 } else { 3.0 },
+        reach: 2,
+        weight_decay: 0.0,
+        label_smoothing: 0.05,
+        pixel_shift: 1,
+    }
+};
+
+/// What the pixels are.
+pub const IMAGE: ImagePlane = ImagePlane { channels: 1, height: 28, width: 28 };
+
+impl Recipe {
+    /// The learning rate's settings in an epoch of so many.
+    ///
+    /// # Errors
+    ///
+    /// A number outside its range.
+    pub fn sgd(&self, epoch: u32, epochs: u32) -> Result<Sgd, SettingError> {
+        Sgd::new(Schedule::Linear.at(self.learning_rate, epoch, epochs, 0))?
+            .with_weight_decay(self.weight_decay, WeightDecay::Coupled)?
+            .with_label_smoothing(self.label_smoothing)
+    }
+
+    /// How connections are replaced.
+    ///
+    /// # Errors
+    ///
+    /// A number outside its range.
+    pub fn evolution(&self) -> Result<Evolution, SettingError> {
+        let near = Growth::Near { image: IMAGE, reach: self.reach };
+        Ok(Evolution::new(self.zeta, GrownWeight::Zero, FanIn::Connections)?.with_growth(near))
+    }
+
+    /// Whether connections are replaced in and after an epoch of so many: in the first four fifths of a run.
+    pub fn evolves(&self, epoch: u32, epochs: u32) -> bool {
+        epoch < epochs && 5 * epoch <= 4 * epochs
+    }
+
+    /// Where the first connections are.
+    ///
+    /// # Errors
+    ///
+    /// A sigma outside its range.
+    pub fn placement(&self) -> Result<Placement, SettingError> {
+        Ok(Placement::Local(Locality::new(IMAGE, &[self.sigma])?))
+    }
+
+    /// How training images move.
+    pub fn shift(&self) -> PixelShift {
+        PixelShift { image: IMAGE, reach: self.pixel_shift, seed: SEED }
+    }
+}
+
 /// Everything random follows from it.
 pub const SEED: u64 = 1;
-
-/// A hash of a model: FNV-1a over structure, weights and biases, layer by layer, little-endian.
-pub fn hash<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) -> u64 {
-    rewire_core::image::hash(network)
-}

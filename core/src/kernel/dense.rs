@@ -84,21 +84,18 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
     let (deltas, x) = (D::rows::<V, K, LANES>(deltas), X::rows::<V, K, LANES>(x));
     let n_in = x.len().max(1);
     if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
-        return nonzero::each::<D, V, K, LANES>(
-            deltas,
-            #[inline(always)]
-            |row, delta| {
+        for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
+            if !D::are_zero::<V, K, LANES>(core::slice::from_ref(delta)) {
                 let delta = D::load::<V, K, LANES>(vector, delta);
-                let weights = weights.get_mut(row.wrapping_mul(n_in)..).unwrap_or_default();
-                let len = x.len().min(weights.len());
                 nonzero::pairs_mut(
                     x,
-                    weights.get_mut(..len).unwrap_or_default(),
+                    weights,
                     #[inline(always)]
                     |x, weight| weight - vector.fold(X::partial_dot::<V, K, LANES>(vector, &delta, x)),
                 );
-            },
-        );
+            }
+        }
+        return;
     }
     let mut velocity = velocity.chunks_exact_mut(n_in);
     for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {

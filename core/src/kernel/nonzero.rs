@@ -7,55 +7,31 @@ use crate::index::Index;
 use crate::vector::Vector;
 
 /// Rows that are looked at together.
-const GROUP: usize = 4;
+pub(crate) const GROUP: usize = 4;
 
-/// Calls `work` with each row that is not +0 in every lane, and its place, in order.
-#[inline(always)]
-pub(crate) fn each<X: Element, V: Vector, const K: usize, const LANES: usize>(
-    rows: &[X::Row<V, K, LANES>],
-    mut work: impl FnMut(usize, &X::Row<V, K, LANES>),
-) {
-    for (group, rows) in rows.chunks(GROUP).enumerate() {
-        if X::are_zero::<V, K, LANES>(rows) {
-            continue;
-        }
-        for (i, row) in rows.iter().enumerate() {
-            if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
-                work(group * GROUP + i, row);
-            }
-        }
-    }
-}
-
-/// As [`each`], for the rows of a sparse matrix: `work` also gets where the row's connections are, counted from those
-/// of the first row.
+/// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among the
+/// `len` of its matrix, counted from those of the first row.
 #[inline(always)]
 pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LANES: usize>(
     indptr: &[P],
-    rows: &[X::Row<V, K, LANES>],
+    groups: &[[X::Row<V, K, LANES>; GROUP]],
+    len: usize,
     mut work: impl FnMut(Range<usize>, &X::Row<V, K, LANES>),
 ) {
     let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
-    // As many starts and ends as rows, so that all three leave the same rest.
-    let starts = indptr.split_last().map_or(&[][..], |(_, starts)| starts);
-    let ends = indptr.get(1..).unwrap_or_default();
-    let ((groups, rows), (starts, last_starts), (ends, last_ends)) =
-        (rows.as_chunks::<GROUP>(), starts.as_chunks::<GROUP>(), ends.as_chunks::<GROUP>());
-    let mut one = |row, start: P, end: P| {
-        if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
-            work(start.to_usize().wrapping_sub(base)..end.to_usize().wrapping_sub(base), row);
+    for (group, rows) in groups.iter().enumerate() {
+        if X::are_zero::<V, K, LANES>(rows) {
+            continue;
         }
-    };
-    for ((group, starts), ends) in groups.iter().zip(starts).zip(ends) {
-        if !X::are_zero::<V, K, LANES>(group) {
-            let ([r0, r1, r2, r3], &[s0, s1, s2, s3], &[.., end]) = (group, starts, ends);
-            for (row, start, end) in [(r0, s0, s1), (r1, s1, s2), (r2, s2, s3), (r3, s3, end)] {
-                one(row, start, end);
+        let pointers = indptr.get(group * GROUP..).and_then(<[P]>::first_chunk::<{ GROUP + 1 }>);
+        let Some(pointers) = pointers else { return };
+        for ((row, start), end) in rows.iter().zip(pointers).zip(&pointers[1..]) {
+            if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
+                // Bounds that are made to hold cost less than bounds that are checked.
+                let end = end.to_usize().wrapping_sub(base).min(len);
+                work(start.to_usize().wrapping_sub(base).min(end)..end, row);
             }
         }
-    }
-    for ((row, &start), &end) in rows.iter().zip(last_starts).zip(last_ends) {
-        one(row, start, end);
     }
 }
 
@@ -103,14 +79,19 @@ impl<T, const N: usize> TableMut<T> for [T; N] {
 /// Calls `work` for pairs of a column and a value. Four at a time, written out: a compiler that spares flash would not.
 #[inline(always)]
 pub(crate) fn pairs<T>(cols: &[T], values: &[f32], mut work: impl FnMut(&T, f32)) {
-    let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks::<4>());
-    for ([c0, c1, c2, c3], &[v0, v1, v2, v3]) in cols.iter().zip(values) {
+    // As long as each other, so that one length is looked at.
+    let len = cols.len().min(values.len());
+    let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get(..len).unwrap_or_default());
+    while let (Some(([c0, c1, c2, c3], last_cols)), Some((&[v0, v1, v2, v3], last))) =
+        (cols.split_first_chunk(), values.split_first_chunk())
+    {
         work(c0, v0);
         work(c1, v1);
         work(c2, v2);
         work(c3, v3);
+        (cols, values) = (last_cols, last);
     }
-    for (col, &value) in last_cols.iter().zip(last) {
+    for (col, &value) in cols.iter().zip(values) {
         work(col, value);
     }
 }
@@ -118,12 +99,17 @@ pub(crate) fn pairs<T>(cols: &[T], values: &[f32], mut work: impl FnMut(&T, f32)
 /// As [`pairs`], putting the value that `work` returns in place.
 #[inline(always)]
 pub(crate) fn pairs_mut<T>(cols: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
-    let ((cols, last_cols), (values, last)) = (cols.as_chunks::<4>(), values.as_chunks_mut::<4>());
-    for ([c0, c1, c2, c3], values) in cols.iter().zip(values) {
-        let [v0, v1, v2, v3] = *values;
-        *values = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
+    let len = cols.len().min(values.len());
+    let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
+    while cols.len() >= 4
+        && let Some(([c0, c1, c2, c3], last_cols)) = cols.split_first_chunk()
+        && let Some((four, last)) = core::mem::take(&mut values).split_first_chunk_mut()
+    {
+        let [v0, v1, v2, v3] = *four;
+        *four = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
+        (cols, values) = (last_cols, last);
     }
-    for (col, value) in last_cols.iter().zip(last) {
+    for (col, value) in cols.iter().zip(values) {
         *value = work(col, *value);
     }
 }

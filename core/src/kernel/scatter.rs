@@ -4,7 +4,7 @@
 use crate::csr::CsrRef;
 use crate::element::Element;
 use crate::index::{Format, Index};
-use crate::kernel::nonzero::{self, TableMut};
+use crate::kernel::nonzero::{self, GROUP, TableMut};
 use crate::vector::{Vector, load, store};
 
 /// Computes `W' x` into `out`: row `r` of `W` adds `x[r]` times its weights to the rows of `out` that its columns name.
@@ -21,21 +21,25 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
     for row in out.iter_mut() {
         *row = bytemuck::Zeroable::zeroed();
     }
+    let (mut w, mut x) = (w, X::rows::<V, K, LANES>(x));
     if V::SINGLE {
-        let x = X::rows::<V, K, LANES>(x);
+        // Whole groups here, the rest below.
+        let (groups, rest) = x.as_chunks();
+        let (top, bottom) = w.split_rows(x.len() - rest.len());
         if X::TABLES
             && let Ok(out) = <&mut [_; 256]>::try_from(&mut *out)
         {
-            return single::<F, X, V, _, K, LANES>(vector, w, x, out);
-        }
-        if X::TABLES
+            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
+        } else if X::TABLES
             && let Ok(out) = <&mut [_; 128]>::try_from(&mut *out)
         {
-            return single::<F, X, V, _, K, LANES>(vector, w, x, out);
+            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
+        } else {
+            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
         }
-        return single::<F, X, V, _, K, LANES>(vector, w, x, out);
+        (w, x) = (bottom, rest);
     }
-    for ((cols, values), x) in w.rows().zip(X::rows::<V, K, LANES>(x)) {
+    for ((cols, values), x) in w.rows().zip(x) {
         if X::are_zero::<V, K, LANES>(core::slice::from_ref(x)) {
             continue;
         }
@@ -63,15 +67,17 @@ fn add<V: Vector, const K: usize>(vector: V, w: f32, x: &[V::Register; K], out: 
 fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     w: CsrRef<'_, F>,
-    x: &[X::Row<V, K, LANES>],
+    x: &[[X::Row<V, K, LANES>; GROUP]],
     out: &mut T,
 ) where
     T: TableMut<[V::Unit; K]> + ?Sized,
 {
-    let (indices, values) = (w.indices(), w.values());
+    let len = w.indices().len().min(w.values().len());
+    let (indices, values) = (w.indices().get(..len).unwrap_or_default(), w.values().get(..len).unwrap_or_default());
     nonzero::each_of::<F::Pointer, X, V, K, LANES>(
         w.indptr(),
         x,
+        len,
         #[inline(always)]
         |range, x| {
             let x = X::load::<V, K, LANES>(vector, x);

@@ -6,7 +6,7 @@
 use crate::csr::{row_lengths, take, take_mut};
 use crate::element::Element;
 use crate::index::{Format, Index};
-use crate::kernel::nonzero::{self, Table};
+use crate::kernel::nonzero::{self, GROUP, Table};
 use crate::sgd::Update;
 use crate::vector::{Vector, WIDTH, partial_dot};
 
@@ -122,19 +122,23 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
     rows: &[[R; LANES]],
     cols: &[[C; LANES]],
 ) {
-    let (rows, cols) = (R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
+    let (mut block, mut rows, cols) = (block, R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
     if V::SINGLE && block.velocity.is_empty() && step.update.is_plain() {
+        // Whole groups here, the rest below.
+        let (groups, rest) = rows.as_chunks();
+        let (top, bottom) = block.split(rows.len() - rest.len());
         if R::TABLES
             && let Ok(cols) = <&[_; 256]>::try_from(cols)
         {
-            return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
-        }
-        if R::TABLES
+            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
+        } else if R::TABLES
             && let Ok(cols) = <&[_; 128]>::try_from(cols)
         {
-            return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
+            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
+        } else {
+            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
         }
-        return plain::<F, R, C, V, _, K, LANES>(vector, block, rows, cols);
+        (block, rows) = (bottom, rest);
     }
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
     for (len, row) in row_lengths(indptr).zip(rows) {
@@ -161,15 +165,18 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
 fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     block: SparseRows<'_, F>,
-    rows: &[R::Row<V, K, LANES>],
+    rows: &[[R::Row<V, K, LANES>; GROUP]],
     cols: &T,
 ) where
     T: Table<C::Row<V, K, LANES>> + ?Sized,
 {
     let SparseRows { indptr, indices, values, .. } = block;
+    let len = indices.len().min(values.len());
+    let (indices, values) = (indices.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     nonzero::each_of::<F::Pointer, R, V, K, LANES>(
         indptr,
         rows,
+        len,
         #[inline(always)]
         |range, x| {
             let x = R::load::<V, K, LANES>(vector, x);

@@ -10,9 +10,7 @@ use rewire_core::prelude::*;
 use rewire_firmware::count::{self, instructions};
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{
-    LAYERS_16, LAYERS_64, LAYERS_128, LEARNING_RATE, Layers, Network, SEED, ZETA, fit_dense,
-};
+use rewire_firmware::networks::{LAYERS_16, LAYERS_64, LAYERS_128, Layers, Network, RECIPE, SEED, fit_dense};
 use rewire_firmware::samples::{PIXELS, Packed};
 use semihosting::process;
 
@@ -48,10 +46,10 @@ fn measure(name: &str, layers: &Layers, block: &mut [u8]) -> Result<(), rewire_c
         Ok(network) => network,
         Err(error) => fail(format_args!("{error}")),
     };
-    network.initialise(&Portable, SEED, FanIn::Connections);
+    network.initialise_placed(&Portable, SEED, FanIn::Connections, RECIPE.placement()?);
     let train = Packed::train();
-    let sgd = Sgd::new(LEARNING_RATE)?;
-    let evolution = Evolution::new(ZETA, GrownWeight::Zero, FanIn::Connections)?;
+    let sgd = Sgd::new(RECIPE.learning_rate)?;
+    let evolution = RECIPE.evolution()?;
     let order = Permutation::new(SEED, 1, WARM_UP + MEASURED);
     let step = |network: &mut Network<'_>, start: u32| {
         network.step(&Portable, &train, &order, start, &sgd, Place { seed: SEED, epoch: 1, step: start })

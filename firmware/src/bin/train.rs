@@ -8,10 +8,12 @@
 use core::ops::ControlFlow;
 
 use defmt::info;
+use rewire_core::error::SettingError;
+use rewire_core::image::{self, Image, hash};
 use rewire_core::prelude::*;
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{FOOTPRINT, LAYERS, LEARNING_RATE, NETWORK, Network, SEED, ZETA, hash};
+use rewire_firmware::networks::{FOOTPRINT, LAYERS, MODEL, NETWORK, Network, RECIPE, SEED};
 use rewire_firmware::samples::{Idx, Packed, Source};
 use rewire_firmware::{host, stack};
 
@@ -38,13 +40,46 @@ fn main() -> ! {
         Samples::<1, u8>::len(&train),
         Samples::<1, u8>::len(&test),
     );
-    network.initialise(&Portable, SEED, FanIn::Connections);
-    if let Err(error) = run(network, &train, &test, epochs) {
+    if let Err(error) = start(network) {
+        fail(format_args!("{error}"));
+    }
+    if let Err(error) = run(network, train, &test, epochs) {
         fail(format_args!("{error}"));
     }
     memory(network);
     info!("model {=u64:016x}", hash(network));
+    hand_back(network);
     semihosting::process::exit(0)
+}
+
+/// The model that the program was built with, if it was, else a fresh one.
+#[inline(never)]
+fn start(network: &mut Network<'_>) -> Result<(), SettingError> {
+    if let Some(image) = MODEL {
+        match Image::new(image).and_then(|image| image.load(network)) {
+            Ok(()) => info!("goes on from the model {=u64:016x}", hash(network)),
+            Err(error) => fail(format_args!("the model in flash: {error}")),
+        }
+    } else {
+        network.initialise_placed(&Portable, SEED, FanIn::Connections, RECIPE.placement()?);
+    }
+    Ok(())
+}
+
+/// Gives the host the model, where it says which file.
+#[inline(never)]
+fn hand_back(network: &Network<'_>) {
+    host::argument("model", |path| {
+        let Some(path) = path else { return };
+        let written = host::create(path).and_then(|mut file| {
+            let bytes = image::write_with(network, |bytes| file.put(bytes))?;
+            file.end().map(|()| bytes)
+        });
+        match written {
+            Ok(bytes) => info!("{=usize} B of model in {=str}", bytes, path),
+            Err(_) => fail(format_args!("{path} cannot be written")),
+        }
+    });
 }
 
 /// Training and test samples.
@@ -60,19 +95,19 @@ fn sources() -> [Source; 2] {
 }
 
 #[inline(never)]
-fn run(
-    network: &mut Network<'_>,
-    train: &Source,
-    test: &Source,
-    epochs: u32,
-) -> Result<(), rewire_core::error::SettingError> {
-    let evolution = Evolution::new(ZETA, GrownWeight::Zero, FanIn::Connections)?;
+fn run(network: &mut Network<'_>, train: Source, test: &Source, epochs: u32) -> Result<(), SettingError> {
+    let evolution = RECIPE.evolution()?;
+    let train = Shifted { samples: train, shift: RECIPE.shift() };
     for epoch in 1..=epochs {
-        let sgd = Sgd::new(Schedule::Linear.at(LEARNING_RATE, epoch, epochs, 0))?;
-        let (ControlFlow::Continue(trained) | ControlFlow::Break(trained)) =
-            network.train_epoch(&Portable, train, &sgd, SEED, epoch, |_, _| ControlFlow::Continue(()));
+        let sgd = RECIPE.sgd(epoch, epochs)?;
+        let evolves = RECIPE.evolves(epoch, epochs);
+        let every = if evolves { RECIPE.evolve_every } else { 0 };
+        let trained = network.train_epoch_evolving(&Portable, &train, &sgd, &evolution, every, SEED, epoch, |_, _| {
+            ControlFlow::Continue(())
+        });
+        let (ControlFlow::Continue(trained) | ControlFlow::Break(trained)) = trained;
         let measured = network.evaluate(&Portable, test);
-        let replaced = if epoch < epochs { network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {}) } else { 0 };
+        let replaced = if evolves { network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {}) } else { 0 };
         info!(
             "epoch {=u32}: training loss {=f32}, test loss {=f32}, test accuracy {=f32} % ({=u32} of {=u32}), \
              {=usize} connections replaced",
