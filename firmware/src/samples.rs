@@ -196,3 +196,15 @@ impl Samples<1, u8> for Source {
         }
     }
 }
+
+/// Training and test samples: the host's IDX files where it names their folder, else those in flash.
+#[inline(never)]
+pub fn sources() -> [Source; 2] {
+    crate::host::argument("mnist", |folder| {
+        let Some(folder) = folder else { return [Source::Packed(Packed::train()), Source::Packed(Packed::test())] };
+        ["train", "t10k"].map(|part| match Idx::open(folder, part) {
+            Ok(idx) => Source::Idx(idx),
+            Err(error) => crate::fault::fail(format_args!("{folder}/{part}-…: {error}")),
+        })
+    })
+}

@@ -31,6 +31,10 @@ pub enum Command {
     Compare(Box<CompareArguments>),
     /// Bytes of a network before there is one, buffer by buffer, sparse beside dense
     Footprint(Box<FootprintArguments>),
+    /// Write a saved model as an image that firmware reads in place from flash
+    Export(ExportArguments),
+    /// Describe an image: layers, connections, bytes, checksum, hash
+    Image(ImageArguments),
     /// Draw figures from saved runs
     Plot(PlotArguments),
     /// One HTML page of saved runs: settings, tables, figures, animation
@@ -280,12 +284,35 @@ pub struct CacheArguments {
     pub data_dir: Option<PathBuf>,
 }
 
+/// What to export.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// A model.safetensors, or a run directory that holds one
+    pub model: PathBuf,
+    /// For a chip: columns and inputs in bytes, in the order of training; the only form so far
+    #[arg(long, required = true)]
+    pub chip: bool,
+    /// The image [default: model.image beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Which image to describe.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// An image that `rewire export --chip` or a chip wrote
+    pub file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What to evaluate.
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
-    /// A model.safetensors, or a run directory that holds one
+    /// A model.safetensors, a run directory that holds one, or an image for a chip
     pub model: PathBuf,
-    /// Dataset [default: what the model was trained on]
+    /// Dataset [default: what the model was trained on, which an image does not say]
     pub dataset: Option<DatasetName>,
     /// Threads and vectors.
     #[command(flatten)]

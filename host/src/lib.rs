@@ -31,6 +31,7 @@ pub mod features;
 pub mod figures;
 pub mod files;
 pub mod footprint;
+pub mod image;
 pub mod inputs;
 pub mod model;
 pub mod monitor;

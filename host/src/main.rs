@@ -11,8 +11,9 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use rewire::backend::Native;
 use rewire::cli::{
-    BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, FeaturesArguments,
-    FootprintArguments, MachineArguments, PlotArguments, ReportArguments, SettingsArguments, TrainArguments,
+    BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, ExportArguments, FeaturesArguments,
+    FootprintArguments, ImageArguments, MachineArguments, PlotArguments, ReportArguments, SettingsArguments,
+    TrainArguments,
 };
 use rewire::config::Config;
 use rewire::dataset::{self, Bar, DatasetName};
@@ -61,6 +62,8 @@ fn run(command: &Command) -> Result<()> {
         Command::Evaluate(arguments) => evaluate(arguments),
         Command::Compare(arguments) => compare(arguments),
         Command::Footprint(arguments) => footprint(arguments),
+        Command::Export(arguments) => export(arguments),
+        Command::Image(arguments) => image(arguments),
         Command::Plot(arguments) => plot(arguments),
         Command::Report(arguments) => report(arguments),
         Command::Features(arguments) => features(arguments),
@@ -152,10 +155,38 @@ fn train(arguments: &TrainArguments) -> Result<()> {
     Ok(())
 }
 
-fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
-    let path =
-        if arguments.model.is_dir() { arguments.model.join("model.safetensors") } else { arguments.model.clone() };
+/// The model of a run directory, or the file itself.
+fn model_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
+}
+
+fn export(arguments: &ExportArguments) -> Result<()> {
+    let path = model_file(&arguments.model);
+    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("image"));
     let model = Model::load(&path)?;
+    let bytes = rewire::image::export(&model, &out)
+        .with_context(|| format!("{} cannot be exported for a chip", path.display()))?;
+    writeln!(std::io::stdout(), "{}: {bytes} bytes", out.display())?;
+    Ok(())
+}
+
+fn image(arguments: &ImageArguments) -> Result<()> {
+    let summary = rewire::image::describe(&arguments.file)?;
+    if arguments.json {
+        return print_json(&summary);
+    }
+    writeln!(std::io::stdout(), "{}", summary.text())?;
+    Ok(())
+}
+
+fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
+    let path = model_file(&arguments.model);
+    let model = if rewire::image::is_image(&path) {
+        let unnamed = || Usage("an image does not say what it was trained on; name the dataset after it".into());
+        rewire::image::load(&path, arguments.dataset.ok_or_else(unnamed)?)?
+    } else {
+        Model::load(&path)?
+    };
     let name = arguments.dataset.unwrap_or(model.dataset);
     rewire::train::check_fits(&model, name)?;
     let native = native(&arguments.machine)?;

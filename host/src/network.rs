@@ -137,59 +137,11 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
     }
 
     fn export(&self) -> Vec<LayerData> {
-        let widen = |layer: LayerRef<'_, F>| {
-            let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
-                let widen = |value: usize| value as u32;
-                (
-                    csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
-                    csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
-                )
-            });
-            LayerData {
-                spec: layer.spec,
-                indptr,
-                indices,
-                weights: layer.weights.to_vec(),
-                bias: layer.bias.to_vec(),
-                velocity: layer.velocity.to_vec(),
-                bias_velocity: layer.bias_velocity.to_vec(),
-                activation_parameters: layer.activation_parameters.to_vec(),
-                activation_velocity: layer.activation_velocity.to_vec(),
-            }
-        };
         self.layers().map(widen).collect()
     }
 
     fn import(&mut self, layers: &[LayerData]) -> Result<()> {
-        for (i, data) in layers.iter().enumerate() {
-            // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
-            let fits = |value: &u32, max: usize| *value as usize <= max;
-            if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
-                || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
-            {
-                return Err(anyhow!("layer {i} has a row pointer or column beyond its widths"));
-            }
-            let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
-            let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
-            let csr = if data.spec.storage == Storage::Dense {
-                None
-            } else {
-                let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
-                Some(csr.map_err(|error| anyhow!("layer {i}: {error}"))?)
-            };
-            let layer = LayerRef {
-                spec: data.spec,
-                bias: &data.bias,
-                weights: &data.weights,
-                csr,
-                velocity: &data.velocity,
-                bias_velocity: &data.bias_velocity,
-                activation_parameters: &data.activation_parameters,
-                activation_velocity: &data.activation_velocity,
-            };
-            self.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
-        }
-        Ok(())
+        load_layers(self, layers)
     }
 
     fn bytes(&self) -> usize {
@@ -200,6 +152,65 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         // The first layer's weights are what is cut first.
         self.layers().next().map_or(0, |layer| layer.weights.as_ptr() as usize)
     }
+}
+
+/// A copy of a layer, wherever it lies.
+pub fn widen<F: Format>(layer: LayerRef<'_, F>) -> LayerData {
+    let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
+        let widen = |value: usize| value as u32;
+        (
+            csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
+            csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
+        )
+    });
+    LayerData {
+        spec: layer.spec,
+        indptr,
+        indices,
+        weights: layer.weights.to_vec(),
+        bias: layer.bias.to_vec(),
+        velocity: layer.velocity.to_vec(),
+        bias_velocity: layer.bias_velocity.to_vec(),
+        activation_parameters: layer.activation_parameters.to_vec(),
+        activation_velocity: layer.activation_velocity.to_vec(),
+    }
+}
+
+/// Replaces every layer's weights and structure.
+///
+/// # Errors
+///
+/// The first layer that does not fit, and why.
+pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES>, layers: &[LayerData]) -> Result<()> {
+    for (i, data) in layers.iter().enumerate() {
+        // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
+        let fits = |value: &u32, max: usize| *value as usize <= max;
+        if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
+            || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
+        {
+            return Err(anyhow!("layer {i} has a row pointer or column beyond its widths"));
+        }
+        let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
+        let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
+        let csr = if data.spec.storage == Storage::Dense {
+            None
+        } else {
+            let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
+            Some(csr.map_err(|error| anyhow!("layer {i}: {error}"))?)
+        };
+        let layer = LayerRef {
+            spec: data.spec,
+            bias: &data.bias,
+            weights: &data.weights,
+            csr,
+            velocity: &data.velocity,
+            bias_velocity: &data.bias_velocity,
+            activation_parameters: &data.activation_parameters,
+            activation_velocity: &data.activation_velocity,
+        };
+        network.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
+    }
+    Ok(())
 }
 
 /// Whether the widest layer needs four bytes a column, and the chosen format's name.

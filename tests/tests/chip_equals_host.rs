@@ -9,10 +9,15 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use clap::Parser;
 use rewire::backend::Native;
+use rewire::cli::{Cli, Command as Subcommand};
+use rewire::config::Config;
 use rewire::dataset::{self, DatasetName};
 use rewire::inputs::{Images, Normaliser};
 use rewire_core::prelude::*;
+
+mod program;
 
 const PIXELS: usize = 784;
 
@@ -35,32 +40,51 @@ fn have(program: &str) -> bool {
 /// One build after the other: they share their dependencies.
 static BUILD: Mutex<()> = Mutex::new(());
 
-/// Builds `train` for a board and runs it.
-fn chip(board: &str, target: &str) -> Outcome {
-    for program in ["qemu-system-arm", "flip-link", "defmt-print"] {
-        assert!(have(program), "{program} is missing; tests/run installs it");
+/// Builds a program for a board, perhaps with a model in flash, and runs it; returns its log.
+fn firmware(
+    program: &str,
+    board: &str,
+    target: &str,
+    image: Option<&Path>,
+    handed_back: Option<&Path>,
+    argument: &str,
+) -> String {
+    for tool in ["qemu-system-arm", "flip-link", "defmt-print"] {
+        assert!(have(tool), "{tool} is missing; tests/run installs it");
     }
     let _guard = BUILD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware");
-    let output = Command::new("cargo")
-        .args(["run", "--release", "--quiet", "--bin", "train", "--target", target, "--", "epochs=3"])
-        .current_dir(firmware)
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["run", "--release", "--quiet", "--bin", program, "--target", target, "--"])
+        .args(argument.split_whitespace())
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware"))
         .env("REWIRE_BOARD", board)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"))
-        .env_remove("REWIRE_MNIST")
-        .env_remove("RUSTFLAGS")
-        .output()
-        .expect("cargo runs");
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"));
+    for variable in ["REWIRE_MNIST", "REWIRE_IMAGE", "REWIRE_MODEL", "REWIRE_NETWORK", "RUSTFLAGS"] {
+        cargo.env_remove(variable);
+    }
+    if let Some(image) = image {
+        cargo.env("REWIRE_IMAGE", image);
+    }
+    if let Some(path) = handed_back {
+        cargo.env("REWIRE_MODEL", path);
+    }
+    let output = cargo.output().expect("cargo runs");
     let log = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{board}: {log}{}", String::from_utf8_lossy(&output.stderr));
-    parse(&log)
+    assert!(output.status.success(), "{program} on {board}: {log}{}", String::from_utf8_lossy(&output.stderr));
+    log
+}
+
+/// Trains on a board.
+fn chip(board: &str, target: &str) -> Outcome {
+    parse(&firmware("train", board, target, None, None, "epochs=3"))
 }
 
 fn parse(log: &str) -> Outcome {
     let number = |text: &str| text.trim().parse::<usize>().unwrap_or_else(|_| panic!("'{text}' in {log}"));
     let after = |text: &str| log.split(text).nth(1).unwrap_or_else(|| panic!("no '{text}' in {log}"));
     let before = |text: &str| number(log.split(text).next().unwrap().lines().last().unwrap());
-    let first = log.lines().next().expect("a first line");
+    let first = log.lines().find(|line| line.contains(" training and ")).expect("a line that names the network");
     let widths = first.split(": ").nth(1).unwrap().split(',').next().unwrap();
     let widths: Vec<usize> = widths.split('-').map(number).collect();
     let hits = log.lines().filter(|line| line.starts_with("epoch "));
@@ -74,31 +98,54 @@ fn parse(log: &str) -> Outcome {
     }
 }
 
-/// The same training here.
+/// The settings of `rewire train` that describe what the chip does: see `firmware/src/networks.rs`.
+fn settings(chip: &Outcome) -> String {
+    let [_, hidden, classes] = chip.layers;
+    let outputs = hidden * classes;
+    let recipe = match hidden {
+        56 => "--sigma 3 --evolve-every 5000 --weight-decay 0.0001 --decay coupled",
+        128 => "--sigma 2.5 --label-smoothing 0.05 --pixel-shift 1",
+        _ => "--sigma 3 --label-smoothing 0.05 --pixel-shift 1",
+    };
+    format!(
+        "--lanes 1 --batch-size 1 --storage input-major --scaling unit --activation relu --dropout 0 --momentum 0 \
+         --learning-rate 0.05 --schedule linear --zeta 0.25 --zeta-schedule constant --evolve-until 0.8 --grown zero \
+         --weight-decay 0 --topology local --growth near --reach 2 --epochs 3 --seed 1 --hidden {hidden} \
+         --connections {},{outputs} {recipe}",
+        chip.connections - outputs
+    )
+    .replace("--weight-decay 0 ", if hidden == 56 { "" } else { "--weight-decay 0 " })
+}
+
+/// The same training here, on the samples that the chip has in flash.
 fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
-    let [n_in, hidden, classes] = chip.layers;
-    let connections = chip.connections - hidden * classes;
-    let layers = [
-        LayerSpec::sparse(n_in, hidden, connections, Activation::Relu).input_major(),
-        LayerSpec::dense(hidden, classes, Activation::Identity),
-    ];
+    let settings = settings(chip);
+    let words = ["rewire", "train", "mnist-mini"].into_iter().chain(settings.split_whitespace());
+    let Subcommand::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("no training") };
+    let config = arguments.overlay(Config::defaults(DatasetName::MnistMini));
+    config.validate().unwrap();
+    let data = dataset::load(DatasetName::MnistMini, &dataset::cache_dir(None)).unwrap();
+    let layers = config.layers(PIXELS, 10);
     let description = Description::training(&layers, 1);
     let mut block = Box::new(Block::<{ 512 * 1024 }>::new());
     let mut network = Mlp::<Standard, 1>::new(&description, &mut block.0).unwrap();
     let native = Native::new(2).unwrap();
-    let data = dataset::load(DatasetName::MnistMini, &dataset::cache_dir(None)).unwrap();
     let normaliser = Normaliser { mean: vec![0.0; PIXELS], scale: vec![1.0 / 255.0; PIXELS] };
     let train = Images::new(&data.train, (0..samples.0 as u32).collect(), &normaliser);
+    let train = train.with_pixel_shift(config.pixel_shift(data.shape));
     let test = Images::new(&data.test, (0..samples.1 as u32).collect(), &normaliser);
-    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).unwrap();
-    network.initialise(&native, 1, FanIn::Connections);
+    network.initialise_placed(&native, config.seed, config.fan_in(), config.placement(data.shape).unwrap());
     let mut correct = Vec::new();
-    for epoch in 1..=3 {
-        let sgd = Sgd::new(Schedule::Linear.at(0.05, epoch, 3, 0)).unwrap();
-        let _ = network.train_epoch(&native, &train, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
+    for epoch in 1..=config.epochs {
+        let sgd = config.sgd(config.learning_rate_of(epoch)).unwrap();
+        let evolution = config.evolution(epoch, data.shape).unwrap();
+        let every = if config.evolves(epoch) { config.evolve_every as u32 } else { 0 };
+        let _ = network.train_epoch_evolving(&native, &train, &sgd, &evolution, every, config.seed, epoch, |_, _| {
+            ControlFlow::Continue(())
+        });
         correct.push(network.evaluate(&native, &test).correct());
-        if epoch < 3 {
-            network.evolve(&native, &evolution, 1, epoch, |_, _| {});
+        if config.evolves(epoch) {
+            network.evolve(&native, &evolution, config.seed, epoch, |_, _| {});
         }
     }
     (correct, rewire_core::image::hash(&network))
@@ -108,6 +155,62 @@ fn assert_twins(board: &str, target: &str, samples: (usize, usize)) {
     let chip = chip(board, target);
     assert_eq!((chip.correct.clone(), chip.hash), host(&chip, samples), "{board}");
     assert!(chip.stack <= 2304, "{board} uses {} bytes of stack", chip.stack);
+}
+
+/// What `rewire image` says of a file.
+fn described(folder: &Path, file: &str) -> serde_json::Value {
+    serde_json::from_str(&program::succeed(folder, &format!("image {file} --json"))).unwrap()
+}
+
+#[test]
+fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (board, target) = ("mps2-an386", "thumbv7em-none-eabihf");
+
+    // The chip trains and hands its model back: the bits of the twin from the command line.
+    let handed_back = folder.join("chip.image");
+    let log = firmware("train", board, target, None, Some(&handed_back), "epochs=3");
+    let chip = parse(&log);
+    let train = format!("train mnist-mini {} --out run", settings(&chip));
+    program::succeed(folder, &train);
+    assert!(program::succeed(folder, "export --chip run --out host.image").contains("bytes"));
+    let host_image = std::fs::read(folder.join("host.image")).unwrap();
+    assert!(host_image == std::fs::read(&handed_back).unwrap(), "the chip's image is not the host's");
+    let image = described(folder, "host.image");
+    assert_eq!(image["hash"].as_str().unwrap(), format!("{:016x}", chip.hash));
+    assert_eq!(image["bytes"].as_u64().unwrap(), host_image.len() as u64);
+
+    // `evaluate` gives what the chip printed, of the image and of the model.
+    for model in ["chip.image", "run"] {
+        let found = program::succeed(folder, &format!("evaluate {model} mnist-mini --json"));
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        assert_eq!(found["correct"].as_u64().unwrap(), u64::from(*chip.correct.last().unwrap()), "{model}");
+    }
+
+    // A chip runs it in place, and another goes on training from it.
+    let image = folder.join("host.image");
+    let log = firmware("infer", board, target, Some(&image), None, "");
+    assert!(log.contains(&format!("({} of 1000)", chip.correct.last().unwrap())), "{log}");
+    assert!(log.contains(&format!("model {:016x}", chip.hash)), "{log}");
+    let log = firmware("train", board, target, Some(&image), None, "epochs=1");
+    assert!(log.contains(&format!("goes on from the model {:016x}", chip.hash)), "{log}");
+    assert!(parse(&log).correct[0] > 850 && parse(&log).hash != chip.hash, "{log}");
+
+    // What is wrong is refused with a sentence.
+    let mut damaged = host_image.clone();
+    damaged[100] ^= 1;
+    std::fs::write(folder.join("damaged.image"), &damaged).unwrap();
+    std::fs::write(folder.join("cut.image"), &host_image[..1000]).unwrap();
+    for (file, expected) in [("damaged.image", "a damaged model image"), ("cut.image", "of which 1000 are there")] {
+        for command in [format!("image {file}"), format!("evaluate {file} mnist-mini")] {
+            let outcome = program::run(folder, &command);
+            assert_eq!(outcome.code, Some(1), "{command}");
+            assert!(outcome.stderr.contains(expected), "{command}: {}", outcome.stderr);
+        }
+    }
+    let outcome = program::run(folder, "evaluate host.image");
+    assert!(outcome.code == Some(2) && outcome.stderr.contains("name the dataset"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rewire_core::prelude::*;
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
 use rewire_firmware::networks::{FOOTPRINT, LAYERS, MODEL, NETWORK, Network, RECIPE, SEED};
-use rewire_firmware::samples::{Idx, Packed, Source};
+use rewire_firmware::samples::{self, Source};
 use rewire_firmware::{host, stack};
 
 static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
@@ -22,7 +22,7 @@ static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let epochs = host::argument("epochs", |epochs| epochs.and_then(|epochs| epochs.parse().ok()).unwrap_or(3));
-    let [train, test] = sources();
+    let [train, test] = samples::sources();
     let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
     // Used where it is built: a move would take its size in stack once more.
     let mut built = Network::new(&NETWORK, block);
@@ -80,18 +80,6 @@ fn hand_back(network: &Network<'_>) {
             Err(_) => fail(format_args!("{path} cannot be written")),
         }
     });
-}
-
-/// Training and test samples.
-#[inline(never)]
-fn sources() -> [Source; 2] {
-    host::argument("mnist", |folder| {
-        let Some(folder) = folder else { return [Source::Packed(Packed::train()), Source::Packed(Packed::test())] };
-        ["train", "t10k"].map(|part| match Idx::open(folder, part) {
-            Ok(idx) => Source::Idx(idx),
-            Err(error) => fail(format_args!("{folder}/{part}-…: {error}")),
-        })
-    })
 }
 
 #[inline(never)]
