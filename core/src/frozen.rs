@@ -138,7 +138,7 @@ mod tests {
         assert_eq!((frozen.bytes(), frozen.bytes() < network.bytes()), (WORKSPACE, true));
         assert_eq!(hash_layers(frozen.layers().iter().copied()), hash(&network));
 
-        let features: std::vec::Vec<f32> = (0..90u8).map(|i| f32::from(i * 37 % 101) / 50.0 - 1.0).collect();
+        let features: std::vec::Vec<f32> = (0..90u16).map(|i| f32::from(i * 37 % 101) / 50.0 - 1.0).collect();
         let samples = Table::new(&features, &[0, 1, 2, 0, 1, 2, 0, 1, 2, 0]).unwrap();
         assert_eq!(frozen.evaluate(&Portable, &samples), network.evaluate(&Portable, &samples));
         let mut found = [0; 3];

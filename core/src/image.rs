@@ -356,6 +356,54 @@ impl<'a, F: Format> Image<'a, F> {
     }
 }
 
+/// Reads an image in small pieces straight into a network of the same layers; its checksum is the caller's to check.
+#[cfg(feature = "checkpoint")]
+pub(crate) fn read_into<F: Format, E: From<ImageError>, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'_, F, LANES, LAYERS>,
+    mut get: impl FnMut(&mut [u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut header = [0; HEADER];
+    get(&mut header)?;
+    let [m0, m1, m2, m3, v0, v1, n0, n1, ..] = header;
+    if [m0, m1, m2, m3] != MAGIC || cfg!(target_endian = "big") {
+        return Err(ImageError::Foreign.into());
+    }
+    let (found, layers) = (u16::from_le_bytes([v0, v1]), usize::from(u16::from_le_bytes([n0, n1])));
+    if found != VERSION {
+        return Err(ImageError::Version { found }.into());
+    }
+    if layers != network.layers.len() {
+        return Err(ImageError::Layer { layer: layers.min(network.layers.len()) }.into());
+    }
+    for (layer, own) in network.layers.iter().enumerate() {
+        let mut header = [0; LAYER];
+        get(&mut header)?;
+        if spec::<F>(&header) != Some(own.spec) {
+            return Err(ImageError::Layer { layer }.into());
+        }
+    }
+    for layer in &mut network.layers {
+        get(bytemuck::cast_slice_mut(layer.weights))?;
+        get(bytemuck::cast_slice_mut(layer.bias))?;
+        padded(bytemuck::cast_slice_mut(layer.indptr), &mut get)?;
+        padded(bytemuck::cast_slice_mut(layer.indices), &mut get)?;
+        if !layer.spec.is_dense() {
+            CsrRef::<F>::new(layer.spec.ncols(), layer.indptr, layer.indices, layer.weights)
+                .map_err(ImageError::from)?;
+        }
+        layer.rebuild_transposed();
+    }
+    Ok(())
+}
+
+/// Reads integers, and what pads them to a multiple of 4 bytes.
+#[cfg(feature = "checkpoint")]
+fn padded<E>(bytes: &mut [u8], get: &mut impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<(), E> {
+    let padding = bytes.len().wrapping_neg() % 4;
+    get(bytes)?;
+    get([0; 4].get_mut(..padding).unwrap_or_default())
+}
+
 /// What a layer's header says, if it makes sense in this format.
 fn spec<F: Format>(header: &[u8; LAYER]) -> Option<LayerSpec> {
     let word = |at: usize| Some(u32::from_le_bytes(*header.get(at..)?.first_chunk()?));

@@ -37,6 +37,8 @@ pub mod activation;
 pub mod arena;
 pub mod augment;
 pub mod backend;
+#[cfg(feature = "checkpoint")]
+pub mod checkpoint;
 pub mod coo;
 pub mod csr;
 pub mod element;

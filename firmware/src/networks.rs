@@ -115,7 +115,7 @@ pub const RECIPE: Recipe = if cfg!(network = "16") {
 } else {
     Recipe {
         learning_rate: 0.05,
-        zeta: 0.25,
+        zeta: if cfg!(network = "64") { 0.15 } else { 0.25 },
         evolve_every: 0,
         sigma: if cfg!(network = "64") { 2.5 } else { 3.0 },
         reach: 2,
