@@ -197,7 +197,7 @@ impl<S: NorFlash> Checkpoints<S> {
                     (page, filled, at) = ([0xFF; PAGE], 0, at + PAGE);
                 }
             }
-            Ok(())
+            Ok::<(), CheckpointError<S::Error>>(())
         })?;
         let rest = filled.div_ceil(S::WRITE_SIZE) * S::WRITE_SIZE;
         if rest > 0 {
