@@ -34,7 +34,7 @@ impl PixelShift {
         }
         let mut generator = Generator::new(self.seed, Purpose::Augmentation, epoch, 0, sample);
         let reach = i32::from(self.reach);
-        let mut draw = || generator.below(2 * u32::from(self.reach) + 1) as i32 - reach;
+        let mut draw = || generator.below(2 * u32::from(self.reach) + 1).cast_signed() - reach;
         let (down, right) = (draw(), draw());
         let (height, width) = (self.image.height.max(1) as usize, self.image.width.max(1) as usize);
         for plane in x.chunks_exact_mut(height.saturating_mul(width).max(1)) {

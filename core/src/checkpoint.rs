@@ -114,7 +114,8 @@ impl<S: NorFlash> Checkpoints<S> {
         flash: S,
         network: &Mlp<'_, F, LANES, LAYERS>,
     ) -> Result<Self, CheckpointError<S::Error>> {
-        if PAGE % S::WRITE_SIZE.max(1) != 0 || PAGE % S::READ_SIZE.max(1) != 0 || S::ERASE_SIZE % PAGE != 0 {
+        let fits = |size: usize| PAGE.is_multiple_of(size.max(1));
+        if !fits(S::WRITE_SIZE) || !fits(S::READ_SIZE) || !S::ERASE_SIZE.is_multiple_of(PAGE) {
             return Err(CheckpointError::Geometry);
         }
         if network.layers().any(|layer| !layer.velocity.is_empty()) {
@@ -229,10 +230,10 @@ impl<S: NorFlash> Checkpoints<S> {
     ) -> Result<Progress, CheckpointError<S::Error>> {
         let Some(slot) = self.newest else { return Err(CheckpointError::Empty) };
         let (flash, end) = (&mut self.flash, slot.len);
-        let (start, mut page, mut at) = (slot.index * self.slot + HEADER, [0; PAGE], 0);
+        let (start, mut page, mut at) = (slot.index * self.slot + HEADER, [0; PAGE], 0usize);
         read_into(network, |bytes| {
             for byte in bytes {
-                if at % PAGE == 0 && at < end {
+                if at.is_multiple_of(PAGE) && at < end {
                     flash.read((start + at) as u32, &mut page).map_err(CheckpointError::Flash)?;
                 }
                 *byte = page.get(at % PAGE).copied().unwrap_or_default();

@@ -23,6 +23,7 @@ use crate::layer::{LayerSpec, Storage};
 
 /// What a network is built to do: its layers, and which state it keeps beside the model.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent questions")]
 pub struct Description<'a> {
     pub(crate) layers: &'a [LayerSpec],
     pub(crate) batch_size: usize,

@@ -146,7 +146,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
                 let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
                 match x {
                     None => {
-                        self.forward::<<M::Format as Format>::Input, LANES>(layer, mask, first * LANES, input, tile)
+                        self.forward::<<M::Format as Format>::Input, LANES>(layer, mask, first * LANES, input, tile);
                     }
                     Some(x) => self.forward(layer, mask, first * LANES, x, tile),
                 }

@@ -121,7 +121,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     let settings = settings(chip);
     let words = ["rewire", "train", "mnist-mini"].into_iter().chain(settings.split_whitespace());
     let Subcommand::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("no training") };
-    let config = arguments.overlay(Config::defaults(DatasetName::MnistMini));
+    let config = arguments.settings.overlay(Config::defaults(DatasetName::MnistMini));
     config.validate().unwrap();
     let data = dataset::load(DatasetName::MnistMini, &dataset::cache_dir(None)).unwrap();
     let layers = config.layers(PIXELS, 10);

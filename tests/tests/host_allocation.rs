@@ -63,7 +63,7 @@ fn allocations(config: &Config) -> usize {
                 let mut after = |_, _: &_| ControlFlow::Continue(());
                 native
                     .clock()
-                    .training(|| network.train_epoch(&native, &train, &sgd, 1, epoch, &mut after))
+                    .training(|| network.train_epoch(&native, &train, &sgd, (&evolution, 0), 1, epoch, &mut after))
                     .0
                     .is_break();
                 network.evaluate(&native, &test);
