@@ -89,7 +89,10 @@ fn chart(groups: &[Group<'_>], title: &str, label: &str, train: fn(&Epoch) -> f3
 
 /// Accuracy and loss side by side.
 pub fn figure<'r>(groups: &'r [Group<'r>]) -> Figure<'r> {
-    let dataset = groups.first().map_or(String::new(), |group| group.runs[0].config.dataset.to_string());
+    let mut datasets: Vec<String> = groups.iter().map(|group| group.runs[0].config.dataset.to_string()).collect();
+    datasets.sort_unstable();
+    datasets.dedup();
+    let dataset = datasets.join(", ");
     let accuracy = chart(
         groups,
         &format!("Accuracy on {dataset}"),

@@ -219,7 +219,9 @@ impl Figure<'_> {
         let text = text.replace(&format!("\"{FONT}\""), &format!("\"'{FONT}', Verdana, sans-serif\""));
         // The title is the first child of the root.
         let (root, rest) = text.split_once(">\n").context("an SVG begins with its root")?;
-        Ok(format!("{root}>\n<title>{title}</title>\n{rest}"))
+        // Without it browsers show seams between the cells of a map.
+        let crisp = "<style>rect { shape-rendering: crispEdges; }</style>";
+        Ok(format!("{root}>\n<title>{title}</title>\n{crisp}\n{rest}"))
     }
 
     /// The figure's pixels, red, green, blue, at `times` its size.
