@@ -66,8 +66,8 @@ pub(crate) fn backward_row<const LANES: usize>(
             gradient.iter_mut().zip(y).zip(z).zip(sums)
         {
             let g = if y == 0.0 { 0.0 } else { *gradient * scale };
-            let (below, above) = (z <= left, z >= right);
-            let above = above & !below;
+            let below = z <= left;
+            let above = !below && z >= right;
             let slope = if below {
                 left_slope
             } else if above {

@@ -46,6 +46,7 @@ pub trait Network: Send {
     /// Draws positions and weights.
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
     /// Trains an epoch, evolving after every so many steps, if that is not 0; `after` sees every step and may break.
+    #[expect(clippy::too_many_arguments, reason = "those of the core's epoch and the backend")]
     fn train_epoch(
         &mut self,
         native: &Native,

@@ -302,13 +302,7 @@ impl Run<'_> {
                 clock.training(|| network.train_epoch(native, &train, &sgd, evolving, config.seed, epoch, &mut after));
             let diverged = |loss: &str, step: u64| {
                 progress.finish();
-                anyhow!(
-                    "the {loss} loss is no number at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
-                     metrics.csv in {} keeps the {} epochs before",
-                    config.learning_rate,
-                    directory.path().display(),
-                    epochs.len()
-                )
+                diverged(config, directory, loss, epoch, step)
             };
             if let Some(step) = failed {
                 return Err(diverged("training", u64::from(step) + 1));
@@ -373,6 +367,17 @@ impl Run<'_> {
         progress.finish();
         Ok(Ended { epochs, interrupted: false })
     }
+}
+
+/// What is said of a loss that is no number.
+fn diverged(config: &Config, directory: &RunDirectory, loss: &str, epoch: u32, step: u64) -> anyhow::Error {
+    anyhow!(
+        "the {loss} loss is no number at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
+         metrics.csv in {} keeps the {} epochs before",
+        config.learning_rate,
+        directory.path().display(),
+        epoch - 1
+    )
 }
 
 /// Adds the connections after an epoch to the record.

@@ -175,7 +175,7 @@ fn check_without_velocity<const LANES: usize>(activation: Activation) {
             assert_close(&weights, &in_storage_order(&expected[i], &layer), GRADIENT, &format!("{kind:?} {i}"));
             assert_close(&bias, &expected[i].bias, GRADIENT, &format!("{kind:?} {i}"));
             let [after, before] =
-                [layer.activation_parameters, &before.activation_parameters].map(|p| p.as_flattened());
+                [layer.activation_parameters, &before.activation_parameters].map(<[[f32; 4]]>::as_flattened);
             let parameters: Vec<f64> = after.iter().zip(before).map(moved).collect();
             let expected = expected[i].activation_parameters.as_flattened();
             assert_close(&parameters, expected, GRADIENT, &format!("{kind:?} {i}"));

@@ -352,13 +352,27 @@ impl Chart {
 /// A line on the paper.
 fn stroke(area: &Area<'_>, path: &[(i32, i32)], colour: RGBColor, dashed: bool) -> Result<()> {
     let style = colour.stroke_width(5);
-    if !dashed {
-        return area.draw(&PathElement::new(path.to_vec(), style)).map_err(failed);
-    }
-    for dash in dashes(path, 5.0 * f64::from(UNIT), 3.5 * f64::from(UNIT)) {
-        area.draw(&PathElement::new(dash, style)).map_err(failed)?;
+    let dashes = if dashed { dashes(path, 5.0 * f64::from(UNIT), 3.5 * f64::from(UNIT)) } else { vec![path.to_vec()] };
+    for piece in dashes.iter().flat_map(|dash| smooth(dash)) {
+        area.draw(&PathElement::new(piece.to_vec(), style)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Cuts a path where it turns by more than 60 degrees: drawn in one, such a corner grows a spike as long as it is sharp.
+fn smooth(path: &[(i32, i32)]) -> Vec<&[(i32, i32)]> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (i, corner) in path.windows(3).enumerate() {
+        let step = |from: (i32, i32), to: (i32, i32)| (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+        let (a, b) = (step(corner[0], corner[1]), step(corner[1], corner[2]));
+        if a.0 * b.0 + a.1 * b.1 < 0.5 * a.0.hypot(a.1) * b.0.hypot(b.1) {
+            pieces.push(&path[start..i + 2]);
+            start = i + 1;
+        }
+    }
+    pieces.push(&path[start..]);
+    pieces
 }
 
 /// Cuts a path into dashes.
