@@ -54,7 +54,7 @@ struct Mock<const WRITE: usize, const ERASE: usize> {
 impl<const WRITE: usize, const ERASE: usize> Mock<WRITE, ERASE> {
     fn new(pages: usize) -> Self {
         // What was there before is no checkpoint.
-        let bytes = (0..pages * ERASE).map(|i| (i * 31 >> 3) as u8).collect();
+        let bytes = (0..pages * ERASE).map(|i| ((i * 31) >> 3) as u8).collect();
         Self { bytes, wear: vec![0; pages], left: None, part: 0, operations: 0 }
     }
 
