@@ -405,7 +405,8 @@ fn dashes(path: &[(i32, i32)], dash: f64, gap: f64) -> Vec<Vec<(i32, i32)>> {
             left = if drawing { dash } else { gap };
         }
     }
-    if drawing && current.len() > 1 {
+    // A path that ends with a gap leaves a dash without length.
+    if drawing && current.windows(2).any(|pair| pair[0] != pair[1]) {
         dashes.push(current);
     }
     dashes
