@@ -92,7 +92,7 @@ fn parse(log: &str) -> Outcome {
         layers: widths.try_into().expect("three widths"),
         connections: number(first.split(", ").nth(1).unwrap().split(' ').next().unwrap()),
         correct: hits.map(|line| number(line.split('(').nth(1).unwrap().split(' ').next().unwrap()) as u32).collect(),
-        hash: u64::from_str_radix(after("model ")[..16].trim(), 16).unwrap(),
+        hash: u64::from_str_radix(after("\nmodel ")[..16].trim(), 16).unwrap(),
         stack: before(" B of stack"),
         predicted: before(" B predicted"),
     }
