@@ -79,7 +79,7 @@ pub struct SettingsArguments {
     /// Share of the epochs after which evolution ends
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub evolve_until: Option<f32>,
-    /// Activation of hidden layers
+    /// Activation of hidden layers; unless asked for, a dense model has relu where others have all-relu
     #[arg(long, value_enum)]
     pub activation: Option<ActivationKind>,
     /// Slope below zero of leaky-relu and all-relu
@@ -340,6 +340,9 @@ pub struct CompareArguments {
     /// Learning rate of the dense model, which may need a smaller one [default: that of all models]
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub dense_learning_rate: Option<f32>,
+    /// Activation of the dense model [default: that of all models, but relu for all-relu, with which it diverges]
+    #[arg(long, value_enum)]
+    pub dense_activation: Option<ActivationKind>,
     /// Folder for the runs and the table; runs that are there already are used or continued [default: runs/compare-DATASET]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::config::{Config, ModelKind};
+use crate::config::{ActivationKind, Config, ModelKind};
 use crate::dataset::manifest;
 use crate::error::Usage;
 use crate::figures::curves::mean_and_deviation;
@@ -160,6 +160,8 @@ pub struct Plan<'a> {
     pub models: &'a [ModelKind],
     /// Learning rate of the dense model, where it is another.
     pub dense_learning_rate: Option<f32>,
+    /// Activation of the dense model, where it is not [`Config::dense_activation`].
+    pub dense_activation: Option<ActivationKind>,
     /// Seeds of each model.
     pub seeds: &'a [u64],
     /// Arguments for each `rewire train`, such as threads.
@@ -191,11 +193,13 @@ pub fn train(plan: &Plan<'_>, out: &Path) -> Result<Trained> {
             if runs.iter().any(|(other, _)| *other == path) {
                 return Err(Usage(format!("{model} with seed {seed} is asked for twice")).into());
             }
-            let learning_rate = match plan.dense_learning_rate {
-                Some(rate) if model == ModelKind::Dense => rate,
-                _ => config.learning_rate,
+            let (learning_rate, activation) = if model == ModelKind::Dense {
+                let activation = plan.dense_activation.unwrap_or_else(|| config.dense_activation());
+                (plan.dense_learning_rate.unwrap_or(config.learning_rate), activation)
+            } else {
+                (config.learning_rate, config.activation)
             };
-            let config = Config { model, learning_rate, seed, ..config.clone() };
+            let config = Config { model, activation, learning_rate, seed, ..config.clone() };
             config.validate()?;
             runs.push((path, config));
         }

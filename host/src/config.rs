@@ -312,6 +312,12 @@ impl Config {
         }
     }
 
+    /// The activation that a dense model takes where another was not asked for: with All-ReLU, its loss overflows at the
+    /// learning rates of the sparse ones.
+    pub fn dense_activation(&self) -> ActivationKind {
+        if self.activation == ActivationKind::AllRelu { ActivationKind::Relu } else { self.activation }
+    }
+
     /// The dataset that a file of settings names, whose defaults lie under the file.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use rewire::cli::{
     FootprintArguments, ImageArguments, MachineArguments, PlotArguments, ReportArguments, SettingsArguments,
     TrainArguments,
 };
-use rewire::config::Config;
+use rewire::config::{Config, ModelKind};
 use rewire::dataset::{self, Bar, DatasetName};
 use rewire::error::{Usage, exit_code};
 use rewire::model::Model;
@@ -108,7 +108,13 @@ fn resolve(settings: &SettingsArguments, recorded: Option<&PathBuf>) -> Result<C
             let dataset = settings.dataset.or(Config::dataset_in(file)?);
             Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
         }
-        None => Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini)),
+        None => {
+            let defaults = Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini));
+            match settings.model {
+                Some(ModelKind::Dense) => Config { activation: defaults.dense_activation(), ..defaults },
+                _ => defaults,
+            }
+        }
     };
     let config = settings.overlay(config);
     config.validate()?;
@@ -234,6 +240,7 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
         config: &config,
         models: &arguments.models,
         dense_learning_rate: arguments.dense_learning_rate,
+        dense_activation: arguments.dense_activation,
         seeds: &arguments.seeds,
         train: &train,
         interrupted: &interrupted,
