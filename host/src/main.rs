@@ -103,17 +103,15 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 
 /// The settings that defaults, a file and flags come to.
 fn resolve(settings: &SettingsArguments, recorded: Option<&PathBuf>) -> Result<Config> {
-    let config = match recorded.or(settings.config.as_ref()) {
-        Some(file) => {
-            let dataset = settings.dataset.or(Config::dataset_in(file)?);
-            Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
-        }
-        None => {
-            let defaults = Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini));
-            match settings.model {
-                Some(ModelKind::Dense) => Config { activation: defaults.dense_activation(), ..defaults },
-                _ => defaults,
-            }
+    let config = if let Some(file) = recorded.or(settings.config.as_ref()) {
+        let dataset = settings.dataset.or(Config::dataset_in(file)?);
+        Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
+    } else {
+        let defaults = Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini));
+        if settings.model == Some(ModelKind::Dense) {
+            Config { activation: defaults.dense_activation(), ..defaults }
+        } else {
+            defaults
         }
     };
     let config = settings.overlay(config);
