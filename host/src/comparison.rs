@@ -227,6 +227,7 @@ pub fn train(plan: &Plan<'_>, out: &Path) -> Result<Trained> {
                 command.arg("--config").arg(&recipe);
                 command.args(["--model", &config.model.to_string(), "--seed", &config.seed.to_string()]);
                 command.args(["--learning-rate", &config.learning_rate.to_string()]);
+                command.args(["--activation", &config.activation.to_string()]);
             }
         }
         crate::progress::say(&format!("{}: {} of seed {}", path.display(), config.model, config.seed));
