@@ -96,38 +96,60 @@ impl<const LANES: usize> Kernel for Read<'_, LANES> {
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
         let x: &[[V::Unit; K]] = bytemuck::try_cast_slice(self.x).unwrap_or_default();
-        let read = |start: &[V::Unit; K], row: usize| {
-            let range = self.indptr[row] as usize..self.indptr[row + 1] as usize;
-            // Two sums in turn, so that additions do not wait for each other: a floor need not keep an order.
-            let mut sums: [V::Register; K] = start.map(|unit| vector.load(&unit));
-            let mut others = [vector.splat(0.0); K];
-            for indices in self.indices[range].chunks(2) {
-                for (&index, sums) in indices.iter().zip([&mut sums, &mut others]) {
-                    if let Some(x) = x.get(usize::from(index)) {
-                        for (sum, x) in sums.iter_mut().zip(x) {
-                            *sum = vector.add(*sum, vector.load(x));
-                        }
-                    }
-                }
-            }
-            for (sum, other) in sums.iter_mut().zip(others) {
-                *sum = vector.add(*sum, other);
-            }
-            sums.map(|sum| vector.store(sum))
-        };
+        let indices = |row: usize| &self.indices[self.indptr[row] as usize..self.indptr[row + 1] as usize];
         match self.out {
             Out::Written(out) => {
                 let out: &mut [[V::Unit; K]] = bytemuck::try_cast_slice_mut(out).unwrap_or_default();
                 for (row, out) in out.iter_mut().enumerate() {
-                    *out = read(&[bytemuck::Zeroable::zeroed(); K], row);
+                    *out = read_rows(vector, &[bytemuck::Zeroable::zeroed(); K], x, indices(row));
                 }
             }
             Out::Read(out) => {
                 let out: &[[V::Unit; K]] = bytemuck::try_cast_slice(out).unwrap_or_default();
                 for (row, start) in out.iter().enumerate() {
-                    black_box(&read(start, row));
+                    black_box(&read_rows(vector, start, x, indices(row)));
                 }
             }
+        }
+    }
+}
+
+/// The sum of the rows of `x` at `indices`, and of `start`. Two sums in turn, so that additions do not wait for each other: a
+/// floor need not keep an order.
+#[inline(always)]
+fn read_rows<V: Vector, const K: usize>(
+    vector: V,
+    start: &[V::Unit; K],
+    x: &[[V::Unit; K]],
+    indices: &[Index],
+) -> [V::Unit; K] {
+    let mut sums = start.each_ref().map(
+        #[inline(always)]
+        |unit| vector.load(unit),
+    );
+    let mut others = [vector.splat(0.0); K];
+    let (pairs, last) = indices.as_chunks::<2>();
+    for &[a, b] in pairs {
+        add_row(vector, &mut sums, x, a);
+        add_row(vector, &mut others, x, b);
+    }
+    for &index in last {
+        add_row(vector, &mut sums, x, index);
+    }
+    for (sum, other) in sums.iter_mut().zip(others) {
+        *sum = vector.add(*sum, other);
+    }
+    sums.map(
+        #[inline(always)]
+        |sum| vector.store(sum),
+    )
+}
+
+#[inline(always)]
+fn add_row<V: Vector, const K: usize>(vector: V, sums: &mut [V::Register; K], x: &[[V::Unit; K]], index: Index) {
+    if let Some(x) = x.get(usize::from(index)) {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = vector.add(*sum, vector.load(x));
         }
     }
 }
