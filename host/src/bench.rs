@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use comfy_table::{CellAlignment, Table, presets};
-use rewire_core::backend::Backend as _;
+use rewire_core::backend::Backend;
 use rewire_core::footprint::Description;
 use rewire_core::index::Standard;
 use rewire_core::mlp::Mlp;
@@ -69,13 +69,22 @@ struct Subject<'a, const LANES: usize> {
     steps: u32,
 }
 
+/// Trains one minibatch of noise.
+fn train<B: Backend, const LANES: usize>(
+    network: &mut Mlp<'_, Standard, LANES>,
+    backend: &B,
+    config: &Config,
+    step: u32,
+) {
+    let Ok(sgd) = config.sgd(config.learning_rate) else { return };
+    let order = Permutation::new(1, 1, BATCH as u32);
+    network.step(backend, &Noise, &order, 0, &sgd, Place { seed: 1, epoch: 1, step });
+}
+
 impl<const LANES: usize> Timed for Subject<'_, LANES> {
     fn step(&mut self) {
-        let Ok(sgd) = self.config.sgd(self.config.learning_rate) else { return };
-        let order = Permutation::new(1, 1, BATCH as u32);
-        let place = Place { seed: 1, epoch: 1, step: self.steps };
+        train(&mut self.network, self.native, self.config, self.steps);
         self.steps += 1;
-        self.network.step(self.native, &Noise, &order, 0, &sgd, place);
     }
 
     fn evolve(&mut self) {
@@ -86,11 +95,8 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
     }
 
     fn profile(&mut self, runs: usize) -> Vec<Share> {
-        let Ok(sgd) = self.config.sgd(self.config.learning_rate) else { return Vec::new() };
-        let order = Permutation::new(1, 1, BATCH as u32);
-        let place = Place { seed: 1, epoch: 1, step: 0 };
         profile::profile(self.native, &mut self.network, BATCH, runs, |profiler, network| {
-            network.step(profiler, &Noise, &order, 0, &sgd, place);
+            train(network, profiler, self.config, 0);
         })
     }
 }

@@ -161,7 +161,7 @@ fn train(arguments: &TrainArguments) -> Result<()> {
 
 /// The model of a run directory, or the file itself.
 fn model_file(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
+    if path.is_dir() { path.join(rewire::run::MODEL) } else { path.to_owned() }
 }
 
 fn export(arguments: &ExportArguments) -> Result<()> {

@@ -41,12 +41,11 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
         );
         succeed(folder.path(), &format!("{arguments} --out whole"));
         let killed = folder.path().join("killed");
-        let mut child = command(folder.path(), &format!("{arguments} --out killed"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let start = |arguments: &str| {
+            let mut command = command(folder.path(), arguments);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut child = start(&format!("{arguments} --out killed"));
         for enough in [2, 9, 17] {
             let deadline = Instant::now() + Duration::from_secs(120);
             while epochs(&killed).len() < enough && child.try_wait().unwrap().is_none() {
@@ -56,12 +55,7 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
             child.kill().unwrap();
             child.wait().unwrap();
             let before = epochs(&killed).len();
-            child = command(folder.path(), "train --out killed --resume")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+            child = start("train --out killed --resume");
             // A row without its checkpoint is the one epoch that is lost.
             assert!(before >= enough.min(30), "{name}: {before} rows");
         }
