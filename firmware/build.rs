@@ -14,22 +14,24 @@ struct Board {
     network: u32,
     /// Training and test samples that fit the flash.
     samples: (usize, usize),
+    /// The feature that drives the flash, and bytes at its end that hold checkpoints and no program.
+    checkpoints: Option<(&'static str, u32)>,
 }
 
 const K: u32 = 1024;
 
 #[rustfmt::skip]
 const BOARDS: &[Board] = &[
-    Board { name: "mps2-an386", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000) },
-    Board { name: "mps2-an500", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000) },
-    Board { name: "lm3s6965evb", flash: (0, 256 * K), ram: (0x2000_0000, 64 * K), network: 64, samples: (400, 200) },
-    Board { name: "netduinoplus2", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000) },
-    Board { name: "microbit", flash: (0, 256 * K), ram: (0x2000_0000, 16 * K), network: 16, samples: (400, 200) },
-    Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000) },
-    Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000) },
-    Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500) },
+    Board { name: "mps2-an386", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000), checkpoints: None },
+    Board { name: "mps2-an500", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000), checkpoints: None },
+    Board { name: "lm3s6965evb", flash: (0, 256 * K), ram: (0x2000_0000, 64 * K), network: 64, samples: (400, 200), checkpoints: None },
+    Board { name: "netduinoplus2", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
+    Board { name: "microbit", flash: (0, 256 * K), ram: (0x2000_0000, 16 * K), network: 16, samples: (400, 200), checkpoints: None },
+    Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: Some(("nrf52840", 256 * K)) },
+    Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
+    Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500), checkpoints: None },
     // 264 KB, of which the first four banks are one piece. The boot loader's stage sits before the program.
-    Board { name: "rp2040", flash: (0x1000_0100, 2048 * K - 256), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000) },
+    Board { name: "rp2040", flash: (0x1000_0100, 2048 * K - 256), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: None },
 ];
 
 fn main() {
@@ -46,17 +48,27 @@ fn main() {
             panic!("REWIRE_NETWORK={text} is unknown; there are 16, 64 and 128");
         })
     });
+    for (name, _) in BOARDS.iter().filter_map(|board| board.checkpoints) {
+        let driven = env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
+        let right = board.checkpoints.is_some_and(|(own, _)| own == name);
+        assert!(!driven || right, "feature {name} drives another part's flash than that of {}", board.name);
+    }
     println!("cargo::rustc-check-cfg=cfg(network, values(\"16\", \"64\", \"128\"))");
     println!("cargo::rustc-cfg=network=\"{network}\"");
     println!("cargo::rustc-env=REWIRE_BOARD_NAME={name}");
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let (flash, ram) = (board.flash, board.ram);
+    let checkpoints = board.checkpoints.map_or(0, |(_, bytes)| bytes);
+    let end = flash.0 + flash.1;
     let memory = format!(
-        "MEMORY\n{{\n    FLASH : ORIGIN = {:#010x}, LENGTH = {}K\n    RAM : ORIGIN = {:#010x}, LENGTH = {}K\n}}\n",
-        board.flash.0,
-        board.flash.1 / K,
-        board.ram.0,
-        board.ram.1 / K
+        "MEMORY\n{{\n    FLASH : ORIGIN = {:#010x}, LENGTH = {}\n    RAM : ORIGIN = {:#010x}, LENGTH = {}\n}}\n\
+         _checkpoints_start = {:#010x};\n_checkpoints_end = {end:#010x};\n",
+        flash.0,
+        flash.1 - checkpoints,
+        ram.0,
+        ram.1,
+        end - checkpoints,
     );
     fs::write(out.join("memory.x"), memory).expect("the build folder can be written");
     println!("cargo::rustc-link-search={}", out.display());

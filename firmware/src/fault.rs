@@ -1,26 +1,8 @@
-//! What happens when something goes wrong: a message on the host's standard error and an exit code other than 0.
+//! What happens when something goes wrong: a sentence, and the end of the program.
 
-use core::fmt::Write;
 use core::panic::PanicInfo;
 
-use semihosting::io::{Stderr, stderr};
-use semihosting::process;
-
-struct Host(Stderr);
-
-impl Write for Host {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        semihosting::io::Write::write_all(&mut self.0, text.as_bytes()).map_err(|_| core::fmt::Error)
-    }
-}
-
-/// Says what failed on the host's standard error and ends the program.
-pub fn fail(what: core::fmt::Arguments<'_>) -> ! {
-    if let Ok(stderr) = stderr() {
-        let _ = Host(stderr).write_fmt(format_args!("{what}\n"));
-    }
-    process::abort()
-}
+pub use crate::host::fail;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
@@ -29,7 +11,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 
 #[expect(unsafe_code, reason = "a fault handler is entered by the processor")]
 mod handler {
-    // SAFETY: it never returns and touches nothing but the host's standard error.
+    // SAFETY: it never returns and touches nothing but the log.
     #[cortex_m_rt::exception]
     unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
         super::fail(format_args!("fault at {:#010x}: the stack is full, or an address does not exist", frame.pc()))

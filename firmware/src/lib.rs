@@ -1,16 +1,26 @@
-//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark and the networks.
+//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks and how they are
+//! trained.
 //!
-//! The training itself is `rewire_core`; a program brings a block of memory, a source of samples and a log.
+//! The training itself is `rewire_core`; a program brings a block of memory, a source of samples and a log. Feature
+//! `semihosting`, the default, has a host that gives arguments and files; feature `rtt` needs nobody.
 
 #![no_std]
 
+#[cfg(all(feature = "semihosting", feature = "rtt"))]
+compile_error!("features `semihosting` and `rtt` exclude each other: add --no-default-features");
+#[cfg(not(any(feature = "semihosting", feature = "rtt")))]
+compile_error!("a program logs through feature `semihosting` or feature `rtt`: choose one");
+
 pub mod count;
 pub mod fault;
+#[cfg(any(feature = "semihosting", feature = "nrf52840"))]
+pub mod flash;
+#[cfg_attr(feature = "semihosting", path = "host/semihosting.rs")]
+#[cfg_attr(not(feature = "semihosting"), path = "host/rtt.rs")]
 pub mod host;
 pub mod memory;
 pub mod networks;
+pub mod nor;
+pub mod run;
 pub mod samples;
 pub mod stack;
-
-// The programs log through it.
-use defmt_semihosting as _;

@@ -1,13 +1,9 @@
 //! The chip's twin: a network trained under QEMU and one trained here are the same, bit for bit.
-//!
-//! Needs QEMU, flip-link and defmt-print, which `tests/run` installs.
 
 #![expect(clippy::unwrap_used, reason = "a log that does not read as expected fails the test")]
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Mutex;
 
 use clap::Parser;
 use rewire::backend::Native;
@@ -17,7 +13,10 @@ use rewire::dataset::{self, DatasetName};
 use rewire::inputs::{Images, Normaliser};
 use rewire_core::prelude::*;
 
+mod firmware;
 mod program;
+
+use firmware::{Build, M0, M4F};
 
 const PIXELS: usize = 784;
 
@@ -33,51 +32,9 @@ struct Outcome {
     predicted: usize,
 }
 
-fn have(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok()
-}
-
-/// One build after the other: they share their dependencies.
-static BUILD: Mutex<()> = Mutex::new(());
-
-/// Builds a program for a board, perhaps with a model in flash, and runs it; returns its log.
-fn firmware(
-    program: &str,
-    board: &str,
-    target: &str,
-    image: Option<&Path>,
-    handed_back: Option<&Path>,
-    argument: &str,
-) -> String {
-    for tool in ["qemu-system-arm", "flip-link", "defmt-print"] {
-        assert!(have(tool), "{tool} is missing; tests/run installs it");
-    }
-    let _guard = BUILD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["run", "--release", "--quiet", "--bin", program, "--target", target, "--"])
-        .args(argument.split_whitespace())
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware"))
-        .env("REWIRE_BOARD", board)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware"));
-    for variable in ["REWIRE_MNIST", "REWIRE_IMAGE", "REWIRE_MODEL", "REWIRE_NETWORK", "RUSTFLAGS"] {
-        cargo.env_remove(variable);
-    }
-    if let Some(image) = image {
-        cargo.env("REWIRE_IMAGE", image);
-    }
-    if let Some(path) = handed_back {
-        cargo.env("REWIRE_MODEL", path);
-    }
-    let output = cargo.output().expect("cargo runs");
-    let log = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{program} on {board}: {log}{}", String::from_utf8_lossy(&output.stderr));
-    log
-}
-
 /// Trains on a board.
 fn chip(board: &str, target: &str) -> Outcome {
-    parse(&firmware("train", board, target, None, None, "epochs=3"))
+    parse(&Build::new("train", board, target).log("epochs=3", &[]))
 }
 
 fn parse(log: &str) -> Outcome {
@@ -165,14 +122,13 @@ fn described(folder: &Path, file: &str) -> serde_json::Value {
 fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let (board, target) = ("mps2-an386", "thumbv7em-none-eabihf");
+    let train = Build::new("train", "mps2-an386", M4F);
 
     // The chip trains and hands its model back: the bits of the twin from the command line.
     let handed_back = folder.join("chip.image");
-    let log = firmware("train", board, target, None, Some(&handed_back), "epochs=3");
+    let log = train.log("epochs=3", &[("REWIRE_MODEL", &handed_back)]);
     let chip = parse(&log);
-    let train = format!("train mnist-mini {} --out run", settings(&chip));
-    program::succeed(folder, &train);
+    program::succeed(folder, &format!("train mnist-mini {} --out run", settings(&chip)));
     assert!(program::succeed(folder, "export --chip run --out host.image").contains("bytes"));
     let host_image = std::fs::read(folder.join("host.image")).unwrap();
     assert!(host_image == std::fs::read(&handed_back).unwrap(), "the chip's image is not the host's");
@@ -189,10 +145,10 @@ fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
 
     // A chip runs it in place, and another goes on training from it.
     let image = folder.join("host.image");
-    let log = firmware("infer", board, target, Some(&image), None, "");
+    let log = Build { program: "infer", image: Some(&image), ..train }.log("", &[]);
     assert!(log.contains(&format!("({} of 1000)", chip.correct.last().unwrap())), "{log}");
     assert!(log.contains(&format!("model {:016x}", chip.hash)), "{log}");
-    let log = firmware("train", board, target, Some(&image), None, "epochs=1");
+    let log = Build { image: Some(&image), ..train }.log("epochs=1", &[]);
     assert!(log.contains(&format!("goes on from the model {:016x}", chip.hash)), "{log}");
     assert!(parse(&log).correct[0] > 850 && parse(&log).hash != chip.hash, "{log}");
 
@@ -214,25 +170,25 @@ fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
 
 #[test]
 fn a_cortex_m0_without_floating_point_unit_is_the_hosts_twin() {
-    assert_twins("microbit", "thumbv6m-none-eabi", (400, 200));
+    assert_twins("microbit", M0, (400, 200));
 }
 
 #[test]
 fn a_cortex_m4_is_the_hosts_twin() {
-    assert_twins("mps2-an386", "thumbv7em-none-eabihf", (2000, 1000));
+    assert_twins("mps2-an386", M4F, (2000, 1000));
 }
 
 #[test]
 fn a_cortex_m7_is_the_hosts_twin() {
-    assert_twins("mps2-an500", "thumbv7em-none-eabihf", (2000, 1000));
+    assert_twins("mps2-an500", M4F, (2000, 1000));
 }
 
 #[test]
 fn a_chip_with_64_kilobytes_is_the_hosts_twin() {
-    assert_twins("lm3s6965evb", "thumbv7em-none-eabihf", (400, 200));
+    assert_twins("lm3s6965evb", M4F, (400, 200));
 }
 
 #[test]
 fn a_chip_with_128_kilobytes_is_the_hosts_twin() {
-    assert_twins("netduinoplus2", "thumbv7em-none-eabihf", (2000, 1000));
+    assert_twins("netduinoplus2", M4F, (2000, 1000));
 }

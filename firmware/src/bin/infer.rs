@@ -12,7 +12,7 @@ use rewire_core::prelude::*;
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
 use rewire_firmware::networks::{LAYERS, MODEL};
-use rewire_firmware::{samples, stack};
+use rewire_firmware::{host, stack};
 
 /// What a network of these widths works with; one with other widths may not fit, which is an error.
 static BLOCK: Memory<{ Description::frozen(LAYERS, 1).footprint::<Bytes, 1>().bytes() }> = Memory::new();
@@ -32,7 +32,7 @@ fn main() -> ! {
         Ok(network) => network,
         Err(error) => fail(format_args!("the model in flash: {error}")),
     };
-    let [_, test] = samples::sources();
+    let [_, test] = host::sources();
     let measured = network.evaluate(&Portable, &test);
     info!(
         "test loss {=f32}, test accuracy {=f32} % ({=u32} of {=u32})",
@@ -45,5 +45,5 @@ fn main() -> ! {
     let (used, available) = stack::high_water();
     info!("{=usize} B of stack used of {=usize}", used, available);
     info!("model {=u64:016x}", hash_layers(network.layers().iter().copied()));
-    semihosting::process::exit(0)
+    host::finish()
 }

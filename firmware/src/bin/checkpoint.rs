@@ -1,0 +1,73 @@
+//! Trains as `train` does, saving to flash, and goes on from the last whole checkpoint after a loss of power.
+//!
+//! With feature `nrf52840` the flash is the part's own; otherwise it is a file of the host, the argument `flash`.
+
+#![no_std]
+#![no_main]
+
+use defmt::info;
+use rewire_core::checkpoint::{CheckpointError, Checkpoints, Progress};
+use rewire_core::error::SettingError;
+use rewire_firmware::fault::fail;
+use rewire_firmware::flash::{self, Flash};
+use rewire_firmware::memory::Memory;
+use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
+use rewire_firmware::{host, run};
+
+/// Samples between checkpoints: each erases a slot, which a part endures some 10,000 times.
+const EVERY: u32 = 500;
+
+static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    let epochs = run::epochs();
+    let [train, test] = host::sources();
+    let Some(flash) = flash::open() else {
+        fail(format_args!(
+            "there is no flash: set REWIRE_FLASH to a file of the host, which is created where it is not"
+        ))
+    };
+    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    let mut built = Network::new(&NETWORK, block);
+    let network = match &mut built {
+        Ok(network) => network,
+        Err(error) => fail(format_args!("{error}")),
+    };
+    let mut checkpoints = match Checkpoints::new(flash, network) {
+        Ok(checkpoints) => checkpoints,
+        Err(error) => fail(format_args!("{error}")),
+    };
+    run::introduce(network, &train, &test);
+    let trained = match resume(network, &mut checkpoints) {
+        Ok(at) => {
+            run::train(network, train, &test, epochs, at, EVERY, |network, at| save(&mut checkpoints, network, at))
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = trained {
+        fail(format_args!("{error}"));
+    }
+    run::end(network)
+}
+
+/// The newest checkpoint, or a start.
+#[inline(never)]
+fn resume(network: &mut Network<'_>, checkpoints: &mut Checkpoints<Flash>) -> Result<Progress, SettingError> {
+    match checkpoints.resume(network) {
+        Ok(at) => {
+            info!("goes on from epoch {=u32}, step {=u32}", at.epoch, at.step);
+            Ok(at)
+        }
+        Err(CheckpointError::Empty) => run::start(network).map(|()| run::START),
+        Err(error) => fail(format_args!("{error}")),
+    }
+}
+
+#[inline(never)]
+fn save(checkpoints: &mut Checkpoints<Flash>, network: &Network<'_>, at: Progress) {
+    if let Err(error) = checkpoints.save(network, at) {
+        fail(format_args!("{error}"));
+    }
+    info!("saved epoch {=u32}, step {=u32}", at.epoch, at.step);
+}

@@ -1,0 +1,215 @@
+//! The host at the other end of semihosting: log, arguments of the form `key=value`, and files.
+
+use core::ffi::CStr;
+use core::fmt::{Arguments, Write as _};
+
+use defmt::info;
+// The programs log through it.
+use defmt_semihosting as _;
+use rewire_core::image;
+use rewire_core::mlp::Mlp;
+use rewire_core::prelude::Format;
+use semihosting::experimental::env::args;
+use semihosting::fs::File;
+use semihosting::io::{Read, Seek, SeekFrom, Stderr, Write, stderr};
+use semihosting::process;
+
+#[path = "idx.rs"]
+mod idx;
+
+pub use idx::{Idx, IdxError, Source, sources};
+
+use crate::nor::Medium;
+
+struct Sentence(Stderr);
+
+impl core::fmt::Write for Sentence {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.write_all(text.as_bytes()).map_err(|_| core::fmt::Error)
+    }
+}
+
+/// Says what failed on the host's standard error and ends the program with an exit code other than 0.
+pub fn fail(what: Arguments<'_>) -> ! {
+    if let Ok(stderr) = stderr() {
+        let _ = Sentence(stderr).write_fmt(format_args!("{what}\n"));
+    }
+    process::abort()
+}
+
+/// Ends the program.
+pub fn finish() -> ! {
+    process::exit(0)
+}
+
+/// The longest path, in bytes.
+const LONGEST: usize = 160;
+
+/// A path, as the host wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct Path {
+    bytes: [u8; LONGEST],
+}
+
+impl Path {
+    /// `<folder>/<part><kind>`, cut when too long.
+    pub fn join(folder: &str, part: &str, kind: &str) -> Self {
+        Self::of([folder, "/", part, kind].into_iter().flat_map(str::bytes))
+    }
+
+    /// A path that is already whole.
+    pub fn new(path: &str) -> Self {
+        Self::of(path.bytes())
+    }
+
+    fn of(path: impl Iterator<Item = u8>) -> Self {
+        let mut bytes = [0; LONGEST];
+        for (to, byte) in bytes.iter_mut().take(LONGEST - 1).zip(path) {
+            *to = byte;
+        }
+        Self { bytes }
+    }
+}
+
+impl AsRef<CStr> for Path {
+    fn as_ref(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+}
+
+/// Hands the value of the argument `key=value` over, or `None` where there is no host or no such argument.
+#[inline(never)]
+pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
+    let arguments = args::<320>().ok();
+    let value = arguments
+        .as_ref()
+        .and_then(|mut arguments| arguments.find_map(|argument| argument.ok()?.strip_prefix(key)?.strip_prefix('=')));
+    work(value)
+}
+
+/// The host refuses a file, or there is no image of the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused;
+
+impl From<semihosting::io::Error> for Refused {
+    fn from(_: semihosting::io::Error) -> Self {
+        Self
+    }
+}
+
+impl From<rewire_core::image::ImageError> for Refused {
+    fn from(_: rewire_core::image::ImageError) -> Self {
+        Self
+    }
+}
+
+/// Gives the host the model, where it says which file.
+#[inline(never)]
+pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) {
+    argument("model", |path| {
+        let Some(path) = path else { return };
+        let written = create(path).and_then(|mut file| {
+            let bytes = image::write_with(network, |bytes| file.put(bytes))?;
+            file.end().map(|()| bytes)
+        });
+        match written {
+            Ok(bytes) => info!("{=usize} B of model in {=str}", bytes, path),
+            Err(_) => fail(format_args!("{path} cannot be written")),
+        }
+    });
+}
+
+/// A file of the host that is written in small pieces.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    buffer: [u8; 64],
+    len: usize,
+}
+
+/// Creates a file of the host, or empties it.
+///
+/// # Errors
+///
+/// When the host refuses.
+pub fn create(path: &str) -> Result<Output, Refused> {
+    Ok(Output { file: File::create(Path::new(path))?, buffer: [0; 64], len: 0 })
+}
+
+impl Output {
+    /// Adds bytes; they are in the file after [`Output::end`].
+    ///
+    /// # Errors
+    ///
+    /// When the host's disk is full, for instance.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        for &byte in bytes {
+            if let Some(slot) = self.buffer.get_mut(self.len) {
+                *slot = byte;
+                self.len += 1;
+            }
+            if self.len == self.buffer.len() {
+                self.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::put`].
+    pub fn end(&mut self) -> Result<(), Refused> {
+        let len = core::mem::take(&mut self.len);
+        Ok(self.file.write_all(self.buffer.get(..len).unwrap_or_default())?)
+    }
+}
+
+/// A file of the host as a memory: what it does not hold yet was never written.
+#[derive(Debug)]
+pub struct Memory {
+    file: File,
+    /// Where the host stands in it, to seek no oftener than needed.
+    at: Option<u32>,
+}
+
+impl Memory {
+    /// Opens a file, or creates an empty one.
+    ///
+    /// # Errors
+    ///
+    /// When the host refuses.
+    #[inline(never)]
+    pub fn open(path: &str) -> Result<Self, Refused> {
+        let path = Path::new(path);
+        let existing = File::options().read(true).write(true).open(path);
+        let created = || File::options().read(true).write(true).create(true).truncate(true).open(path);
+        Ok(Self { file: existing.or_else(|_| created())?, at: None })
+    }
+
+    fn seek(&mut self, at: u32, len: usize) -> Result<(), Refused> {
+        if self.at.take() != Some(at) {
+            self.file.seek(SeekFrom::Start(at.into()))?;
+        }
+        self.at = Some(at + len as u32);
+        Ok(())
+    }
+}
+
+impl Medium for Memory {
+    type Error = Refused;
+
+    fn read(&mut self, at: u32, bytes: &mut [u8]) -> Result<usize, Refused> {
+        let there = (self.file.metadata()?.len() as usize).saturating_sub(at as usize).min(bytes.len());
+        let bytes = bytes.get_mut(..there).unwrap_or_default();
+        self.seek(at, there)?;
+        self.file.read_exact(bytes)?;
+        Ok(there)
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Refused> {
+        self.seek(at, bytes.len())?;
+        Ok(self.file.write_all(bytes)?)
+    }
+}
