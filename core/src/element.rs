@@ -20,7 +20,7 @@ const BYTE: f32 = 1.0 / 255.0;
 
 /// A stored feature: `f32` or `u8`.
 pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
-    /// Whether rows of it deserve kernels for tables of known length: those of a first layer do, which is the widest.
+    /// Whether rows of it deserve kernels of their own for single samples: those of a first layer do, which is the widest.
     #[doc(hidden)]
     const TABLES: bool;
 

@@ -76,6 +76,7 @@ impl<'a> Description<'a> {
     /// the layer below keeps its sums in the place that a scattered gradient would overwrite.
     pub(crate) const fn is_transposed(&self, index: usize) -> bool {
         index > 0
+            && index < self.layers.len()
             && matches!(self.layers[index].storage, Storage::OutputMajor)
             && (self.transposed || (self.training && self.layers[index - 1].activation.hides_sign()))
     }

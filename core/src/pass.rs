@@ -51,18 +51,22 @@ pub(crate) struct Tiles<'a, X: Element, const LANES: usize, const LAYERS: usize>
 }
 
 impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES, LAYERS> {
-    /// All `count` tiles of a workspace.
+    /// The first `count` tiles of a workspace.
     pub(crate) fn new(workspace: &'a mut Workspace<'_, X, LANES, LAYERS>, count: usize) -> Self {
+        let tiles = workspace.labels.len();
+        let count = count.min(tiles);
         let mut layers = Vec::new();
         for tile in &mut workspace.layers {
             // Both have the capacity of the vector they are taken from, here and in `split`.
             let _ = layers.push(LayerTiles {
-                y: tile.y,
-                delta: tile.delta,
-                activation_gradients: tile.activation_gradients,
+                y: cut(&mut &mut *tile.y, tiles, count).0,
+                delta: cut(&mut &mut *tile.delta, tiles, count).0,
+                activation_gradients: cut(&mut &mut *tile.activation_gradients, tiles, count).0,
             });
         }
-        Self { first: 0, count, input: workspace.input, layers, labels: workspace.labels }
+        let input = cut(&mut &mut *workspace.input, tiles, count).0;
+        let labels = cut(&mut &mut *workspace.labels, tiles, count).0;
+        Self { first: 0, count, input, layers, labels }
     }
 
     /// The first `count` tiles, and the rest.
@@ -94,7 +98,7 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
 /// The rows of the first `count` of `tiles` tiles, and the rest.
 fn cut<'a, T>(rows: &mut &'a mut [T], tiles: usize, count: usize) -> (&'a mut [T], &'a mut [T]) {
     let mut rows = core::mem::take(rows);
-    let at = rows.len() / tiles * count;
+    let at = rows.len() / tiles.max(1) * count;
     (take_mut(&mut rows, at), rows)
 }
 
@@ -387,39 +391,43 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
         let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample } = self;
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
+        let ready = matches!(sums, Sums::Ready);
         let mut finish = Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
-        let out = y.iter_mut().zip(bias);
         match sums {
             Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
                 vector,
                 csr,
                 x,
-                out,
+                y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+                |out, sum| {
+                    if V::SINGLE {
+                        *out.0 = floats::<V, K, LANES>(sum);
+                    } else {
+                        finish.row(out, floats::<V, K, LANES>(sum));
+                    }
+                },
             ),
             Sums::Dense(weights) => dense::rows::<X, V, K, LANES, _>(
                 vector,
                 weights,
                 x,
-                out,
+                y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
-            ),
-            // What a chip does most, with nothing to decide inside the loop.
-            Sums::Ready if finish.is_plain() && activation == Activation::Relu => {
-                for (y, &bias) in out {
-                    for y in y {
-                        *y = Activation::Relu.apply(*y + bias);
+                |out, sum| {
+                    if V::SINGLE {
+                        *out.0 = floats::<V, K, LANES>(sum);
+                    } else {
+                        finish.row(out, floats::<V, K, LANES>(sum));
                     }
-                }
-            }
-            Sums::Ready => {
-                for (y, bias) in out {
-                    let sum = *y;
-                    finish.row((y, bias), sum);
-                }
-            }
+                },
+            ),
+            Sums::Ready => {}
+        }
+        if V::SINGLE {
+            finish.single_rows::<F>(y, bias);
+        } else if ready {
+            finish.rows(y, bias);
         }
     }
 }
@@ -459,6 +467,34 @@ impl<const LANES: usize> Activate<'_, LANES> {
         }
         self.neuron += 1;
         *y = sum;
+    }
+
+    /// Sums that are in the place of the activations.
+    #[inline(always)]
+    fn rows(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+        let out = y.iter_mut().zip(bias);
+        if self.is_plain() && self.activation == Activation::Relu {
+            // What a chip does most, with nothing to decide inside the loop.
+            for (y, &bias) in out {
+                for y in y {
+                    *y = Activation::Relu.apply(*y + bias);
+                }
+            }
+        } else {
+            for (y, bias) in out {
+                let sum = *y;
+                self.row((y, bias), sum);
+            }
+        }
+    }
+
+    /// The same for single samples. A function of its own: its loop then has the registers to itself, and there is one.
+    #[inline(never)]
+    fn single_rows<F: Format>(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+        if !F::LEARNED_ACTIVATIONS {
+            self.learned = [].iter();
+        }
+        self.rows(y, bias);
     }
 }
 
@@ -569,7 +605,13 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 units::<V, K, LANES>(above),
                 out,
                 #[inline(always)]
-                |(_, y)| activation.closes_at_zero() && y.iter().all(|&y| y == 0.0),
+                |(delta, y)| {
+                    let closed = activation.closes_at_zero() && is_zero(y);
+                    if closed {
+                        **delta = [0.0; LANES];
+                    }
+                    closed
+                },
                 #[inline(always)]
                 |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
             ),
@@ -580,6 +622,16 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 }
             }
         }
+    }
+}
+
+/// Whether every lane is zero, of whichever sign.
+#[inline(always)]
+fn is_zero<const LANES: usize>(row: &[f32; LANES]) -> bool {
+    match row.as_slice() {
+        // A loop over one lane is not always seen to be none.
+        [lane] => *lane == 0.0,
+        lanes => lanes.iter().all(|&lane| lane == 0.0),
     }
 }
 

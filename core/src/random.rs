@@ -32,6 +32,8 @@ pub enum Purpose {
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).
+// One copy is enough: it is called a few times a step, and 64-bit products are long on a microcontroller.
+#[inline(never)]
 const fn mix64(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

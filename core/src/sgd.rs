@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum and two kinds of weight decay.
+//! Stochastic gradient descent with momentum and three kinds of weight decay.
 //!
 //! With gradient `g` (mean over the minibatch), velocity `v`, learning rate `lr`, momentum `m`, decay `d`:
 //!
@@ -6,9 +6,12 @@
 //! |---|---|---|
 //! | [`WeightDecay::Decoupled`], the SET reference's | `v = m v - lr g` | `w += v - d w` (the decay is not scaled by `lr`) |
 //! | [`WeightDecay::Coupled`] | `v = m v - lr (g + d w)` | `w += v` |
+//! | [`WeightDecay::Periodic`] | `v = m v - lr g` | `w += v`, and `w *= (1 - lr d)^64` after every 64th step of an epoch |
 //!
 //! The coupled kind is what Keras does with an L2 penalty `d/2 w²`, and equals PyTorch's while the learning rate is
-//! constant. Both decay biases too. Dropout belongs to the step as well, so it is set here.
+//! constant. The periodic kind touches weights that have no gradient once in 64 steps instead of in each: a network that
+//! trains one sparse sample at a time does a fraction of the work. All decay biases too. Dropout belongs to the step as
+//! well, so it is set here.
 //!
 //! A velocity below [`FLUSH`] becomes exactly zero: repeated multiplication by the momentum would otherwise end in
 //! subnormal numbers, which cost many times a normal one on some processors. The rule is part of the algorithm, so every
@@ -28,7 +31,13 @@ pub enum WeightDecay {
     Decoupled,
     /// Adds `weight_decay * w` to the gradient: an L2 penalty, as PyTorch and Keras have it.
     Coupled,
+    /// Multiplies weights by `(1 - learning_rate * weight_decay)^64` after every 64th step, counted in the epoch; what is
+    /// left at its end does not decay.
+    Periodic,
 }
+
+/// Steps of a period are two to this power.
+const PERIOD_LOG2: u32 = 6;
 
 /// Validated settings of a training step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -133,11 +142,21 @@ impl Sgd {
         self.label_smoothing
     }
 
+    /// What weights are multiplied by after a step, counted from 0 in its epoch, if they are.
+    pub(crate) fn periodic_decay(&self, step: u32) -> Option<f32> {
+        let last = step % (1 << PERIOD_LOG2) == (1 << PERIOD_LOG2) - 1;
+        (last && self.decay == WeightDecay::Periodic && self.weight_decay > 0.0).then(|| {
+            let once = 1.0 - self.learning_rate * self.weight_decay;
+            (0..PERIOD_LOG2).fold(once, |power, _| power * power)
+        })
+    }
+
     /// The factors of one minibatch of `batch` samples.
     pub(crate) fn update(&self, batch: usize) -> Update {
         let (coupled, decoupled) = match self.decay {
             WeightDecay::Decoupled => (0.0, self.weight_decay),
             WeightDecay::Coupled => (self.learning_rate * self.weight_decay, 0.0),
+            WeightDecay::Periodic => (0.0, 0.0),
         };
         Update { rate: self.learning_rate / batch.max(1) as f32, momentum: self.momentum, coupled, decoupled }
     }
@@ -222,6 +241,17 @@ mod tests {
         let v = update.accumulate(update.begin(1.0, 3.0), 4.0);
         let (_, w) = update.end(v, 3.0);
         assert!((w - 0.85).abs() < 1e-6);
+    }
+
+    #[test]
+    fn periodic_decay_comes_after_every_sixty_fourth_step() {
+        let sgd = Sgd::new(0.5).unwrap().with_weight_decay(0.02, WeightDecay::Periodic).unwrap();
+        let factors: std::vec::Vec<_> = (0..130).filter_map(|step| sgd.periodic_decay(step).map(|f| (step, f))).collect();
+        assert_eq!(factors.iter().map(|(step, _)| *step).collect::<std::vec::Vec<_>>(), [63, 127]);
+        assert!((factors[0].1 - 0.99f32.powi(64)).abs() < 1e-5, "{factors:?}");
+        let update = sgd.update(1);
+        assert_eq!((update.coupled, update.decoupled), (0.0, 0.0));
+        assert_eq!(Sgd::new(0.5).unwrap().periodic_decay(63), None);
     }
 
     #[test]

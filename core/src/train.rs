@@ -63,6 +63,11 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             let (layers, input) = (&mut self.layers, &*workspace.input);
             backend.timed(Phase::Update, || {
                 update_layers(backend, update, tiles, layers, input, &workspace.layers);
+                if let Some(factor) = sgd.periodic_decay(place.step) {
+                    for layer in layers {
+                        layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
+                    }
+                }
             });
         }
         metrics
@@ -237,8 +242,7 @@ where
     if count == 0 {
         return Metrics::default();
     }
-    let capacity = workspace.labels.len();
-    let tiles = Tiles::new(workspace, capacity).split(count).0;
+    let tiles = Tiles::new(workspace, count);
     let blocks = backend.threads().div_ceil(count);
     let dropout = training.map(Sgd::dropout);
     let label_smoothing = training.map_or(0.0, Sgd::label_smoothing);

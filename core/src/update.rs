@@ -58,14 +58,24 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     {
         return;
     }
-    let matrix: Matrix<'_, F> = if spec.is_dense() {
-        Matrix::Dense { weights: layer.weights, velocity: layer.velocity }
-    } else {
-        let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
-        Matrix::Sparse(SparseRows { indptr: layer.indptr, indices: layer.indices, values, velocity })
-    };
     let (n_in, n_out) = (spec.n_in, spec.n_out);
-    if spec.storage == Storage::InputMajor {
+    let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
+    if spec.is_dense() {
+        let matrix: Matrix<'_, F> = Matrix::Dense { weights: values, velocity };
+        let (rows, cols) = (deltas, x);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
+        return run_block::<LANES, _, _>(backend, parts, block);
+    }
+    let matrix = Matrix::Sparse(SparseRows::<F> { indptr: layer.indptr, indices: layer.indices, values, velocity });
+    let by_input = spec.storage == Storage::InputMajor;
+    if let Some(x) = X::floats(x) {
+        // Both sides are floats: one copy of the code for either storage.
+        let (x, _) = x.as_chunks();
+        let ((rows, nrows), (cols, ncols)) =
+            if by_input { ((x, n_in), (deltas, n_out)) } else { ((deltas, n_out), (x, n_in)) };
+        let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
+        run_block::<LANES, _, _>(backend, parts, block);
+    } else if by_input {
         let (rows, cols) = (x, deltas);
         let block = Rows { update, tiles, matrix, rows, nrows: n_in, first: 0, len: n_in, cols, ncols: n_out };
         run_block::<LANES, _, _>(backend, parts, block);

@@ -109,7 +109,7 @@ pub struct SettingsArguments {
     /// Weight decay, in [0, 1)
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
-    /// Whether weight decay is scaled by the learning rate (coupled) or not (decoupled)
+    /// How weight decay enters: scaled by the learning rate (coupled, periodic) or not (decoupled)
     #[arg(long, value_enum)]
     pub decay: Option<DecayKind>,
     /// Share of the target spread over all classes, in [0, 1)

@@ -80,6 +80,8 @@ choice! {
         Decoupled = "decoupled",
         /// `gradient += weight_decay * w`: PyTorch and Keras.
         Coupled = "coupled",
+        /// `w *= (1 - learning_rate * weight_decay)^64` after every 64th step of an epoch: what a chip can afford.
+        Periodic = "periodic",
     }
 }
 choice! {
@@ -464,6 +466,7 @@ impl Config {
         let decay = match self.decay {
             DecayKind::Decoupled => WeightDecay::Decoupled,
             DecayKind::Coupled => WeightDecay::Coupled,
+            DecayKind::Periodic => WeightDecay::Periodic,
         };
         Sgd::new(learning_rate)?
             .with_momentum(self.momentum)?

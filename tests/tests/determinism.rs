@@ -22,7 +22,7 @@ fn train<const LANES: usize>(backend: &impl Backend, description: &Description<'
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
     let mut outcome = Vec::new();
     for epoch in 1..=3 {
-        let decay = [WeightDecay::Decoupled, WeightDecay::Coupled][epoch as usize % 2];
+        let decay = [WeightDecay::Decoupled, WeightDecay::Coupled, WeightDecay::Periodic][epoch as usize % 3];
         let sgd = sgd.with_weight_decay(1e-4, decay).unwrap();
         let table = data.table();
         let trained = network.train_epoch(backend, &table, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));

@@ -39,8 +39,8 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     }
 }
 
-/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row; a row that is `closed` need not be
-/// computed.
+/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row; one that `closed` says it has dealt with
+/// is not computed.
 ///
 /// Shapes: `W` `[n_out, n_in]` row by row; `d` `[n_out][LANES]`.
 #[inline(always)]
@@ -52,18 +52,18 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     first: usize,
     d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    closed: impl Fn(&T) -> bool,
+    closed: impl Fn(&mut T) -> bool,
     mut emit: impl FnMut(T, [V::Unit; K]),
 ) {
-    for (input, out) in (first..n_in).zip(out) {
-        if V::SINGLE && closed(&out) {
-            emit(out, bytemuck::Zeroable::zeroed());
+    for (input, mut out) in (first..n_in).zip(out) {
+        if V::SINGLE && closed(&mut out) {
             continue;
         }
         let mut sum = [vector.splat(0.0); K];
-        let weights = weights.get(input..).unwrap_or_default();
-        for (&w, d) in weights.iter().step_by(n_in.max(1)).zip(d) {
-            multiply_add(vector, &mut sum, w, d);
+        for (weights, d) in weights.chunks_exact(n_in.max(1)).zip(d) {
+            if let Some(&w) = weights.get(input) {
+                multiply_add(vector, &mut sum, w, d);
+            }
         }
         emit(out, store(vector, sum));
     }

@@ -9,23 +9,23 @@ use crate::vector::Vector;
 /// Rows that are looked at together.
 pub(crate) const GROUP: usize = 4;
 
-/// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among the
-/// `len` of its matrix, counted from those of the first row.
+/// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among `len`,
+/// counted from `base`.
 #[inline(always)]
 pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LANES: usize>(
     indptr: &[P],
+    base: usize,
     groups: &[[X::Row<V, K, LANES>; GROUP]],
     len: usize,
     mut work: impl FnMut(Range<usize>, &X::Row<V, K, LANES>),
 ) {
-    let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
-    for (group, rows) in groups.iter().enumerate() {
+    let (starts, _) = indptr.as_chunks::<GROUP>();
+    let (ends, _) = indptr.get(1..).unwrap_or_default().as_chunks::<GROUP>();
+    for ((rows, starts), ends) in groups.iter().zip(starts).zip(ends) {
         if X::are_zero::<V, K, LANES>(rows) {
             continue;
         }
-        let pointers = indptr.get(group * GROUP..).and_then(<[P]>::first_chunk::<{ GROUP + 1 }>);
-        let Some(pointers) = pointers else { return };
-        for ((row, start), end) in rows.iter().zip(pointers).zip(&pointers[1..]) {
+        for ((row, start), end) in rows.iter().zip(starts).zip(ends) {
             if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
                 // Bounds that are made to hold cost less than bounds that are checked.
                 let end = end.to_usize().wrapping_sub(base).min(len);
@@ -38,53 +38,73 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
 /// Where columns point to.
 pub(crate) trait Table<T> {
     /// The element of a column, which is there.
-    fn at<I: Index>(&self, col: I) -> Option<&T>;
+    fn at(&self, col: usize) -> Option<&T>;
 }
 
 /// As [`Table`], to write.
 pub(crate) trait TableMut<T> {
     /// The element of a column, which is there.
-    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T>;
+    fn at_mut(&mut self, col: usize) -> Option<&mut T>;
 }
 
 impl<T> Table<T> for [T] {
     #[inline(always)]
-    fn at<I: Index>(&self, col: I) -> Option<&T> {
-        self.get(col.to_usize())
+    fn at(&self, col: usize) -> Option<&T> {
+        self.get(col)
     }
 }
 
 impl<T> TableMut<T> for [T] {
     #[inline(always)]
-    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T> {
-        self.get_mut(col.to_usize())
+    fn at_mut(&mut self, col: usize) -> Option<&mut T> {
+        self.get_mut(col)
     }
 }
 
 // A power of two: the remainder is a mask, or nothing where the column is a byte, and no place is checked.
 impl<T, const N: usize> Table<T> for [T; N] {
     #[inline(always)]
-    fn at<I: Index>(&self, col: I) -> Option<&T> {
-        Some(&self[col.to_usize() % N])
+    fn at(&self, col: usize) -> Option<&T> {
+        Some(&self[col % N])
     }
 }
 
 impl<T, const N: usize> TableMut<T> for [T; N] {
     #[inline(always)]
-    fn at_mut<I: Index>(&mut self, col: I) -> Option<&mut T> {
-        Some(&mut self[col.to_usize() % N])
+    fn at_mut(&mut self, col: usize) -> Option<&mut T> {
+        Some(&mut self[col % N])
     }
 }
 
-/// Calls `work` for pairs of a column and a value. Four at a time, written out: a compiler that spares flash would not.
+/// Calls `work` for pairs of an item and a value. Eight at a time, written out: a compiler that spares flash would not.
 #[inline(always)]
-pub(crate) fn pairs<T>(cols: &[T], values: &[f32], mut work: impl FnMut(&T, f32)) {
-    // As long as each other, so that one length is looked at.
-    let len = cols.len().min(values.len());
-    let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get(..len).unwrap_or_default());
-    while let (Some(([c0, c1, c2, c3], last_cols)), Some((&[v0, v1, v2, v3], last))) =
-        (cols.split_first_chunk(), values.split_first_chunk())
+pub(crate) fn pairs<T>(items: &[T], values: &[f32], mut work: impl FnMut(&T, f32)) {
+    let (item_groups, items) = items.as_chunks();
+    let (value_groups, values) = values.as_chunks();
+    for ([i0, i1, i2, i3, i4, i5, i6, i7], &[v0, v1, v2, v3, v4, v5, v6, v7]) in item_groups.iter().zip(value_groups) {
+        work(i0, v0);
+        work(i1, v1);
+        work(i2, v2);
+        work(i3, v3);
+        work(i4, v4);
+        work(i5, v5);
+        work(i6, v6);
+        work(i7, v7);
+    }
+    for (item, &value) in items.iter().zip(values) {
+        work(item, value);
+    }
+}
+
+/// As [`pairs`], with columns, four at a time.
+#[inline(always)]
+pub(crate) fn columns<I: Index>(cols: &[I], values: &[f32], mut work: impl FnMut(usize, f32)) {
+    let (mut cols, mut values) = alike(cols, values);
+    while cols.len() >= 4
+        && let (Some((four, last_cols)), Some((&[v0, v1, v2, v3], last))) =
+            (cols.split_first_chunk(), values.split_first_chunk())
     {
+        let [c0, c1, c2, c3] = I::to_usizes(four);
         work(c0, v0);
         work(c1, v1);
         work(c2, v2);
@@ -92,24 +112,49 @@ pub(crate) fn pairs<T>(cols: &[T], values: &[f32], mut work: impl FnMut(&T, f32)
         (cols, values) = (last_cols, last);
     }
     for (col, &value) in cols.iter().zip(values) {
-        work(col, value);
+        work(col.to_usize(), value);
     }
 }
 
-/// As [`pairs`], putting the value that `work` returns in place.
+/// As [`pairs`], putting the value that `work` returns in place, four at a time.
 #[inline(always)]
-pub(crate) fn pairs_mut<T>(cols: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
-    let len = cols.len().min(values.len());
-    let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
-    while cols.len() >= 4
-        && let Some(([c0, c1, c2, c3], last_cols)) = cols.split_first_chunk()
+pub(crate) fn pairs_mut<T>(items: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
+    let len = items.len().min(values.len());
+    let (mut items, mut values) = (items.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
+    while items.len() >= 4
+        && let Some(([i0, i1, i2, i3], last_items)) = items.split_first_chunk()
         && let Some((four, last)) = core::mem::take(&mut values).split_first_chunk_mut()
     {
         let [v0, v1, v2, v3] = *four;
-        *four = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
+        *four = [work(i0, v0), work(i1, v1), work(i2, v2), work(i3, v3)];
+        (items, values) = (last_items, last);
+    }
+    for (item, value) in items.iter().zip(values) {
+        *value = work(item, *value);
+    }
+}
+
+/// As [`columns`], putting the value that `work` returns in place.
+#[inline(always)]
+pub(crate) fn columns_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: impl FnMut(usize, f32) -> f32) {
+    let len = cols.len().min(values.len());
+    let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
+    while cols.len() >= 4
+        && let Some((four, last_cols)) = cols.split_first_chunk()
+        && let Some((targets, last)) = core::mem::take(&mut values).split_first_chunk_mut()
+    {
+        let ([c0, c1, c2, c3], [v0, v1, v2, v3]) = (I::to_usizes(four), *targets);
+        *targets = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
         (cols, values) = (last_cols, last);
     }
     for (col, value) in cols.iter().zip(values) {
-        *value = work(col, *value);
+        *value = work(col.to_usize(), *value);
     }
+}
+
+/// Both as long as each other, so that one length is looked at.
+#[inline(always)]
+pub(crate) fn alike<'a, A, B>(a: &'a [A], b: &'a [B]) -> (&'a [A], &'a [B]) {
+    let len = a.len().min(b.len());
+    (a.get(..len).unwrap_or_default(), b.get(..len).unwrap_or_default())
 }

@@ -22,17 +22,13 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
         *row = bytemuck::Zeroable::zeroed();
     }
     let (mut w, mut x) = (w, X::rows::<V, K, LANES>(x));
-    if V::SINGLE {
+    if V::SINGLE && X::TABLES {
         // Whole groups here, the rest below.
         let (groups, rest) = x.as_chunks();
         let (top, bottom) = w.split_rows(x.len() - rest.len());
-        if X::TABLES
-            && let Ok(out) = <&mut [_; 256]>::try_from(&mut *out)
-        {
+        if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
             single::<F, X, V, _, K, LANES>(vector, top, groups, out);
-        } else if X::TABLES
-            && let Ok(out) = <&mut [_; 128]>::try_from(&mut *out)
-        {
+        } else if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
             single::<F, X, V, _, K, LANES>(vector, top, groups, out);
         } else {
             single::<F, X, V, _, K, LANES>(vector, top, groups, out);
@@ -72,21 +68,21 @@ fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usiz
 ) where
     T: TableMut<[V::Unit; K]> + ?Sized,
 {
-    let len = w.indices().len().min(w.values().len());
-    let (indices, values) = (w.indices().get(..len).unwrap_or_default(), w.values().get(..len).unwrap_or_default());
+    let (indices, values) = nonzero::alike(w.indices(), w.values());
     nonzero::each_of::<F::Pointer, X, V, K, LANES>(
         w.indptr(),
+        0,
         x,
-        len,
+        indices.len(),
         #[inline(always)]
         |range, x| {
             let x = X::load::<V, K, LANES>(vector, x);
             if let (Some(cols), Some(values)) = (indices.get(range.clone()), values.get(range)) {
-                nonzero::pairs(
+                nonzero::columns(
                     cols,
                     values,
                     #[inline(always)]
-                    |&col, w| {
+                    |col, w| {
                         if let Some(out) = out.at_mut(col) {
                             add(vector, w, &x, out);
                         }

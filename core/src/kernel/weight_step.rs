@@ -54,13 +54,11 @@ impl TileUpdate {
                 }
                 self.apply_group(weights, velocity, &vector.fold_16(registers));
             }
-        } else if velocity.is_empty() {
-            for (weight, source) in weights.iter_mut().zip(sources) {
-                self.apply(weight, &mut 0.0, vector.fold(partial(source)));
-            }
         } else {
-            for ((weight, velocity), source) in weights.iter_mut().zip(velocity).zip(sources) {
-                self.apply(weight, velocity, vector.fold(partial(source)));
+            let mut velocity = velocity.iter_mut();
+            for (weight, source) in weights.iter_mut().zip(sources) {
+                let mut none = 0.0;
+                self.apply(weight, velocity.next().unwrap_or(&mut none), vector.fold(partial(source)));
             }
         }
     }
@@ -123,31 +121,33 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
     cols: &[[C; LANES]],
 ) {
     let (mut block, mut rows, cols) = (block, R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
-    if V::SINGLE && block.velocity.is_empty() && step.update.is_plain() {
+    let plain = V::SINGLE && block.velocity.is_empty() && step.update.is_plain();
+    if plain && R::TABLES {
         // Whole groups here, the rest below.
         let (groups, rest) = rows.as_chunks();
         let (top, bottom) = block.split(rows.len() - rest.len());
-        if R::TABLES
-            && let Ok(cols) = <&[_; 256]>::try_from(cols)
-        {
-            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
-        } else if R::TABLES
-            && let Ok(cols) = <&[_; 128]>::try_from(cols)
-        {
-            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
+        if let Ok(cols) = <&[_; 256]>::try_from(cols) {
+            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
+        } else if let Ok(cols) = <&[_; 128]>::try_from(cols) {
+            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
         } else {
-            plain::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
+            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
         }
         (block, rows) = (bottom, rest);
     }
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
     for (len, row) in row_lengths(indptr).zip(rows) {
+        let (values, velocity) = (take_mut(&mut values, len), take_mut(&mut velocity, len));
+        let cols_of_row = take(&mut indices, len);
+        if plain && R::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
+            continue;
+        }
         let row = R::load::<V, K, LANES>(vector, row);
         step.apply_all(
             vector,
-            take_mut(&mut values, len),
-            take_mut(&mut velocity, len),
-            take(&mut indices, len),
+            values,
+            velocity,
+            cols_of_row,
             #[inline(always)]
             |col| {
                 if let Some(col) = cols.get(col.to_usize()) {
@@ -160,9 +160,10 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
     }
 }
 
-/// The update where nothing but the gradient moves a weight: rows that are zero move none.
+/// The same for single samples where nothing but the gradient moves a weight: rows that are zero move none. For a first
+/// layer, which is the widest; others are not worth the flash.
 #[inline(never)]
-fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
+fn single<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     block: SparseRows<'_, F>,
     rows: &[[R::Row<V, K, LANES>; GROUP]],
@@ -171,21 +172,23 @@ fn plain<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const 
     T: Table<C::Row<V, K, LANES>> + ?Sized,
 {
     let SparseRows { indptr, indices, values, .. } = block;
+    let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
     let len = indices.len().min(values.len());
     let (indices, values) = (indices.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     nonzero::each_of::<F::Pointer, R, V, K, LANES>(
         indptr,
+        base,
         rows,
         len,
         #[inline(always)]
         |range, x| {
             let x = R::load::<V, K, LANES>(vector, x);
             if let (Some(indices), Some(values)) = (indices.get(range.clone()), values.get_mut(range)) {
-                nonzero::pairs_mut(
+                nonzero::columns_mut(
                     indices,
                     values,
                     #[inline(always)]
-                    |&col, w| match cols.at(col) {
+                    |col, w| match cols.at(col) {
                         Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
                         None => w,
                     },
@@ -204,6 +207,12 @@ pub(crate) fn bias<V: Vector, const K: usize>(
     velocity: &mut [f32],
     deltas: &[[V::Unit; K]],
 ) {
+    if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
+        for (bias, delta) in bias.iter_mut().zip(deltas) {
+            *bias -= vector.fold(partial_dot(vector, &[vector.splat(1.0); K], delta));
+        }
+        return;
+    }
     let ones = [vector.splat(1.0); K];
     step.apply_all(
         vector,
