@@ -30,8 +30,8 @@ const BOARDS: &[Board] = &[
     Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: Some(("nrf52840", 256 * K)) },
     Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
     Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500), checkpoints: None },
-    // 264 KB, of which the first four banks are one piece. The boot loader's stage sits before the program.
-    Board { name: "rp2040", flash: (0x1000_0100, 2048 * K - 256), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: None },
+    // 264 KB, of which the first four banks are one piece.
+    Board { name: "rp2040", flash: (0x1000_0000, 2048 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: None },
 ];
 
 fn main() {
@@ -59,17 +59,29 @@ fn main() {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let (flash, ram) = (board.flash, board.ram);
+    // An RP2040 first runs the 256 bytes at the start of its flash, which teach it to read the rest.
+    println!("cargo::rustc-check-cfg=cfg(boot_stage)");
+    let boot = if board.name == "rp2040" { 256 } else { 0 };
+    let boot_section = if boot > 0 {
+        println!("cargo::rustc-cfg=boot_stage");
+        "SECTIONS { .boot2 ORIGIN(BOOT2) : { KEEP(*(.boot2)); } > BOOT2 } INSERT BEFORE .text;\n"
+    } else {
+        ""
+    };
     let checkpoints = board.checkpoints.map_or(0, |(_, bytes)| bytes);
     let end = flash.0 + flash.1;
     let memory = format!(
-        "MEMORY\n{{\n    FLASH : ORIGIN = {:#010x}, LENGTH = {}\n    RAM : ORIGIN = {:#010x}, LENGTH = {}\n}}\n\
-         _checkpoints_start = {:#010x};\n_checkpoints_end = {end:#010x};\n",
+        "MEMORY\n{{\n    BOOT2 : ORIGIN = {:#010x}, LENGTH = {boot}\n    FLASH : ORIGIN = {:#010x}, LENGTH = {}\n    \
+         RAM : ORIGIN = {:#010x}, LENGTH = {}\n}}\n\
+         _checkpoints_start = {:#010x};\n_checkpoints_end = {end:#010x};\n{boot_section}",
         flash.0,
-        flash.1 - checkpoints,
+        flash.0 + boot,
+        flash.1 - boot - checkpoints,
         ram.0,
         ram.1,
         end - checkpoints,
     );
+    println!("cargo::rustc-env=REWIRE_RAM={}", ram.1);
     fs::write(out.join("memory.x"), memory).expect("the build folder can be written");
     println!("cargo::rustc-link-search={}", out.display());
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "arm") {

@@ -11,6 +11,8 @@ compile_error!("features `semihosting` and `rtt` exclude each other: add --no-de
 #[cfg(not(any(feature = "semihosting", feature = "rtt")))]
 compile_error!("a program logs through feature `semihosting` or feature `rtt`: choose one");
 
+#[cfg(boot_stage)]
+mod boot;
 pub mod count;
 pub mod fault;
 #[cfg(any(feature = "semihosting", feature = "nrf52840"))]

@@ -81,7 +81,7 @@ mod tests {
             network.train_epoch(&Portable, &samples, &Sgd::new(0.5).unwrap(), 1, 1, |_, _| ControlFlow::Continue(()));
         let mut layers = network.layers();
         let (first, second) = (layers.next().unwrap(), layers.next().unwrap());
-        close(first.weights, &[1.111_350_1, 0.555_675, -1.0]);
+        close(first.weights, &[1.111_35, 0.555_675, -1.0]);
         close(first.bias, &[0.055_675, 0.5]);
         close(second.weights, &[1.278_375_2, -1.0, 0.221_624_8, 2.0]);
         close(second.bias, &[0.111_350_1, -0.111_350_1]);

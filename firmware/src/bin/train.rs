@@ -7,9 +7,10 @@
 
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
+use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network, assert_fits};
 use rewire_firmware::{host, run};
 
+const _: () = assert_fits();
 static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
 
 #[cortex_m_rt::entry]

@@ -23,6 +23,8 @@ pub(crate) struct Build<'a> {
     pub(crate) board: &'a str,
     pub(crate) target: &'a str,
     pub(crate) profile: &'a str,
+    /// Features, where they are not the default ones.
+    pub(crate) features: Option<&'a str>,
     /// The network, where it is not the board's.
     pub(crate) network: Option<&'a str>,
     /// A model for the flash.
@@ -32,7 +34,7 @@ pub(crate) struct Build<'a> {
 impl<'a> Build<'a> {
     /// A program for a board, and nothing special about it.
     pub(crate) fn new(program: &'a str, board: &'a str, target: &'a str) -> Self {
-        Self { program, board, target, profile: "release", network: None, image: None }
+        Self { program, board, target, profile: "release", features: None, network: None, image: None }
     }
 
     /// Builds the program: its ELF file, or what the build says.
@@ -50,6 +52,9 @@ impl<'a> Build<'a> {
             .env("CARGO_TARGET_DIR", &folder);
         for variable in ["REWIRE_IMAGE", "REWIRE_NETWORK", "RUSTFLAGS"] {
             cargo.env_remove(variable);
+        }
+        if let Some(features) = self.features {
+            cargo.args(["--no-default-features", "--features", features]);
         }
         if let Some(image) = self.image {
             cargo.env("REWIRE_IMAGE", image);
