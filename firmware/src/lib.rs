@@ -15,7 +15,7 @@ compile_error!("a program logs through feature `semihosting` or feature `rtt`: c
 mod boot;
 pub mod count;
 pub mod fault;
-#[cfg(any(feature = "semihosting", feature = "nrf52840"))]
+#[cfg(feature = "checkpoint")]
 pub mod flash;
 #[cfg_attr(feature = "semihosting", path = "host/semihosting.rs")]
 #[cfg_attr(not(feature = "semihosting"), path = "host/rtt.rs")]

@@ -72,6 +72,10 @@ pub const FOOTPRINT: Footprint = NETWORK.footprint::<Bytes, 1>();
 const BESIDES: usize = 3 * 1024;
 
 /// Fails the build where the network does not fit the board: `const _: () = assert_fits();`.
+///
+/// # Panics
+///
+/// When it does not fit, which the compiler evaluates.
 pub const fn assert_fits() {
     let mut ram = 0;
     let mut digits = env!("REWIRE_RAM").as_bytes();
