@@ -3,6 +3,27 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+/// Bytes that a program needs beside the network: its stack, its log and little else.
+const BESIDES: usize = 3 * 1024;
+
+/// Fails the build where a network of so many bytes does not fit the board: `const _: () = assert_fits(FOOTPRINT.bytes());`.
+///
+/// # Panics
+///
+/// When it does not fit, which the compiler evaluates.
+pub const fn assert_fits(bytes: usize) {
+    let mut ram = 0;
+    let mut digits = env!("REWIRE_RAM").as_bytes();
+    while let [digit, rest @ ..] = digits {
+        ram = 10 * ram + (*digit - b'0') as usize;
+        digits = rest;
+    }
+    assert!(
+        bytes + BESIDES <= ram,
+        "the network does not fit the board's RAM beside 3 KB for stack and log: choose a smaller REWIRE_NETWORK or another REWIRE_BOARD"
+    );
+}
+
 /// Zeroed memory that is handed out once.
 ///
 /// ```ignore

@@ -68,27 +68,6 @@ pub const NETWORK: Description<'static> = Description::training(LAYERS, 1);
 /// Bytes that it takes.
 pub const FOOTPRINT: Footprint = NETWORK.footprint::<Bytes, 1>();
 
-/// Bytes that a program needs beside the network: its stack, its log and little else.
-const BESIDES: usize = 3 * 1024;
-
-/// Fails the build where the network does not fit the board: `const _: () = assert_fits();`.
-///
-/// # Panics
-///
-/// When it does not fit, which the compiler evaluates.
-pub const fn assert_fits() {
-    let mut ram = 0;
-    let mut digits = env!("REWIRE_RAM").as_bytes();
-    while let [digit, rest @ ..] = digits {
-        ram = 10 * ram + (*digit - b'0') as usize;
-        digits = rest;
-    }
-    assert!(
-        FOOTPRINT.bytes() + BESIDES <= ram,
-        "the network does not fit the board's RAM beside 3 KB for stack and log: choose a smaller REWIRE_NETWORK or another REWIRE_BOARD"
-    );
-}
-
 /// The model that the program was built with: an image that `rewire export --chip` wrote, read in place from flash.
 pub const MODEL: Option<&[u8]> = {
     #[repr(align(4))]

@@ -10,14 +10,14 @@ use rewire_core::checkpoint::{CheckpointError, Checkpoints, Progress};
 use rewire_core::error::SettingError;
 use rewire_firmware::fault::fail;
 use rewire_firmware::flash::{self, Flash};
-use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network, assert_fits};
+use rewire_firmware::memory::{Memory, assert_fits};
+use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
 use rewire_firmware::{host, run};
 
 /// Samples between checkpoints: each erases a slot, which a part endures some 10,000 times.
 const EVERY: u32 = 500;
 
-const _: () = assert_fits();
+const _: () = assert_fits(FOOTPRINT.bytes());
 static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
 
 #[cortex_m_rt::entry]

@@ -6,11 +6,11 @@
 #![no_main]
 
 use rewire_firmware::fault::fail;
-use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network, assert_fits};
+use rewire_firmware::memory::{Memory, assert_fits};
+use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
 use rewire_firmware::{host, run};
 
-const _: () = assert_fits();
+const _: () = assert_fits(FOOTPRINT.bytes());
 static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
 
 #[cortex_m_rt::entry]
