@@ -246,7 +246,8 @@ mod tests {
     #[test]
     fn periodic_decay_comes_after_every_sixty_fourth_step() {
         let sgd = Sgd::new(0.5).unwrap().with_weight_decay(0.02, WeightDecay::Periodic).unwrap();
-        let factors: std::vec::Vec<_> = (0..130).filter_map(|step| sgd.periodic_decay(step).map(|f| (step, f))).collect();
+        let factors: std::vec::Vec<_> =
+            (0..130).filter_map(|step| sgd.periodic_decay(step).map(|f| (step, f))).collect();
         assert_eq!(factors.iter().map(|(step, _)| *step).collect::<std::vec::Vec<_>>(), [63, 127]);
         assert!((factors[0].1 - 0.99f32.powi(64)).abs() < 1e-5, "{factors:?}");
         let update = sgd.update(1);

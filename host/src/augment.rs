@@ -33,10 +33,20 @@ pub struct Augmentation {
 pub const MAX_CHANNELS: usize = 4;
 
 impl Augmentation {
-    /// Writes the changed image, in the order of `image`, as bytes times 256. `pixels` is scratch, one word a pixel.
-    pub fn apply(&self, image: &[u8], sample: u32, epoch: u32, pixels: &mut [u64], out: &mut [u16]) {
+    /// Words of scratch that [`Augmentation::apply`] works in.
+    pub fn scratch(&self) -> usize {
+        let ImageShape { height, width, .. } = self.shape;
+        (height + 1) * (width + 1) + width
+    }
+
+    /// Writes the changed image, in the order of `image`, as bytes times 256. `scratch` has [`Augmentation::scratch`]
+    /// words.
+    pub fn apply(&self, image: &[u8], sample: u32, epoch: u32, scratch: &mut [u64], out: &mut [u16]) {
         let ImageShape { height, width, .. } = self.shape;
         let plane = height * width;
+        // A pixel's channels in one word, and one row and column more than the image has: what lies there has weight 0.
+        let stride = width + 1;
+        let (pixels, blended) = scratch.split_at_mut((height + 1) * stride);
         let mut generator = Generator::new(self.seed, Purpose::Augmentation, epoch, 0, sample);
         let angle = generator.symmetric(self.rotation).to_radians();
         let (shift_y, shift_x) =
@@ -45,8 +55,10 @@ impl Augmentation {
 
         pixels.fill(0);
         for (channel, bytes) in image.chunks_exact(plane).enumerate() {
-            for (pixel, &byte) in pixels.iter_mut().zip(bytes) {
-                *pixel |= u64::from(byte) << (16 * channel);
+            for (pixels, bytes) in pixels.chunks_exact_mut(stride).zip(bytes.chunks_exact(width)) {
+                for (pixel, &byte) in pixels.iter_mut().zip(bytes) {
+                    *pixel |= u64::from(byte) << (16 * channel);
+                }
             }
         }
 
@@ -61,25 +73,28 @@ impl Augmentation {
             let y = y0 + row as f32;
             let mut source_y = fixed(centre_y + cos * y - sin * x0);
             let mut source_x = fixed(centre_x + sin * y + cos * x0);
-            for col in 0..width {
+            for blended in blended.iter_mut() {
                 // The nearest pixel inside stands for what is outside.
                 let (sy, sx) = (source_y.clamp(0, last_y), source_x.clamp(0, last_x));
                 let (top, left) = ((sy >> 16) as usize, (sx >> 16) as usize);
                 let (wy, wx) = (((sy >> 8) & 0xFF) as u64, ((sx >> 8) & 0xFF) as u64);
-                let (down, right) = (usize::from(wy > 0) * width, usize::from(wx > 0));
-                let at = top * width + left;
+                let corners = &pixels[top * stride + left..][..stride + 2];
                 // Weights of the four corners, which sum to 256: no channel reaches into the next.
                 let both = (wy * wx) >> 8;
-                let blend = pixels[at] * (256 + both - wy - wx)
-                    + pixels[at + right] * (wx - both)
-                    + pixels[at + down] * (wy - both)
-                    + pixels[at + down + right] * both;
-                let to = row * width + if flip { width - 1 - col } else { col };
-                for (channel, out) in out.chunks_exact_mut(plane).enumerate() {
-                    out[to] = (blend >> (16 * channel)) as u16;
-                }
+                *blended = corners[0] * (256 + both - wy - wx)
+                    + corners[1] * (wx - both)
+                    + corners[stride] * (wy - both)
+                    + corners[stride + 1] * both;
                 source_y += step_y;
                 source_x += step_x;
+            }
+            if flip {
+                blended.reverse();
+            }
+            for (channel, out) in out.chunks_exact_mut(plane).enumerate() {
+                for (out, &blended) in out[row * width..].iter_mut().zip(&*blended) {
+                    *out = (blended >> (16 * channel)) as u16;
+                }
             }
         }
     }
@@ -93,8 +108,8 @@ mod tests {
 
     fn apply(augmentation: Augmentation, image: &[u8], sample: u32, epoch: u32) -> Vec<u16> {
         let mut out = vec![0; image.len()];
-        let mut pixels = vec![0; augmentation.shape.height * augmentation.shape.width];
-        augmentation.apply(image, sample, epoch, &mut pixels, &mut out);
+        let mut scratch = vec![0; augmentation.scratch()];
+        augmentation.apply(image, sample, epoch, &mut scratch, &mut out);
         out
     }
 

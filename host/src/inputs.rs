@@ -107,15 +107,15 @@ const BLOCK: usize = 64;
 const STAGE: usize = 16;
 
 thread_local! {
-    /// Pixels of an image as words, and the changed images.
+    /// What changing an image works in, and the changed images.
     static SCRATCH: RefCell<(Vec<u64>, Vec<u16>)> = const { RefCell::new((Vec::new(), Vec::new())) };
     /// A moved image.
     static MOVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes room for the images of a stage.
-fn fit_scratch(augmentation: &Augmentation, pixels: &mut Vec<u64>, changed: &mut Vec<u16>) {
-    pixels.resize(augmentation.shape.height * augmentation.shape.width, 0);
+fn fit_scratch(augmentation: &Augmentation, words: &mut Vec<u64>, changed: &mut Vec<u16>) {
+    words.resize(augmentation.scratch(), 0);
     changed.resize(STAGE * augmentation.shape.features(), 0);
 }
 
@@ -123,7 +123,7 @@ impl Images<'_> {
     /// Allocates what this thread will need to change images, so that no step does.
     pub fn prepare(&self) {
         if let Some(augmentation) = &self.augmentation {
-            SCRATCH.with_borrow_mut(|(pixels, changed)| fit_scratch(augmentation, pixels, changed));
+            SCRATCH.with_borrow_mut(|(words, changed)| fit_scratch(augmentation, words, changed));
         }
     }
 
@@ -157,11 +157,11 @@ impl Images<'_> {
         x: &mut [[f32; LANES]],
     ) {
         let features = x.len();
-        SCRATCH.with_borrow_mut(|(pixels, changed)| {
-            fit_scratch(augmentation, pixels, changed);
+        SCRATCH.with_borrow_mut(|(words, changed)| {
+            fit_scratch(augmentation, words, changed);
             for (stage, samples) in samples.chunks(STAGE).enumerate() {
                 for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
-                    augmentation.apply(self.split.image(sample as usize), sample, epoch, pixels, changed);
+                    augmentation.apply(self.split.image(sample as usize), sample, epoch, words, changed);
                 }
                 let mut images: [&[u16]; STAGE] = [&[]; STAGE];
                 for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {

@@ -10,8 +10,8 @@ mod firmware;
 use firmware::{Build, M0, M4F, Remove};
 
 /// The most flash that the core may take, code and constants, in bytes.
-const LARGEST_M4F: u64 = 49 * 1024;
-const LARGEST_M0: u64 = 52 * 1024;
+const LARGEST_M4F: u64 = 24 * 1024;
+const LARGEST_M0: u64 = 32 * 1024;
 
 /// A program's sections and symbols.
 struct Program {
@@ -53,7 +53,7 @@ impl Program {
 }
 
 fn proof(target: &str) -> Build<'_> {
-    Build { profile: "proof", ..Build::new("proof", "mps2-an386", target) }
+    Build::new("proof", "mps2-an386", target)
 }
 
 /// Rust's calls of an allocator, C's, and what is in the crate `alloc`.

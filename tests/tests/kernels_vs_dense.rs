@@ -224,6 +224,27 @@ fn an_epoch_is_the_steps_of_its_minibatches_and_the_last_may_be_short() {
 }
 
 #[test]
+fn periodic_decay_is_sixty_four_steps_of_decay_at_once() {
+    let layers = layers(Kind::Mixed);
+    let data = Data::random(3, SAMPLES, WIDTHS[0], WIDTHS[3]);
+    let trained = |sgd: Sgd, steps: u32| {
+        let description = Description::training(&layers, 1);
+        let mut memory = Memory::of::<Standard, 1>(&description);
+        let mut network = Mlp::<Standard, 1>::new(&description, memory.block()).unwrap();
+        network.initialise(&Portable, 11, FanIn::Connections);
+        let _ = network.train_steps(&Portable, &data.table(), &sgd, 7, 2, 0..steps, |_, _| ControlFlow::Continue(()));
+        network.layers().flat_map(|layer| [layer.weights, layer.bias].concat()).collect::<Vec<f32>>()
+    };
+    let plain = Sgd::new(RATE).unwrap();
+    let periodic = plain.with_weight_decay(0.1, WeightDecay::Periodic).unwrap();
+    assert_eq!(trained(periodic, 63), trained(plain, 63));
+    let factor = (0..6).fold(1.0 - RATE * 0.1, |power, _| power * power);
+    assert!(factor < 1.0);
+    let expected: Vec<f32> = trained(plain, 64).iter().map(|weight| weight * factor).collect();
+    assert_eq!(trained(periodic, 64), expected);
+}
+
+#[test]
 fn an_epoch_that_is_told_to_break_stops_after_that_step() {
     let layers = layers(Kind::OutputMajor);
     let description = Description::training(&layers, 16);

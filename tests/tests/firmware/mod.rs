@@ -22,7 +22,6 @@ pub(crate) struct Build<'a> {
     pub(crate) program: &'a str,
     pub(crate) board: &'a str,
     pub(crate) target: &'a str,
-    pub(crate) profile: &'a str,
     /// Features, where they are not the default ones.
     pub(crate) features: Option<&'a str>,
     /// The network, where it is not the board's.
@@ -34,7 +33,7 @@ pub(crate) struct Build<'a> {
 impl<'a> Build<'a> {
     /// A program for a board, and nothing special about it.
     pub(crate) fn new(program: &'a str, board: &'a str, target: &'a str) -> Self {
-        Self { program, board, target, profile: "release", features: None, network: None, image: None }
+        Self { program, board, target, features: None, network: None, image: None }
     }
 
     /// Builds the program: its ELF file, or what the build says.
@@ -46,7 +45,7 @@ impl<'a> Build<'a> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware");
         let mut cargo = Command::new("cargo");
         cargo
-            .args(["build", "--quiet", "--bin", self.program, "--target", self.target, "--profile", self.profile])
+            .args(["build", "--quiet", "--bin", self.program, "--target", self.target, "--release"])
             .current_dir(source())
             .env("REWIRE_BOARD", self.board)
             .env("CARGO_TARGET_DIR", &folder);
@@ -68,7 +67,7 @@ impl<'a> Build<'a> {
         }
         let count = BUILT.fetch_add(1, Ordering::Relaxed);
         let kept = folder.join(format!("{}-{}-{}-{count}.elf", self.program, self.board, std::process::id()));
-        std::fs::rename(folder.join(self.target).join(self.profile).join(self.program), &kept).unwrap();
+        std::fs::rename(folder.join(self.target).join("release").join(self.program), &kept).unwrap();
         Ok(kept)
     }
 
