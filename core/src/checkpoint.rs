@@ -195,7 +195,8 @@ impl<S: NorFlash> Checkpoints<S> {
                 filled += 1;
                 if filled == PAGE {
                     flash.write(at as u32, &page).map_err(CheckpointError::Flash)?;
-                    (page, filled, at) = ([0xFF; PAGE], 0, at + PAGE);
+                    page.fill(0xFF);
+                    (filled, at) = (0, at + PAGE);
                 }
             }
             Ok::<(), CheckpointError<S::Error>>(())
@@ -204,7 +205,7 @@ impl<S: NorFlash> Checkpoints<S> {
         if rest > 0 {
             flash.write(at as u32, page.get(..rest).unwrap_or_default()).map_err(CheckpointError::Flash)?;
         }
-        page = [0xFF; PAGE];
+        page.fill(0xFF);
         let words = [sequence, progress.epoch, progress.step, len as u32, crc.get()].map(u32::to_le_bytes);
         for (to, &byte) in page.iter_mut().zip(MAGIC.iter().chain(words.as_flattened())) {
             *to = byte;
