@@ -92,7 +92,7 @@ pub struct Recipe {
     pub sigma: f32,
     /// Pixels by which near growth moves an input at most.
     pub reach: u32,
-    /// Coupled decay of the weights: it frees connections to pixels that are always zero.
+    /// Periodic decay of the weights: it frees connections to pixels that are always zero.
     pub weight_decay: f32,
     /// Share of the target that is spread over all classes.
     pub label_smoothing: f32,
@@ -112,17 +112,10 @@ pub const RECIPE_16: Recipe = Recipe {
     pixel_shift: 0,
 };
 /// How [`LAYERS_64`] is trained.
-pub const RECIPE_64: Recipe = Recipe {
-    zeta: 0.15,
-    evolve_every: 0,
-    sigma: 2.5,
-    weight_decay: 0.0,
-    label_smoothing: 0.05,
-    pixel_shift: 1,
-    ..RECIPE_16
-};
+pub const RECIPE_64: Recipe =
+    Recipe { evolve_every: 0, sigma: 2.5, label_smoothing: 0.05, pixel_shift: 1, ..RECIPE_16 };
 /// How [`LAYERS_128`] is trained.
-pub const RECIPE_128: Recipe = Recipe { zeta: 0.25, sigma: 3.0, ..RECIPE_64 };
+pub const RECIPE_128: Recipe = Recipe { sigma: 3.0, weight_decay: 0.0, ..RECIPE_64 };
 
 /// The recipe of this program's network.
 pub const RECIPE: Recipe = if cfg!(network = "16") {
@@ -144,7 +137,7 @@ impl Recipe {
     /// A number outside its range.
     pub fn sgd(&self, epoch: u32, epochs: u32) -> Result<Sgd, SettingError> {
         Sgd::new(Schedule::Linear.at(self.learning_rate, epoch, epochs, 0))?
-            .with_weight_decay(self.weight_decay, WeightDecay::Coupled)?
+            .with_weight_decay(self.weight_decay, WeightDecay::Periodic)?
             .with_label_smoothing(self.label_smoothing)
     }
 

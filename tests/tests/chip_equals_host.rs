@@ -60,14 +60,14 @@ fn settings(chip: &Outcome) -> String {
     let [_, hidden, classes] = chip.layers;
     let outputs = hidden * classes;
     let recipe = match hidden {
-        56 => "--zeta 0.25 --sigma 3 --evolve-every 5000 --weight-decay 0.0001 --decay coupled",
-        128 => "--zeta 0.15 --sigma 2.5 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0",
-        _ => "--zeta 0.25 --sigma 3 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0",
+        56 => "--sigma 3 --evolve-every 5000 --weight-decay 0.0001",
+        128 => "--sigma 2.5 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0.0001",
+        _ => "--sigma 3 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0",
     };
     format!(
         "--lanes 1 --batch-size 1 --storage input-major --scaling unit --activation relu --dropout 0 --momentum 0 \
          --learning-rate 0.05 --schedule linear --zeta-schedule constant --evolve-until 0.8 --grown zero \
-         --topology local --growth near --reach 2 --epochs 3 --seed 1 --hidden {hidden} \
+         --topology local --growth near --reach 2 --zeta 0.25 --decay periodic --epochs 3 --seed 1 --hidden {hidden} \
          --connections {},{outputs} {recipe}",
         chip.connections - outputs
     )
