@@ -150,6 +150,8 @@ impl<S: NorFlash> Checkpoints<S> {
     }
 
     /// A slot's header, if the slot is whole.
+    // Not inlined: its page would stay on the caller's stack, below the whole training.
+    #[inline(never)]
     fn read(&mut self, index: usize) -> Result<Option<Slot>, CheckpointError<S::Error>> {
         let start = index * self.slot;
         let mut page = [0; PAGE];
