@@ -131,10 +131,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         S: Samples<LANES, <M::Format as Format>::Input>,
     {
         if tiles.count > 1 {
-            let half = tiles.count.div_ceil(2);
-            let (a, b) = tiles.split(half);
-            let (a, b) = self.backend.join(|| self.run(a), || self.run(b));
-            return a.merge(b);
+            return self.run_halves(tiles);
         }
         let Tiles { first, input, mut layers, labels, .. } = tiles;
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
@@ -180,6 +177,22 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
             });
         }
         metrics
+    }
+
+    /// Runs two or more tiles.
+    // Not inlined: its tiles would stay on the stack of a single one, which is all that a microcontroller has.
+    #[inline(never)]
+    fn run_halves<const LANES: usize, const LAYERS: usize>(
+        &self,
+        tiles: Tiles<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    ) -> Metrics
+    where
+        S: Samples<LANES, <M::Format as Format>::Input>,
+    {
+        let half = tiles.count.div_ceil(2);
+        let (a, b) = tiles.split(half);
+        let (a, b) = self.backend.join(|| self.run(a), || self.run(b));
+        a.merge(b)
     }
 
     /// Fetches a tile's samples; returns how many there are.
