@@ -413,13 +413,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
                 x,
                 y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| {
-                    if V::SINGLE {
-                        *out.0 = floats::<V, K, LANES>(sum);
-                    } else {
-                        finish.row(out, floats::<V, K, LANES>(sum));
-                    }
-                },
+                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
             ),
             Sums::Dense(weights) => dense::rows::<X, V, K, LANES, _>(
                 vector,
@@ -427,13 +421,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
                 x,
                 y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| {
-                    if V::SINGLE {
-                        *out.0 = floats::<V, K, LANES>(sum);
-                    } else {
-                        finish.row(out, floats::<V, K, LANES>(sum));
-                    }
-                },
+                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
             ),
             Sums::Ready => {}
         }
@@ -480,6 +468,17 @@ impl<const LANES: usize> Activate<'_, LANES> {
         }
         self.neuron += 1;
         *y = sum;
+    }
+
+    /// A row's sum, as it comes: those of single samples wait in the place of the activations for
+    /// [`Activate::single_rows`].
+    #[inline(always)]
+    fn sum<V: Vector>(&mut self, out: (&mut [f32; LANES], &f32), sum: [f32; LANES]) {
+        if V::SINGLE {
+            *out.0 = sum;
+        } else {
+            self.row(out, sum);
+        }
     }
 
     /// Sums that are in the place of the activations.
