@@ -4,6 +4,12 @@
 //! derivative at exactly zero is 0. Only a negative slope below zero hides the sign of its argument, and such a layer
 //! keeps the argument in the place of the delta that will overwrite it.
 
+/// Parameters that some activations keep for each neuron.
+///
+/// SReLU: left joint, left slope, width of the middle piece, right slope. Normalised ReLU: scale, shift, and the averages of
+/// mean and variance.
+pub type Parameters = [f32; 4];
+
 /// What a neuron does with its weighted sum `z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -22,6 +28,9 @@ pub enum Activation {
     /// Three straight pieces whose joints and outer slopes each neuron learns: see [`srelu`](crate::srelu). For formats
     /// with [`Format::LEARNED_ACTIVATIONS`](crate::index::Format::LEARNED_ACTIVATIONS).
     SRelu,
+    /// ReLU of the sum normalised over a tile's samples, then scaled and shifted as the neuron learns: see
+    /// [`batch_norm`](crate::batch_norm). For the same formats, and tiles of at least two samples.
+    BatchNormRelu,
 }
 
 impl Activation {
@@ -32,11 +41,11 @@ impl Activation {
         Self::LeakyRelu { slope: if hidden_layer.is_multiple_of(2) { -slope } else { slope } }
     }
 
-    /// The activation of one sum; that of an SReLU is the identity, whose parameters are the neuron's.
+    /// The activation of one sum; that of one with parameters is the identity, since they are the neuron's.
     #[inline(always)]
     pub fn apply(self, z: f32) -> f32 {
         match self {
-            Self::Identity | Self::SRelu => z,
+            Self::Identity | Self::SRelu | Self::BatchNormRelu => z,
             Self::Relu => {
                 // Not `max`: a NaN must stay visible in the loss.
                 if z <= 0.0 { 0.0 } else { z }
@@ -55,7 +64,7 @@ impl Activation {
     #[inline(always)]
     pub fn derivative(self, z: f32) -> f32 {
         match self {
-            Self::Identity | Self::SRelu => 1.0,
+            Self::Identity | Self::SRelu | Self::BatchNormRelu => 1.0,
             Self::Relu => {
                 if z > 0.0 {
                     1.0
@@ -81,14 +90,14 @@ impl Activation {
         match self {
             Self::Identity | Self::Relu => false,
             Self::LeakyRelu { slope } => slope < 0.0,
-            Self::SRelu => true,
+            Self::SRelu | Self::BatchNormRelu => true,
         }
     }
 
     /// Whether its neurons have parameters of their own.
     #[inline(always)]
     pub const fn is_learned(self) -> bool {
-        matches!(self, Self::SRelu)
+        matches!(self, Self::SRelu | Self::BatchNormRelu)
     }
 
     /// Whether an activation of zero passes no gradient.
@@ -97,7 +106,7 @@ impl Activation {
         match self {
             Self::Identity | Self::Relu | Self::LeakyRelu { .. } => true,
             // Its rows also leave a gradient by their parameters.
-            Self::SRelu => false,
+            Self::SRelu | Self::BatchNormRelu => false,
         }
     }
 
@@ -106,7 +115,7 @@ impl Activation {
     pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {
         // One loop for each kind: a choice inside the loop would keep it from being vectorised.
         match self {
-            Self::Identity | Self::SRelu => {}
+            Self::Identity | Self::SRelu | Self::BatchNormRelu => {}
             Self::Relu => row.iter_mut().for_each(|value| *value = Self::Relu.apply(*value)),
             Self::LeakyRelu { .. } => row.iter_mut().for_each(|value| *value = self.apply(*value)),
         }
@@ -125,7 +134,7 @@ impl Activation {
         scale: f32,
     ) {
         match self {
-            Self::Identity | Self::Relu | Self::SRelu => {
+            Self::Identity | Self::Relu | Self::SRelu | Self::BatchNormRelu => {
                 // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
                 let linear = !matches!(self, Self::Relu);
                 for ((g, &y), _) in gradient.iter_mut().zip(y).zip(z) {

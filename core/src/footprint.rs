@@ -148,7 +148,7 @@ impl<'a> Description<'a> {
     /// A network larger than the address space has `usize::MAX` bytes, which no block does.
     pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
         let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
-        let learned = size_of::<crate::srelu::Parameters>();
+        let learned = size_of::<crate::activation::Parameters>();
         let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
         let (input, input_align) = (size_of::<[F::Input; LANES]>(), tile_align::<F::Input, LANES>());
         let tiles = self.tiles(LANES);

@@ -236,7 +236,7 @@ fn integers<I: Index, E>(values: &[I], put: &mut impl FnMut(&[u8]) -> Result<(),
 fn encode(activation: Activation) -> (u8, f32) {
     match activation {
         // One with parameters was refused.
-        Activation::Identity | Activation::SRelu => (0, 0.0),
+        Activation::Identity | Activation::SRelu | Activation::BatchNormRelu => (0, 0.0),
         Activation::Relu => (1, 0.0),
         Activation::LeakyRelu { slope } => (2, slope),
     }

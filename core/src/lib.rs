@@ -37,6 +37,7 @@ pub mod activation;
 pub mod arena;
 pub mod augment;
 pub mod backend;
+pub mod batch_norm;
 #[cfg(feature = "checkpoint")]
 pub mod checkpoint;
 pub mod coo;
@@ -53,6 +54,7 @@ pub mod loss;
 pub mod mlp;
 mod pass;
 pub mod random;
+mod row;
 pub mod samples;
 pub mod schedule;
 pub mod sgd;

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use crate::activation::Parameters;
 use crate::arena::Arena;
 use crate::csr::{CsrMut, CsrRef, transpose_into};
 use crate::element::Element;
@@ -10,7 +11,6 @@ use crate::footprint::{Description, tile_align};
 use crate::index::{Format, Index};
 use crate::kernel::gather::TransposedRef;
 use crate::layer::{LayerSpec, Storage};
-use crate::srelu::Parameters;
 
 /// Layers that an [`Mlp`] holds unless its last parameter says otherwise.
 pub const MAX_LAYERS: usize = 8;

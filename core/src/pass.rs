@@ -2,8 +2,9 @@
 
 use heapless::Vec;
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Parameters};
 use crate::backend::{Backend, MatrixMultiply, Phase, Strided};
+use crate::batch_norm::{self, Batch};
 use crate::csr::{CsrRef, take_mut};
 use crate::element::Element;
 use crate::index::Format;
@@ -14,7 +15,7 @@ use crate::loss::{Metrics, softmax_cross_entropy};
 use crate::mlp::{LayerTiles, Model, Workspace};
 use crate::random::{DropoutMask, Permutation};
 use crate::samples::Samples;
-use crate::srelu::{self, Parameters};
+use crate::srelu;
 use crate::train::Place;
 use crate::vector::{Kernel, Vector, floats, units, units_mut};
 
@@ -136,6 +137,8 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let Tiles { first, input, mut layers, labels, .. } = tiles;
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
         let used = self.backend.timed(Phase::Batch, || self.fill(first, input, labels));
+        let Place { epoch, step, .. } = self.place;
+        let batch = self.dropout.map(|_| Batch::new(used, self.batch, epoch, step));
 
         let rate = self.dropout.unwrap_or(0.0);
         self.backend.timed(Phase::Forward, || {
@@ -145,11 +148,12 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
                 let rate = if i < last { rate } else { 0.0 };
                 let place = self.place;
                 let mask = DropoutMask::new(rate, place.seed, place.epoch, place.step, i as u32);
+                let first = first * LANES;
                 match x {
                     None => {
-                        self.forward::<<M::Format as Format>::Input, LANES>(layer, mask, first * LANES, input, tile);
+                        self.forward::<<M::Format as Format>::Input, LANES>(layer, mask, first, batch, input, tile);
                     }
-                    Some(x) => self.forward(layer, mask, first * LANES, x, tile),
+                    Some(x) => self.forward(layer, mask, first, batch, x, tile),
                 }
                 x = Some(tile.y);
             }
@@ -170,7 +174,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
                     else {
                         break;
                     };
-                    self.backward(layer, inner, scale, above, tile);
+                    self.backward(layer, inner, scale, batch, above, tile);
                     above = tile.delta;
                     (layers, hidden) = (below, rest);
                 }
@@ -231,6 +235,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         layer: &M,
         mask: DropoutMask,
         first_sample: usize,
+        batch: Option<Batch>,
         x: &[[X; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
@@ -247,6 +252,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
             activation,
             mask,
             first_sample,
+            batch,
         };
         match layer.spec().storage {
             Storage::Dense => {
@@ -280,6 +286,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         layer: &M,
         inner: &M,
         scale: f32,
+        batch: Option<Batch>,
         above: &[[f32; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
@@ -294,6 +301,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
             learned_gradients: &mut *tile.activation_gradients,
             activation,
             scale,
+            batch,
         };
         match (layer.spec().storage, layer.transposed()) {
             (Storage::Dense, _) => {
@@ -361,11 +369,14 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
     activation: Activation,
     mask: DropoutMask,
     first_sample: usize,
+    /// The tile, in training.
+    batch: Option<Batch>,
 }
 
 impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
     fn split(self) -> (Self, Self) {
-        let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample } = self;
+        let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample, batch } =
+            self;
         let half = y.len() / 2;
         let (top, rest) = match sums {
             Sums::Sparse(csr) => {
@@ -389,9 +400,10 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
             activation,
             mask,
             first_sample,
+            batch,
         };
         let first_neuron = first_neuron + half;
-        (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample })
+        (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch })
     }
 }
 
@@ -401,11 +413,12 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample } = self;
+        let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch } = self;
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
         let ready = matches!(sums, Sums::Ready);
-        let mut finish = Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample };
+        let mut finish =
+            Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample, batch };
         match sums {
             Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
                 vector,
@@ -442,6 +455,7 @@ struct Activate<'a, const LANES: usize> {
     activation: Activation,
     mask: DropoutMask,
     first_sample: usize,
+    batch: Option<Batch>,
 }
 
 impl<const LANES: usize> Activate<'_, LANES> {
@@ -460,6 +474,9 @@ impl<const LANES: usize> Activate<'_, LANES> {
             *z = sum;
         }
         match self.learned.next() {
+            Some(parameters) if self.activation == Activation::BatchNormRelu => {
+                batch_norm::apply_row(&mut sum, parameters, self.batch);
+            }
             Some(parameters) => srelu::apply_row(&mut sum, parameters),
             None => self.activation.apply_row(&mut sum),
         }
@@ -535,6 +552,7 @@ struct Backward<'a, F: Format, const LANES: usize> {
     learned_gradients: &'a mut [Parameters],
     activation: Activation,
     scale: f32,
+    batch: Option<Batch>,
 }
 
 impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
@@ -549,6 +567,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             learned_gradients: mut gradients,
             activation,
             scale,
+            batch,
         } = self;
         let half = delta.len() / 2;
         let (top, rest) = match sums {
@@ -575,8 +594,23 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             learned_gradients: take_mut(&mut gradients, half),
             activation,
             scale,
+            batch,
         };
-        (top, Self { sums: rest, values, above, y, delta, learned, learned_gradients: gradients, activation, scale })
+        (
+            top,
+            Self {
+                sums: rest,
+                values,
+                above,
+                y,
+                delta,
+                learned,
+                learned_gradients: gradients,
+                activation,
+                scale,
+                batch,
+            },
+        )
     }
 }
 
@@ -586,11 +620,11 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale } = self;
+        let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale, batch } = self;
         let out = delta.iter_mut().zip(y);
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
-        let mut finish = Differentiate { learned, activation, hides_sign: activation.hides_sign(), scale };
+        let mut finish = Differentiate { learned, activation, hides_sign: activation.hides_sign(), scale, batch };
         match sums {
             InputSums::Transposed(transposed) => gather::transposed_rows(
                 vector,
@@ -653,6 +687,7 @@ struct Differentiate<'a> {
     activation: Activation,
     hides_sign: bool,
     scale: f32,
+    batch: Option<Batch>,
 }
 
 impl Differentiate<'_> {
@@ -660,6 +695,11 @@ impl Differentiate<'_> {
     fn row<const LANES: usize>(&mut self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
         let z = if self.hides_sign { &*delta } else { y };
         match self.learned.next() {
+            Some((parameters, gradient)) if self.activation == Activation::BatchNormRelu => {
+                if let Some(batch) = self.batch {
+                    *gradient = batch_norm::backward_row(&mut sum, y, z, self.scale, parameters, batch);
+                }
+            }
             Some((parameters, gradient)) => {
                 *gradient = srelu::backward_row(&mut sum, y, z, self.scale, parameters);
             }

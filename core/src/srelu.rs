@@ -10,13 +10,9 @@
 //! as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here: it is
 //! dropout's mask. So a left slope starts above zero.
 
+use crate::activation::Parameters;
 use crate::random::Generator;
-
-/// Parameters of a neuron: left joint, left slope, width of the middle piece, right slope.
-pub type Parameters = [f32; 4];
-
-/// Sums of a row run in as many parts as the widest vectors have lanes, whatever the vectors.
-const PARTS: usize = 16;
+use crate::row::{PARTS, fold};
 
 /// First parameters: `left` 0, `left_slope` uniform in [0, 1), `width` uniform in [0, 5), `right_slope` 1.
 pub(crate) fn initial(generator: &mut Generator) -> Parameters {
@@ -86,20 +82,6 @@ pub(crate) fn backward_row<const LANES: usize>(
     }
     let [by_left, by_left_slope, by_width, by_right_slope] = sums.map(fold);
     [by_left, by_left_slope, if width < 0.0 { -by_width } else { by_width }, by_right_slope]
-}
-
-/// The sum of the parts, halving.
-#[inline(always)]
-fn fold(mut parts: [f32; PARTS]) -> f32 {
-    let mut len = PARTS;
-    while len > 1 {
-        len /= 2;
-        let (front, back) = parts.split_at_mut(len);
-        for (front, &back) in front.iter_mut().zip(&*back) {
-            *front += back;
-        }
-    }
-    parts[0]
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The update over blocks of rows of all layers.
 
+use crate::activation::{Activation, Parameters};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::csr::take_mut;
 use crate::element::Element;
@@ -10,7 +11,6 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles};
 use crate::pass::{Block, run_block};
 use crate::sgd::Update;
-use crate::srelu::Parameters;
 use crate::vector::{Kernel, Vector, units};
 
 /// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
@@ -89,6 +89,7 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
 /// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.
 fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<'_, F>, gradients: &[Parameters]) {
     let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
+    let averages = layer.spec.activation == Activation::BatchNormRelu;
     let mut velocity = layer.activation_velocity.iter_mut();
     for (neuron, parameters) in layer.activation_parameters.iter_mut().enumerate() {
         let mut none = [0.0; 4];
@@ -96,8 +97,15 @@ fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<
         let rows = gradients.iter().skip(neuron).step_by(layer.spec.n_out.max(1)).take(tiles);
         for (tile, gradient) in rows.enumerate() {
             let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
-            for ((parameter, velocity), &gradient) in parameters.iter_mut().zip(&mut *velocity).zip(gradient) {
-                step.apply(parameter, velocity, gradient);
+            let learned = if averages { 2 } else { 4 };
+            for (i, ((parameter, velocity), &gradient)) in
+                parameters.iter_mut().zip(&mut *velocity).zip(gradient).enumerate()
+            {
+                if i < learned {
+                    step.apply(parameter, velocity, gradient);
+                } else {
+                    *parameter += gradient;
+                }
             }
         }
     }

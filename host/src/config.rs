@@ -57,6 +57,8 @@ choice! {
         AllRelu = "all-relu",
         /// Three pieces whose joints and outer slopes each neuron learns.
         Srelu = "srelu",
+        /// ReLU of the sum normalised over a tile's samples, scaled and shifted as each neuron learns.
+        BatchNormRelu = "batch-norm-relu",
     }
 }
 choice! {
@@ -576,6 +578,7 @@ impl Config {
             ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: self.slope },
             ActivationKind::AllRelu => Activation::all_relu(self.slope, layer),
             ActivationKind::Srelu => Activation::SRelu,
+            ActivationKind::BatchNormRelu => Activation::BatchNormRelu,
         }
     }
 

@@ -61,6 +61,7 @@ impl LayerHeader {
             Activation::Relu => ("relu", None),
             Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
             Activation::SRelu => ("srelu", None),
+            Activation::BatchNormRelu => ("batch-norm-relu", None),
             _ => ("identity", None),
         };
         let storage = match spec.storage {
@@ -77,6 +78,7 @@ impl LayerHeader {
             ("relu", None) => Activation::Relu,
             ("identity", None) => Activation::Identity,
             ("srelu", None) => Activation::SRelu,
+            ("batch-norm-relu", None) => Activation::BatchNormRelu,
             ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
             (other, _) => bail!("the activation '{other}' is unknown"),
         };

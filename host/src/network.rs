@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Result, anyhow};
+use rewire_core::activation::Parameters;
 use rewire_core::csr::CsrRef;
 use rewire_core::footprint::{Description, Footprint};
 use rewire_core::index::{Format, Index, Standard, Wide};
@@ -10,7 +11,6 @@ use rewire_core::layer::{LayerSpec, Storage};
 use rewire_core::loss::Metrics;
 use rewire_core::mlp::{LayerRef, Mlp};
 use rewire_core::sgd::Sgd;
-use rewire_core::srelu::Parameters;
 use rewire_core::topology::evolve::{Evolution, FanIn};
 use rewire_core::topology::locality::Placement;
 

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use crate::activation::Activation;
 use crate::backend::Backend;
 use crate::csr::{CsrRef, row_lengths, take_mut};
 use crate::element::Element;
@@ -11,11 +12,11 @@ use crate::layer::Storage;
 use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
 use crate::random::{Generator, Purpose};
 use crate::sgd::share;
-use crate::srelu;
 use crate::topology::grow::{Growing, grow, grow_random};
 use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
 use crate::train::Place;
+use crate::{batch_norm, srelu};
 
 /// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -275,7 +276,10 @@ fn initialise_layer<F: Format>(
     layer.activation_velocity.fill([0.0; 4]);
     if F::LEARNED_ACTIVATIONS {
         let mut generator = Generator::new(seed, Purpose::Activation, 0, 0, index);
-        layer.activation_parameters.fill_with(|| srelu::initial(&mut generator));
+        layer.activation_parameters.fill_with(|| match spec.activation {
+            Activation::BatchNormRelu => batch_norm::INITIAL,
+            _ => srelu::initial(&mut generator),
+        });
     }
     layer.indptr.fill(F::Pointer::default());
     let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
