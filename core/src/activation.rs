@@ -100,6 +100,11 @@ impl Activation {
         matches!(self, Self::SRelu | Self::BatchNormRelu)
     }
 
+    /// How many of a neuron's parameters follow their gradient; the others are averages.
+    pub(crate) const fn trained_parameters(self) -> usize {
+        if matches!(self, Self::BatchNormRelu) { 2 } else { 4 }
+    }
+
     /// Whether an activation of zero passes no gradient.
     #[inline(always)]
     pub(crate) const fn closes_at_zero(self) -> bool {

@@ -58,6 +58,11 @@ pub enum BuildError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// A layer normalises over the samples of a tile, which holds one.
+    NothingToNormalise {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A minibatch that spans several tiles accumulates its gradient in the velocity, so it must have one.
     NeedsVelocity {
         /// Samples in a minibatch.
@@ -96,6 +101,9 @@ impl fmt::Display for BuildError {
                     f,
                     "layer {layer} has an activation with parameters, which only the formats Standard and Wide know"
                 )
+            }
+            Self::NothingToNormalise { layer } => {
+                write!(f, "layer {layer} is normalised over the samples of a tile, which must have at least two lanes")
             }
             Self::NeedsVelocity { batch_size, lanes } => {
                 write!(

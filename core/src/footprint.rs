@@ -17,6 +17,7 @@
 //! # let _ = &BLOCK;
 //! ```
 
+use crate::activation::Activation;
 use crate::error::BuildError;
 use crate::index::{Format, Index};
 use crate::layer::{LayerSpec, Storage};
@@ -106,8 +107,13 @@ impl<'a> Description<'a> {
                 let previous_n_out = self.layers[layer - 1].n_out;
                 return Err(BuildError::WidthMismatch { layer, n_in: spec.n_in, previous_n_out });
             }
-            if spec.activation.is_learned() && !F::LEARNED_ACTIVATIONS {
-                return Err(BuildError::LearnedActivation { layer });
+            if spec.activation.is_learned() {
+                if !F::LEARNED_ACTIVATIONS {
+                    return Err(BuildError::LearnedActivation { layer });
+                }
+                if self.training && LANES < 2 && matches!(spec.activation, Activation::BatchNormRelu) {
+                    return Err(BuildError::NothingToNormalise { layer });
+                }
             }
             let (connections, cells) = (spec.connections, spec.cells());
             if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {

@@ -1,6 +1,6 @@
 //! The update over blocks of rows of all layers.
 
-use crate::activation::{Activation, Parameters};
+use crate::activation::Parameters;
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::csr::take_mut;
 use crate::element::Element;
@@ -89,7 +89,7 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
 /// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.
 fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<'_, F>, gradients: &[Parameters]) {
     let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
-    let averages = layer.spec.activation == Activation::BatchNormRelu;
+    let trained = layer.spec.activation.trained_parameters();
     let mut velocity = layer.activation_velocity.iter_mut();
     for (neuron, parameters) in layer.activation_parameters.iter_mut().enumerate() {
         let mut none = [0.0; 4];
@@ -97,13 +97,12 @@ fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<
         let rows = gradients.iter().skip(neuron).step_by(layer.spec.n_out.max(1)).take(tiles);
         for (tile, gradient) in rows.enumerate() {
             let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
-            let learned = if averages { 2 } else { 4 };
-            for (i, ((parameter, velocity), &gradient)) in
-                parameters.iter_mut().zip(&mut *velocity).zip(gradient).enumerate()
-            {
-                if i < learned {
+            let each = parameters.iter_mut().zip(&mut *velocity).zip(gradient);
+            for (i, ((parameter, velocity), &gradient)) in each.enumerate() {
+                if i < trained {
                     step.apply(parameter, velocity, gradient);
                 } else {
+                    // An average, which moves by what the tile has left for it.
                     *parameter += gradient;
                 }
             }

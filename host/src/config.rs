@@ -419,6 +419,12 @@ impl Config {
         if !LANES.contains(&self.lanes) && self.lanes != 0 {
             return wrong(format!("--lanes is {}, but must be 1, 16, 32, 64 or 128 (0 chooses)", self.lanes));
         }
+        if self.activation == ActivationKind::BatchNormRelu && self.lanes() < 2 {
+            let flag = if self.lanes == 1 { "--lanes" } else { "--batch-size" };
+            return wrong(format!(
+                "--activation batch-norm-relu normalises over the samples of a tile, of which {flag} 1 leaves one; give more"
+            ));
+        }
         if !(0.0..=180.0).contains(&self.rotation) {
             return wrong(format!("--rotation is {}, but must be 0 to 180 degrees", self.rotation));
         }
@@ -714,6 +720,8 @@ mod tests {
         refused(|c| c.batch_size = 0, "--batch-size");
         refused(|c| c.epochs = 0, "--epochs");
         refused(|c| c.lanes = 7, "--lanes");
+        refused(|c| (c.activation, c.lanes) = (ActivationKind::BatchNormRelu, 1), "--lanes 1");
+        refused(|c| (c.activation, c.batch_size) = (ActivationKind::BatchNormRelu, 1), "--batch-size 1");
         refused(|c| c.connections = vec![10, 10], "--connections");
         refused(|c| c.connections = vec![10, 0, 10, 10], "layer 2");
         refused(|c| c.step_every = 0, "--step-every");

@@ -2,7 +2,8 @@
 //!
 //! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
 //! matrix `[n_out, n_in]`, or `layers.i.weight` (F32, `[n_out, n_in]`) where it is dense, `layers.i.bias`, and, of SReLU,
-//! `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right joint, right slope). `input.mean`
+//! `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right joint, right slope), of a normalised
+//! ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance). `input.mean`
 //! and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry, `rewire`, is
 //! JSON: the format's version, the dataset and each layer's activation. Nothing in the file depends on threads or time.
 
@@ -97,6 +98,11 @@ fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -
     values.iter().flat_map(|&value| encode(value)).collect()
 }
 
+/// What the tensor with the parameters of an activation is called.
+fn parameters_name(activation: Activation) -> &'static str {
+    if activation == Activation::BatchNormRelu { "batch_norm" } else { "srelu" }
+}
+
 impl Model {
     /// Writes the file, whole or not at all.
     ///
@@ -144,7 +150,12 @@ impl Model {
             add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
             if !layer.activation_parameters.is_empty() {
                 let shape = vec![layer.activation_parameters.len(), 4];
-                add("srelu", Dtype::F32, shape, float(layer.activation_parameters.as_flattened()));
+                add(
+                    parameters_name(layer.spec.activation),
+                    Dtype::F32,
+                    shape,
+                    float(layer.activation_parameters.as_flattened()),
+                );
             }
         }
         let views: Result<Vec<_>, _> = tensors
@@ -226,7 +237,17 @@ impl Model {
             let bias = floats(&name("bias"), Some(layer.n_out))?;
             let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
             let activation_parameters = if spec.activation.is_learned() {
-                floats(&name("srelu"), Some(4 * layer.n_out))?.as_chunks().0.to_vec()
+                let name = name(parameters_name(spec.activation));
+                let parameters: Vec<Parameters> = floats(&name, Some(4 * layer.n_out))?.as_chunks().0.to_vec();
+                if spec.activation == Activation::BatchNormRelu {
+                    let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
+                    ensure!(
+                        neuron.is_none(),
+                        "{name}: the variance of neuron {} is below 0",
+                        neuron.unwrap_or_default()
+                    );
+                }
+                parameters
             } else {
                 Vec::new()
             };

@@ -4,6 +4,7 @@
 //! no connection.
 
 use rewire_core::activation::Activation;
+use rewire_core::batch_norm::EPSILON;
 use rewire_core::index::Format;
 use rewire_core::mlp::Mlp;
 
@@ -78,6 +79,8 @@ pub struct Oracle {
     pub layers: Vec<OracleLayer>,
     /// The share of the target that the loss spreads evenly over all classes.
     pub smoothing: f64,
+    /// Samples in a tile, which the loss of a training step normalises together.
+    pub lanes: usize,
 }
 
 impl OracleLayer {
@@ -97,8 +100,17 @@ impl OracleLayer {
                 let right = left + width.abs();
                 z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
             }
+            Activation::BatchNormRelu => {
+                let [.., mean, variance] = self.activation_parameters[neuron];
+                self.normalise(neuron, z, mean, variance)
+            }
             other => panic!("the oracle does not know {other:?}"),
         }
+    }
+
+    fn normalise(&self, neuron: usize, z: f64, mean: f64, variance: f64) -> f64 {
+        let [scale, shift, ..] = self.activation_parameters[neuron];
+        (scale * (z - mean) / (variance + f64::from(EPSILON)).sqrt() + shift).max(0.0)
     }
 
     fn slope(&self, neuron: usize, z: f64) -> f64 {
@@ -122,6 +134,7 @@ impl OracleLayer {
                     1.0
                 }
             }
+            Activation::BatchNormRelu => panic!("it depends on the other samples: ask for finite differences"),
             other => panic!("the oracle does not know {other:?}"),
         }
     }
@@ -157,7 +170,7 @@ impl Oracle {
             }
             copy
         });
-        Self { layers: layers.collect(), smoothing: 0.0 }
+        Self { layers: layers.collect(), smoothing: 0.0, lanes: LANES }
     }
 
     fn forward(&self, x: &[f64], factors: &Factors) -> Vec<Activity> {
@@ -179,6 +192,30 @@ impl Oracle {
         activities
     }
 
+    /// The outputs for the samples of a tile, whose neurons are normalised over them.
+    fn outputs_in_training(&self, samples: &[Sample], factors: &Factors) -> Vec<Vec<f64>> {
+        let mut x: Vec<Vec<f64>> = samples.iter().map(|sample| sample.x.clone()).collect();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let mut y = vec![vec![0.0; layer.bias.len()]; x.len()];
+            for (neuron, (weights, bias)) in layer.weights.iter().zip(&layer.bias).enumerate() {
+                let sum = |x: &Vec<f64>| bias + weights.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+                let z: Vec<f64> = x.iter().map(sum).collect();
+                let mean = z.iter().sum::<f64>() / z.len() as f64;
+                let variance = z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / z.len() as f64;
+                let factor = factors.get(i).map_or(1.0, |factors| factors[neuron]);
+                for (y, &z) in y.iter_mut().zip(&z) {
+                    y[neuron] = factor
+                        * match layer.activation {
+                            Activation::BatchNormRelu => layer.normalise(neuron, z, mean, variance),
+                            _ => layer.activate(neuron, z),
+                        };
+                }
+            }
+            x = y;
+        }
+        x
+    }
+
     /// The outputs for one sample.
     pub fn logits(&self, x: &[f64]) -> Vec<f64> {
         self.forward(x, &[]).pop().map_or_else(Vec::new, |activity| activity.y)
@@ -191,15 +228,14 @@ impl Oracle {
         targets
     }
 
-    /// Mean cross-entropy.
+    /// Mean cross-entropy of a training step.
     pub fn loss(&self, samples: &[Sample], factors: &Factors) -> f64 {
-        let each = samples.iter().map(|sample| {
-            let activities = self.forward(&sample.x, factors);
-            let logits = &activities[activities.len() - 1].y;
+        let outputs = samples.chunks(self.lanes).flat_map(|tile| self.outputs_in_training(tile, factors));
+        let each = samples.iter().zip(outputs).map(|(sample, logits)| {
             let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let log_total = largest + logits.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
             let targets = self.targets(sample.label, logits.len());
-            targets.iter().zip(logits).map(|(target, z)| target * (log_total - z)).sum::<f64>()
+            targets.iter().zip(&logits).map(|(target, z)| target * (log_total - z)).sum::<f64>()
         });
         each.sum::<f64>() / samples.len() as f64
     }
@@ -341,6 +377,7 @@ mod tests {
                 layer(Activation::Identity, [[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]),
             ],
             smoothing: 0.0,
+            lanes: 1,
         }
     }
 

@@ -127,7 +127,11 @@ fn unknown_names_are_refused_with_the_known_ones() {
     refused(2, "train imagenet", &["imagenet", "mnist-mini, mnist, fashion-mnist, cifar10"]);
     refused(2, "data fetch imagenet", &["imagenet", "mnist-mini, mnist, fashion-mnist, cifar10"]);
     refused(2, "train --model sparse", &["sparse", "--model", "set, fixprob, dense"]);
-    refused(2, "train --activation tanh", &["tanh", "--activation", "relu, leaky-relu, all-relu, srelu"]);
+    refused(
+        2,
+        "train --activation tanh",
+        &["tanh", "--activation", "relu, leaky-relu, all-relu, srelu, batch-norm-relu"],
+    );
     refused(2, "train --simd sse9", &["sse9", "--simd", "baseline, v3 or v4"]);
     refused(2, "train --lanes 7", &["--lanes is 7", "1, 16, 32, 64 or 128"]);
     refused(2, "train --learning-rat 1", &["--learning-rat", "--learning-rate"]);

@@ -32,6 +32,7 @@ fn results(run: &Path) -> (Vec<u8>, Vec<String>) {
 fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
     let settings = [
         ("relu", "--augment --schedule cosine --zeta-schedule cosine --topology local --growth near"),
+        ("batch-norm", "--activation batch-norm-relu --dropout 0.1 --evolve-every 320"),
         ("srelu", "--activation srelu --weight-decay 0.0002 --decay coupled --schedule step --step-every 7"),
     ];
     for (name, settings) in settings {

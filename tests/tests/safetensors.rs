@@ -19,12 +19,17 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::tempdir;
 
+/// Added to a variance.
+const EPSILON: f64 = 1e-5;
+
 /// A layer as a reader without this project's code would hold it.
 struct Layer {
     n_out: usize,
     /// Row, column and weight of every connection.
     connections: Vec<(usize, usize, f64)>,
     bias: Vec<f64>,
+    /// Of each neuron, how its sum is normalised: scale, shift, mean and variance.
+    normalisers: Vec<[f64; 4]>,
     /// Of each neuron, joints and outer slopes of three straight pieces: left joint, left slope, right joint, right slope.
     pieces: Vec<[f64; 4]>,
 }
@@ -67,6 +72,7 @@ impl Reader {
                 other => panic!("{other}"),
             };
             let below = |slope: f64| vec![[0.0, slope, 0.0, 1.0]; n_out];
+            let mut normalisers = vec![[1.0, 0.0, 0.0, 1.0 - EPSILON]; n_out];
             let pieces = match layer["activation"].as_str().unwrap() {
                 "identity" => below(1.0),
                 "relu" => below(0.0),
@@ -78,9 +84,14 @@ impl Reader {
                     rows.map(|&[left, left_slope, width, slope]| [left, left_slope, left + width.abs(), slope])
                         .collect()
                 }
+                "batch-norm-relu" => {
+                    assert_eq!(tensors.tensor(&name("batch_norm")).unwrap().shape(), [n_out, 4]);
+                    normalisers = floats(&name("batch_norm")).as_chunks().0.to_vec();
+                    below(0.0)
+                }
                 other => panic!("{other}"),
             };
-            Layer { n_out, connections, bias: floats(&name("bias")), pieces }
+            Layer { n_out, connections, bias: floats(&name("bias")), normalisers, pieces }
         };
         let layers = header["layers"].as_array().unwrap().iter().enumerate().map(layer).collect();
         Self { mean: floats("input.mean"), scale: floats("input.scale"), layers }
@@ -98,7 +109,11 @@ impl Reader {
             let activate = |(z, &[left, left_slope, right, right_slope]): (f64, &[f64; 4])| {
                 z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
             };
-            x = y.into_iter().zip(&layer.pieces).map(activate).collect();
+            let normalise = |(z, &[scale, shift, mean, variance]): (f64, &[f64; 4])| {
+                scale * (z - mean) / (variance + EPSILON).sqrt() + shift
+            };
+            let y = y.into_iter().zip(&layer.normalisers).map(normalise);
+            x = y.zip(&layer.pieces).map(activate).collect();
         }
         x
     }
@@ -129,6 +144,7 @@ fn a_slow_loop_over_the_file_gives_the_same_predictions_and_accuracy() {
         ("alternating", "--activation all-relu --slope 0.4"),
         ("leaky", "--activation leaky-relu --slope 0.1 --scaling unit"),
         ("learned", "--activation srelu"),
+        ("normalised", "--activation batch-norm-relu"),
         ("fixed", "--model fixprob --scaling global"),
         ("dense", "--model dense"),
     ];
