@@ -26,11 +26,43 @@ pub(crate) const INITIAL: Parameters = [1.0, 0.0, 0.0, 1.0];
 
 /// What a tile needs to know to normalise its sums.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Batch {
+pub struct Batch {
     /// Samples in the tile; lanes from there on hold none.
-    pub(crate) used: usize,
+    used: usize,
     /// Share of the tile in the averages.
-    pub(crate) tracking: f32,
+    tracking: f32,
+}
+
+/// What a pass knows of the samples that a tile normalises over.
+pub trait TileBatch: Copy + Send {
+    /// Keeps it; there is none in evaluation.
+    fn new(batch: Option<Batch>) -> Self;
+
+    /// What was kept.
+    fn get(self) -> Option<Batch>;
+}
+
+impl TileBatch for Option<Batch> {
+    #[inline(always)]
+    fn new(batch: Option<Batch>) -> Self {
+        batch
+    }
+
+    #[inline(always)]
+    fn get(self) -> Option<Batch> {
+        self
+    }
+}
+
+/// Keeps nothing: for formats without activations that ask.
+impl TileBatch for () {
+    #[inline(always)]
+    fn new(_batch: Option<Batch>) -> Self {}
+
+    #[inline(always)]
+    fn get(self) -> Option<Batch> {
+        None
+    }
 }
 
 impl Batch {

@@ -3,6 +3,7 @@
 //! Columns and row pointers are stored in the narrowest integer that the network allows. A [`Format`] names a pair of
 //! widths; every buffer of a network uses the same pair.
 
+use crate::batch_norm::{Batch, TileBatch};
 use core::fmt::Debug;
 
 use crate::element::Element;
@@ -78,10 +79,13 @@ pub trait Format: Copy + Debug + Send + Sync + 'static {
     /// Whether neurons may have activations with parameters of their own. The formats of microcontrollers leave that code
     /// out.
     const LEARNED_ACTIVATIONS: bool;
+    /// What a pass knows of the samples that a tile normalises over: `Option<Batch>`, or `()` where no activation asks,
+    /// which costs no memory.
+    type Batch: TileBatch;
 }
 
 macro_rules! formats {
-    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty, $learned:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty, $learned:literal, $batch:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name;
@@ -92,19 +96,20 @@ macro_rules! formats {
             type Counter = $counter;
             type Input = $input;
             const LEARNED_ACTIVATIONS: bool = $learned;
+            type Batch = $batch;
         }
     )*};
 }
 formats! {
     /// Columns in one byte, row pointers in two: the smallest, for microcontrollers.
-    Narrow: u8, u16, u16, f32, false;
+    Narrow: u8, u16, u16, f32, false, ();
     /// As [`Narrow`], with inputs that are bytes: a sample takes a quarter of the memory. A byte stands for a 255th of
     /// its value.
-    Bytes: u8, u16, u8, u8, false;
+    Bytes: u8, u16, u8, u8, false, ();
     /// Columns and row pointers in two bytes.
-    Compact: u16, u16, u16, f32, false;
+    Compact: u16, u16, u16, f32, false, ();
     /// Columns in two bytes, row pointers in four: the workstation's choice.
-    Standard: u16, u32, u32, f32, true;
+    Standard: u16, u32, u32, f32, true, Option<Batch>;
     /// Columns and row pointers in four bytes.
-    Wide: u32, u32, u32, f32, true;
+    Wide: u32, u32, u32, f32, true, Option<Batch>;
 }

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::activation::{Activation, Parameters};
 use crate::backend::{Backend, MatrixMultiply, Phase, Strided};
-use crate::batch_norm::{self, Batch};
+use crate::batch_norm::{self, Batch, TileBatch};
 use crate::csr::{CsrRef, take_mut};
 use crate::element::Element;
 use crate::index::Format;
@@ -21,6 +21,9 @@ use crate::vector::{Kernel, Vector, floats, units, units_mut};
 
 /// Multiply-adds below which a block is not cut: it should outlast handing it over.
 const MIN_BLOCK: usize = 1 << 18;
+
+/// What a model's passes know of a tile's samples.
+type BatchOf<M> = <<M as Model>::Format as Format>::Batch;
 
 /// Work that can be cut into two parts that write disjoint memory.
 pub(crate) trait Block: Kernel<Output = ()> + Send + Sized {
@@ -138,7 +141,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
         let used = self.backend.timed(Phase::Batch, || self.fill(first, input, labels));
         let Place { epoch, step, .. } = self.place;
-        let batch = self.dropout.map(|_| Batch::new(used, self.batch, epoch, step));
+        let batch = BatchOf::<M>::new(self.dropout.map(|_| Batch::new(used, self.batch, epoch, step)));
 
         let rate = self.dropout.unwrap_or(0.0);
         self.backend.timed(Phase::Forward, || {
@@ -235,7 +238,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         layer: &M,
         mask: DropoutMask,
         first_sample: usize,
-        batch: Option<Batch>,
+        batch: BatchOf<M>,
         x: &[[X; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
@@ -286,7 +289,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         layer: &M,
         inner: &M,
         scale: f32,
-        batch: Option<Batch>,
+        batch: BatchOf<M>,
         above: &[[f32; LANES]],
         tile: &mut LayerTiles<'_, LANES>,
     ) {
@@ -370,7 +373,7 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
     mask: DropoutMask,
     first_sample: usize,
     /// The tile, in training.
-    batch: Option<Batch>,
+    batch: F::Batch,
 }
 
 impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
@@ -447,7 +450,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 }
 
 /// Turns a block's sums into activations, row by row.
-struct Activate<'a, const LANES: usize> {
+struct Activate<'a, T, const LANES: usize> {
     learned: core::slice::Iter<'a, Parameters>,
     /// Where sums are kept.
     z: core::slice::IterMut<'a, [f32; LANES]>,
@@ -455,10 +458,10 @@ struct Activate<'a, const LANES: usize> {
     activation: Activation,
     mask: DropoutMask,
     first_sample: usize,
-    batch: Option<Batch>,
+    batch: T,
 }
 
-impl<const LANES: usize> Activate<'_, LANES> {
+impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
     /// Whether sums become activations by a bias and the activation alone.
     #[inline(always)]
     fn is_plain(&self) -> bool {
@@ -475,7 +478,7 @@ impl<const LANES: usize> Activate<'_, LANES> {
         }
         match self.learned.next() {
             Some(parameters) if self.activation == Activation::BatchNormRelu => {
-                batch_norm::apply_row(&mut sum, parameters, self.batch);
+                batch_norm::apply_row(&mut sum, parameters, self.batch.get());
             }
             Some(parameters) => srelu::apply_row(&mut sum, parameters),
             None => self.activation.apply_row(&mut sum),
@@ -552,7 +555,7 @@ struct Backward<'a, F: Format, const LANES: usize> {
     learned_gradients: &'a mut [Parameters],
     activation: Activation,
     scale: f32,
-    batch: Option<Batch>,
+    batch: F::Batch,
 }
 
 impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
@@ -682,21 +685,21 @@ fn is_zero<const LANES: usize>(row: &[f32; LANES]) -> bool {
 }
 
 /// Turns gradients of activations into deltas, row by row.
-struct Differentiate<'a> {
+struct Differentiate<'a, T> {
     learned: core::iter::Zip<core::slice::Iter<'a, Parameters>, core::slice::IterMut<'a, Parameters>>,
     activation: Activation,
     hides_sign: bool,
     scale: f32,
-    batch: Option<Batch>,
+    batch: T,
 }
 
-impl Differentiate<'_> {
+impl<T: TileBatch> Differentiate<'_, T> {
     #[inline(always)]
     fn row<const LANES: usize>(&mut self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
         let z = if self.hides_sign { &*delta } else { y };
         match self.learned.next() {
             Some((parameters, gradient)) if self.activation == Activation::BatchNormRelu => {
-                if let Some(batch) = self.batch {
+                if let Some(batch) = self.batch.get() {
                     *gradient = batch_norm::backward_row(&mut sum, y, z, self.scale, parameters, batch);
                 }
             }
