@@ -35,8 +35,8 @@ pub struct Batch {
 
 /// What a pass knows of the samples that a tile normalises over.
 pub trait TileBatch: Copy + Send {
-    /// Keeps it; there is none in evaluation.
-    fn new(batch: Option<Batch>) -> Self;
+    /// Asks for it, if it is kept; there is none in evaluation.
+    fn new(batch: impl FnOnce() -> Option<Batch>) -> Self;
 
     /// What was kept.
     fn get(self) -> Option<Batch>;
@@ -44,8 +44,8 @@ pub trait TileBatch: Copy + Send {
 
 impl TileBatch for Option<Batch> {
     #[inline(always)]
-    fn new(batch: Option<Batch>) -> Self {
-        batch
+    fn new(batch: impl FnOnce() -> Option<Batch>) -> Self {
+        batch()
     }
 
     #[inline(always)]
@@ -57,7 +57,7 @@ impl TileBatch for Option<Batch> {
 /// Keeps nothing: for formats without activations that ask.
 impl TileBatch for () {
     #[inline(always)]
-    fn new(_batch: Option<Batch>) -> Self {}
+    fn new(_batch: impl FnOnce() -> Option<Batch>) -> Self {}
 
     #[inline(always)]
     fn get(self) -> Option<Batch> {

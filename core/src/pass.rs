@@ -141,7 +141,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
         let used = self.backend.timed(Phase::Batch, || self.fill(first, input, labels));
         let Place { epoch, step, .. } = self.place;
-        let batch = BatchOf::<M>::new(self.dropout.map(|_| Batch::new(used, self.batch, epoch, step)));
+        let batch = BatchOf::<M>::new(|| self.dropout.map(|_| Batch::new(used, self.batch, epoch, step)));
 
         let rate = self.dropout.unwrap_or(0.0);
         self.backend.timed(Phase::Forward, || {
