@@ -89,16 +89,18 @@ fn one_lane_gives_the_same_bits_on_every_backend() {
 
 #[test]
 fn learned_activations_give_the_same_bits_on_every_backend() {
-    let learned = |width, connections| {
+    let learned = |width, connections, activation| {
         let mut layers = layers(width, connections);
         for layer in layers.iter_mut().take(5).step_by(2) {
-            layer.activation = Activation::SRelu;
+            layer.activation = activation;
         }
         layers
     };
-    check::<1>(&learned(60, 500), 1, 40);
-    check::<16>(&learned(60, 1000), 50, 90);
-    check::<64>(&learned(150, 13_000), 200, 230);
+    check::<1>(&learned(60, 500, Activation::SRelu), 1, 40);
+    for activation in [Activation::SRelu, Activation::BatchNormRelu] {
+        check::<16>(&learned(60, 1000, activation), 50, 90);
+        check::<64>(&learned(150, 13_000, activation), 200, 230);
+    }
 }
 
 /// 2^19 multiply-adds a pass are two blocks: one sample alone needs that many connections.
