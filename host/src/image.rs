@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use rewire_core::error::BuildError;
 use rewire_core::footprint::Description;
 use rewire_core::image::{self, Image};
 use rewire_core::index::Bytes;
@@ -75,13 +76,14 @@ fn unusable(path: &Path) -> String {
     format!("{} is no image that this version can use; write one with `rewire export --chip`", path.display())
 }
 
-/// Writes a model as an image; returns its bytes.
+/// Writes a model as an image; returns its bytes. Normalised sums become part of weights and biases: an image has no others.
 ///
 /// # Errors
 ///
 /// When its inputs are not pixels divided by 255, a layer is too large for the chip's integers, an activation has
 /// parameters, or the file cannot be written.
 pub fn export(model: &Model, path: &Path) -> Result<usize> {
+    let model = model.folded();
     let specs = model.specs();
     let features = specs.first().map_or(0, |layer| layer.n_in);
     ensure!(
@@ -90,6 +92,9 @@ pub fn export(model: &Model, path: &Path) -> Result<usize> {
     );
     let description = Description::inference(&specs, 1);
     if let Err(error) = description.validate::<Bytes, 1>() {
+        if let BuildError::LearnedActivation { layer } = error {
+            bail!("layer {layer} has an SReLU, whose parameters no image holds; train with another --activation");
+        }
         bail!(
             "a chip's columns have one byte and its row pointers two: {error}; make the layer smaller, or --storage input-major"
         );

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rewire_core::activation::Activation;
+use rewire_core::activation::{Activation, Parameters};
+use rewire_core::batch_norm::EPSILON;
 use rewire_core::csr::CsrRef;
 use rewire_core::footprint::Description;
 use rewire_core::index::Wide;
@@ -96,6 +97,28 @@ impl LayerHeader {
 /// Little-endian bytes of numbers.
 fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| encode(value)).collect()
+}
+
+/// Makes a layer of normalised ReLU one of ReLU.
+fn fold(layer: &mut LayerData) {
+    let parameters = std::mem::take(&mut layer.activation_parameters);
+    let factor = |[scale, .., variance]: Parameters| scale / (variance + EPSILON).sqrt();
+    for (bias, &parameters) in layer.bias.iter_mut().zip(&parameters) {
+        let [_, shift, mean, _] = parameters;
+        *bias = factor(parameters) * (*bias - mean) + shift;
+    }
+    let neurons: Vec<usize> = match layer.spec.storage {
+        Storage::Dense => (0..layer.weights.len()).map(|at| at / layer.spec.n_in).collect(),
+        Storage::InputMajor => layer.indices.iter().map(|&neuron| neuron as usize).collect(),
+        Storage::OutputMajor => {
+            let row = |(row, ends): (usize, &[u32])| std::iter::repeat_n(row, (ends[1] - ends[0]) as usize);
+            layer.indptr.windows(2).enumerate().flat_map(row).collect()
+        }
+    };
+    for (weight, neuron) in layer.weights.iter_mut().zip(neurons) {
+        *weight *= factor(parameters[neuron]);
+    }
+    layer.spec.activation = Activation::Relu;
 }
 
 /// What the tensor with the parameters of an activation is called.
@@ -268,6 +291,16 @@ impl Model {
         let model = Self { dataset: header.dataset, normaliser, layers };
         model.check()?;
         Ok(model)
+    }
+
+    /// The same network without normalised sums: scales, shifts and averages become part of weights and biases, and the
+    /// activation a plain ReLU. Logits differ by rounding.
+    pub fn folded(&self) -> Self {
+        let mut model = self.clone();
+        for layer in model.layers.iter_mut().filter(|layer| layer.spec.activation == Activation::BatchNormRelu) {
+            fold(layer);
+        }
+        model
     }
 
     /// Checks that each layer's structure is sound and that the layers fit each other.

@@ -169,6 +169,27 @@ fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
 }
 
 #[test]
+fn sums_that_were_normalised_in_training_are_folded_into_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let correct = |model: &str| {
+        let found = program::succeed(folder, &format!("evaluate {model} mnist-mini --json"));
+        serde_json::from_str::<serde_json::Value>(&found).unwrap()["correct"].as_i64().unwrap()
+    };
+    let train = "train mnist-mini --hidden 96,64 --epochs 3 --scaling unit --storage input-major";
+    for (name, settings) in [("sparse", "--connections 4000,2000,640"), ("dense", "--model dense")] {
+        program::succeed(folder, &format!("{train} {settings} --activation batch-norm-relu --out {name}"));
+        program::succeed(folder, &format!("export --chip {name} --out {name}.image"));
+        let (model, image) = (correct(name), correct(&format!("{name}.image")));
+        assert!(model > 800 && (model - image).abs() <= 2, "{name}: {model} of 1000, as an image {image}");
+    }
+
+    program::succeed(folder, &format!("{train} --activation srelu --out learned"));
+    let outcome = program::run(folder, "export --chip learned");
+    assert!(outcome.code == Some(1) && outcome.stderr.contains("no image holds"), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_cortex_m0_without_floating_point_unit_is_the_hosts_twin() {
     assert_twins("microbit", M0, (400, 200));
 }
