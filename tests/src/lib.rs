@@ -1,5 +1,6 @@
 //! What the tests of this workspace share: an obvious oracle, tolerances, and generators of networks and samples.
 
+pub mod kind;
 pub mod memory;
 pub mod oracle;
 pub mod samples;

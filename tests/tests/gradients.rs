@@ -8,6 +8,7 @@
 
 use rewire_core::mlp::MAX_LAYERS;
 use rewire_core::prelude::*;
+use rewire_tests::kind::Kind;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Gradient, Oracle};
 use rewire_tests::samples::Data;
@@ -24,40 +25,13 @@ const ACTIVATIONS: [Activation; 6] = [
     Activation::SRelu,
 ];
 
-/// How the weights of a network lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Dense,
-    OutputMajor,
-    Transposed,
-    InputMajor,
-    Mixed,
-}
-
-const KINDS: [Kind; 5] = [Kind::Dense, Kind::OutputMajor, Kind::Transposed, Kind::InputMajor, Kind::Mixed];
-
 /// 9-12-14-10-4, the output layer as sparse as the others.
-fn layers(kind: Kind, activations: [Activation; 3]) -> Vec<LayerSpec> {
-    let widths = [9, 12, 14, 10, 4];
-    let activations = activations.into_iter().chain([Activation::Identity]);
-    let layer = |(i, activation): (usize, Activation)| {
-        let (n_in, n_out) = (widths[i], widths[i + 1]);
-        let sparse = LayerSpec::sparse(n_in, n_out, n_in * n_out * 6 / 10, activation);
-        match kind {
-            Kind::Dense => LayerSpec::dense(n_in, n_out, activation),
-            Kind::OutputMajor | Kind::Transposed => sparse,
-            Kind::InputMajor => sparse.input_major(),
-            Kind::Mixed => {
-                [sparse.input_major(), LayerSpec::dense(n_in, n_out, activation), sparse, sparse.input_major()][i]
-            }
-        }
-    };
-    activations.enumerate().map(layer).collect()
+fn layers(kind: Kind, [a, b, c]: [Activation; 3]) -> Vec<LayerSpec> {
+    kind.layers(&[9, 12, 14, 10, 4], 0.6, &[a, b, c, Activation::Identity])
 }
 
 fn describe(layers: &[LayerSpec], kind: Kind, batch: usize) -> Description<'_> {
-    let description = Description::training(layers, batch).with_velocity();
-    if kind == Kind::Transposed { description.with_transposed_index() } else { description }
+    kind.describe(Description::training(layers, batch).with_velocity())
 }
 
 /// The gradient that a step left in the velocities: for each layer, of weights and of biases.
@@ -132,7 +106,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
 
 #[test]
 fn gradients_of_every_layer_and_activation_are_finite_differences() {
-    for kind in KINDS {
+    for kind in Kind::ALL {
         for activation in ACTIVATIONS {
             let layers = layers(kind, [activation; 3]);
             check::<Standard, 1>(&layers, kind, 5);
@@ -143,7 +117,7 @@ fn gradients_of_every_layer_and_activation_are_finite_differences() {
 
 #[test]
 fn gradients_go_through_mean_and_variance_of_a_tile() {
-    for kind in KINDS {
+    for kind in Kind::ALL {
         let layers = layers(kind, [Activation::BatchNormRelu; 3]);
         check::<Standard, 16>(&layers, kind, 16);
         check::<Standard, 16>(&layers, kind, 21);
@@ -154,7 +128,7 @@ fn gradients_go_through_mean_and_variance_of_a_tile() {
 #[test]
 fn gradients_of_all_relu_alternate_with_the_layer() {
     let activations = [0, 1, 2].map(|layer| Activation::all_relu(0.75, layer));
-    for kind in KINDS {
+    for kind in Kind::ALL {
         let layers = layers(kind, activations);
         check::<Narrow, 1>(&layers, kind, 7);
         check::<Wide, 64>(&layers, kind, 70);
@@ -216,7 +190,7 @@ fn gradients_under_dropout_are_those_of_the_network_that_is_left() {
     let sgd = Sgd::new(RATE).unwrap().with_dropout(DROPOUT).unwrap();
     let keep = 1.0 / (1.0 - f64::from(DROPOUT));
     for slope in [0.3, -0.3] {
-        for kind in KINDS {
+        for kind in Kind::ALL {
             let mut layers = layers(kind, [Activation::LeakyRelu { slope }; 3]);
             // A dense output layer, so that a hidden neuron that is open has somewhere to send its activation.
             layers[3] = LayerSpec::dense(10, 4, Activation::Identity);

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use rewire::backend::Native;
 use rewire_core::prelude::*;
+use rewire_tests::kind::Kind;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Oracle, Settings};
 use rewire_tests::samples::Data;
@@ -17,32 +18,9 @@ const WIDTHS: [usize; 4] = [37, 41, 23, 5];
 const SAMPLES: usize = 75;
 const RATE: f32 = 0.2;
 
-/// How the weights of a network lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    Dense,
-    OutputMajor,
-    Transposed,
-    InputMajor,
-    Mixed,
-}
-
-const KINDS: [Kind; 5] = [Kind::Dense, Kind::OutputMajor, Kind::Transposed, Kind::InputMajor, Kind::Mixed];
-
 /// Half of the cells, so that rows are longer than a group of sixteen, and shorter.
 fn layers(kind: Kind) -> Vec<LayerSpec> {
-    let activations = [Activation::LeakyRelu { slope: -0.4 }, Activation::Relu, Activation::Identity];
-    let layer = |(i, activation): (usize, Activation)| {
-        let (n_in, n_out) = (WIDTHS[i], WIDTHS[i + 1]);
-        let sparse = LayerSpec::sparse(n_in, n_out, n_in * n_out / 2, activation);
-        match kind {
-            Kind::Dense => LayerSpec::dense(n_in, n_out, activation),
-            Kind::OutputMajor | Kind::Transposed => sparse,
-            Kind::InputMajor => sparse.input_major(),
-            Kind::Mixed => [sparse.input_major(), sparse, LayerSpec::dense(n_in, n_out, activation)][i],
-        }
-    };
-    activations.into_iter().enumerate().map(layer).collect()
+    kind.layers(&WIDTHS, 0.5, &[Activation::LeakyRelu { slope: -0.4 }, Activation::Relu, Activation::Identity])
 }
 
 /// The settings of an update, for the core and for the oracle.
@@ -80,9 +58,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
     if velocity {
         description = description.with_velocity();
     }
-    if kind == Kind::Transposed {
-        description = description.with_transposed_index();
-    }
+    description = kind.describe(description);
     // The third minibatch is short. Two features of three are zero, which an input-major layer skips.
     let len = 2 * batch + 7;
     let data = Data::random(3, len, WIDTHS[0], WIDTHS[3]).thinned(3);
@@ -134,7 +110,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
 /// All formats at one tile width: batches that fill a tile in part, exactly, and several with a rest.
 fn check_lanes<const LANES: usize>() {
     fn each<F: Format<Input = f32>, const LANES: usize>() {
-        for kind in KINDS {
+        for kind in Kind::ALL {
             if LANES > 1 {
                 check::<F, LANES>(&Portable, kind, LANES.min(25) - 1, false);
             }
