@@ -295,6 +295,7 @@ impl Model {
 
     /// The same network without normalised sums: scales, shifts and averages become part of weights and biases, and the
     /// activation a plain ReLU. Logits differ by rounding.
+    #[must_use]
     pub fn folded(&self) -> Self {
         let mut model = self.clone();
         for layer in model.layers.iter_mut().filter(|layer| layer.spec.activation == Activation::BatchNormRelu) {

@@ -21,9 +21,8 @@ impl Kind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Dense, Self::OutputMajor, Self::Transposed, Self::InputMajor, Self::Mixed];
 
-    /// A network of these widths whose sparse layers have this share of the cells; one activation a layer.
+    /// A network of these widths whose sparse layers have this share of the cells, as far as there are activations.
     pub fn layers(self, widths: &[usize], share: f64, activations: &[Activation]) -> Vec<LayerSpec> {
-        assert_eq!(widths.len(), activations.len() + 1);
         let layer = |(i, (widths, &activation)): (usize, (&[usize], &Activation))| {
             let (n_in, n_out) = (widths[0], widths[1]);
             let sparse = LayerSpec::sparse(n_in, n_out, (share * (n_in * n_out) as f64) as usize, activation);
