@@ -22,7 +22,7 @@ pub enum Activation {
     Relu,
     /// `z` above zero, `slope * z` below. A negative slope is allowed: All-ReLU alternates its sign.
     LeakyRelu {
-        /// Slope below zero, finite and not 0.
+        /// Slope below zero, finite.
         slope: f32,
     },
     /// Three straight pieces whose joints and outer slopes each neuron learns: see [`srelu`](crate::srelu). For formats

@@ -53,6 +53,11 @@ pub enum BuildError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// The slope of a layer's activation is infinite or not a number.
+    Slope {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A layer's activation has parameters, for which the format has no code.
     LearnedActivation {
         /// Layer, counted from 0.
@@ -96,6 +101,7 @@ impl fmt::Display for BuildError {
             Self::OutputLayer { layer } => {
                 write!(f, "the last layer ({layer}) must have the identity activation and at most 65,536 outputs")
             }
+            Self::Slope { layer } => write!(f, "the slope of layer {layer}'s activation must be finite"),
             Self::LearnedActivation { layer } => {
                 write!(
                     f,

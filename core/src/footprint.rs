@@ -107,6 +107,11 @@ impl<'a> Description<'a> {
                 let previous_n_out = self.layers[layer - 1].n_out;
                 return Err(BuildError::WidthMismatch { layer, n_in: spec.n_in, previous_n_out });
             }
+            if let Activation::LeakyRelu { slope } = spec.activation
+                && !slope.is_finite()
+            {
+                return Err(BuildError::Slope { layer });
+            }
             if spec.activation.is_learned() {
                 if !F::LEARNED_ACTIVATIONS {
                     return Err(BuildError::LearnedActivation { layer });

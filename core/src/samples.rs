@@ -22,6 +22,8 @@ pub trait Samples<const LANES: usize, X: Element = f32>: Sync {
 
 /// Samples in memory, one after the other.
 ///
+/// A network with more inputs than a sample has features finds zeros in the others; one with fewer takes the first ones.
+///
 /// ```
 /// use rewire_core::samples::{Samples, Table};
 ///
@@ -54,12 +56,25 @@ impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
         for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
             let index = index as usize;
             *label = self.labels.get(index).copied().unwrap_or_default();
-            let features = self.features.get(index * self.n_in..).unwrap_or_default();
-            for (row, &feature) in x.iter_mut().zip(features) {
-                if let Some(slot) = row.get_mut(lane) {
-                    *slot = feature;
-                }
+            let features = self.features.chunks_exact(self.n_in).nth(index).unwrap_or_default();
+            let mut features = features.iter();
+            for slot in x.iter_mut().filter_map(|row| row.get_mut(lane)) {
+                *slot = features.next().copied().unwrap_or_default();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_ends_where_the_next_begins() {
+        let table = Table::new(&[1.0, 2.0, 3.0, 4.0], &[0, 1]).unwrap();
+        let (mut wide, mut narrow) = ([[9.0f32; 1]; 3], [[9.0f32; 1]; 1]);
+        table.fill(&[0], 0, &mut wide, &mut [0; 1]);
+        table.fill(&[1], 0, &mut narrow, &mut [0; 1]);
+        assert_eq!((wide, narrow), ([[1.0], [2.0], [0.0]], [[3.0]]));
     }
 }

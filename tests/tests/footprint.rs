@@ -193,6 +193,11 @@ fn every_wrong_description_is_named() {
         assert_eq!(build::<Narrow, 1>(&Description::training(&layers, 1)), BuildError::OutputLayer { layer: 0 });
     }
 
+    for slope in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let layers = [LayerSpec::sparse(3, 4, 6, Activation::LeakyRelu { slope }), LayerSpec::dense(4, 2, IDENTITY)];
+        assert_eq!(build::<Narrow, 1>(&Description::training(&layers, 1)), BuildError::Slope { layer: 0 });
+    }
+
     assert_eq!(build::<Narrow, 1>(&Description::training(&SENSOR, 0)), BuildError::ZeroBatch);
     let layers = [LayerSpec::sparse(3, 4, 6, Activation::BatchNormRelu), LayerSpec::dense(4, 2, IDENTITY)];
     let training = Description::training(&layers, 1);
