@@ -1,8 +1,8 @@
-//! Activations and their derivatives.
+//! Activations, and what they make of gradients.
 //!
 //! Nothing is remembered that the activations already tell: a zero is its own mask, for ReLU and for dropout alike. The
-//! derivative at exactly zero is 0. Only a negative slope below zero hides the sign of its argument, and such a layer
-//! keeps the argument in the place of the delta that will overwrite it.
+//! derivative at exactly zero is 0. A negative slope below zero hides the sign of its argument, and activations with
+//! parameters need the argument itself: such a layer keeps it in the place of the delta that will overwrite it.
 
 /// Parameters that some activations keep for each neuron.
 ///
@@ -29,7 +29,8 @@ pub enum Activation {
     /// with [`Format::LEARNED_ACTIVATIONS`](crate::index::Format::LEARNED_ACTIVATIONS).
     SRelu,
     /// ReLU of the sum normalised over a tile's samples, then scaled and shifted as the neuron learns: see
-    /// [`batch_norm`](crate::batch_norm). For the same formats, and tiles of at least two samples.
+    /// [`batch_norm`](crate::batch_norm). For the same formats, tiles of at least two lanes and minibatches of at least two
+    /// samples.
     BatchNormRelu,
 }
 
@@ -60,31 +61,7 @@ impl Activation {
         }
     }
 
-    /// The derivative at `z`, 0 at exactly zero.
-    #[inline(always)]
-    pub fn derivative(self, z: f32) -> f32 {
-        match self {
-            Self::Identity | Self::SRelu | Self::BatchNormRelu => 1.0,
-            Self::Relu => {
-                if z > 0.0 {
-                    1.0
-                } else {
-                    0.0
-                }
-            }
-            Self::LeakyRelu { slope } => {
-                if z > 0.0 {
-                    1.0
-                } else if z == 0.0 {
-                    0.0
-                } else {
-                    slope
-                }
-            }
-        }
-    }
-
-    /// Whether the derivative needs `z` because the activation hides its sign.
+    /// Whether the derivative needs `z`: the activation hides its sign, or has parameters.
     #[inline(always)]
     pub(crate) const fn hides_sign(self) -> bool {
         match self {
@@ -161,6 +138,15 @@ impl Activation {
 mod tests {
     use super::*;
 
+    /// 0 at exactly zero.
+    fn derivative(activation: Activation, z: f32) -> f32 {
+        match activation {
+            Activation::LeakyRelu { slope } if z < 0.0 => slope,
+            _ if z > 0.0 => 1.0,
+            _ => 0.0,
+        }
+    }
+
     #[test]
     fn values_at_hand() {
         assert_eq!(Activation::Relu.apply(-2.0), 0.0);
@@ -184,7 +170,7 @@ mod tests {
             let y = z.map(|z| activation.apply(z));
             let mut gradient = [3.0f32, 5.0];
             activation.backward_row(&mut gradient, &y, if activation.hides_sign() { &z } else { &y }, 1.0);
-            let expected = [3.0 * activation.derivative(-1.5), 5.0 * activation.derivative(2.0)];
+            let expected = [3.0 * derivative(activation, -1.5), 5.0 * derivative(activation, 2.0)];
             assert_eq!(gradient, expected);
         }
     }

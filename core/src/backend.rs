@@ -18,6 +18,8 @@ pub enum Phase {
     Backward,
     /// Gradients into velocities and weights.
     Update,
+    /// Replacing connections between two steps.
+    Evolve,
 }
 
 /// What a machine offers to the training loop. Every method has a default that needs nothing.

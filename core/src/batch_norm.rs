@@ -7,7 +7,8 @@
 //!
 //! In training, mean and variance are those of the neuron's sums over the tile's samples, and the gradient goes through
 //! them; in evaluation they are averages that training keeps. A tile is its own batch, so that threads share nothing and
-//! the bits do not depend on them.
+//! the bits do not depend on them. A sample that is alone in its tile, as the last of an epoch may be, has no variance: it
+//! is normalised by the averages, as constants, and leaves them as they are.
 //!
 //! Source: Ioffe and Szegedy 2015, arXiv 1502.03167; parts of a minibatch that are normalised apart: Hoffer et al. 2017,
 //! arXiv 1705.08741.
@@ -68,11 +69,23 @@ impl TileBatch for () {
 impl Batch {
     /// A tile with `used` of the minibatch's `batch` samples, in a step counted from 0 in its epoch, counted from 1.
     ///
-    /// In the first epoch the averages are those of all steps so far, so that they soon forget where they started.
+    /// In the first epoch's first hundred steps the averages are those of all steps so far, so that they soon forget where
+    /// they started.
     pub(crate) fn new(used: usize, batch: usize, epoch: u32, step: u32) -> Self {
         let mean = 1.0 / (step as f32 + 1.0);
         let tracking = if epoch <= 1 && mean > TRACKING { mean } else { TRACKING };
         Self { used, tracking: tracking * used as f32 / batch.max(1) as f32 }
+    }
+
+    /// Mean and variance to normalise a row by: its own, or the averages for a sample that is alone.
+    #[inline(always)]
+    fn moments<const LANES: usize>(self, row: &[f32; LANES], averages: (f32, f32)) -> (f32, f32) {
+        if self.is_alone() { averages } else { moments(row, self.used) }
+    }
+
+    #[inline(always)]
+    fn is_alone(self) -> bool {
+        self.used < 2
     }
 }
 
@@ -104,7 +117,7 @@ pub(crate) fn apply_row<const LANES: usize>(
     batch: Option<Batch>,
 ) {
     let (mean, variance) = match batch {
-        Some(batch) => moments(row, batch.used),
+        Some(batch) => batch.moments(row, (mean, variance)),
         None => (mean, variance),
     };
     let scale = scale / libm::sqrtf(variance + EPSILON);
@@ -129,7 +142,7 @@ pub(crate) fn backward_row<const LANES: usize>(
     batch: Batch,
 ) -> Parameters {
     let Batch { used, tracking } = batch;
-    let (mean, variance) = moments(z, used);
+    let (mean, variance) = batch.moments(z, (old_mean, old_variance));
     let inverse = 1.0 / libm::sqrtf(variance + EPSILON);
     let (mut by_scale, mut by_shift) = ([0.0f32; PARTS], [0.0f32; PARTS]);
     for ((gradient, y), z) in gradient.chunks_mut(PARTS).zip(y.chunks(PARTS)).zip(z.chunks(PARTS)) {
@@ -143,15 +156,30 @@ pub(crate) fn backward_row<const LANES: usize>(
         }
     }
     let (by_scale, by_shift) = (fold(by_scale), fold(by_shift));
-    let count = used.max(1) as f32;
-    let (mean_scale, mean_shift) = (by_scale / count, by_shift / count);
+    let count = used as f32;
+    // What the row's own mean and variance take from the gradient.
+    let (mean_scale, mean_shift) = if batch.is_alone() { (0.0, 0.0) } else { (by_scale / count, by_shift / count) };
     for (lane, (gradient, &z)) in gradient.iter_mut().zip(z).enumerate() {
         let g = scale * inverse * (*gradient - mean_shift - inverse * (z - mean) * mean_scale);
         *gradient = if lane < used { g } else { 0.0 };
     }
-    // That of the population, as far as one sample allows.
-    let variance = variance * (count / if used > 1 { count - 1.0 } else { 1.0 });
+    if batch.is_alone() {
+        return [by_scale, by_shift, 0.0, 0.0];
+    }
+    // That of the population.
+    let variance = variance * (count / (count - 1.0));
     [by_scale, by_shift, tracking * (mean - old_mean), tracking * (variance - old_variance)]
+}
+
+/// Moves a neuron's averages by what a tile has left for them.
+#[inline(always)]
+pub(crate) fn track([.., mean, variance]: &mut Parameters, [.., by_mean, by_variance]: &Parameters) {
+    *mean += by_mean;
+    *variance += by_variance;
+    // The tiles' shares add up to one as far as rounding allows. A NaN stays.
+    if *variance < 0.0 {
+        *variance = 0.0;
+    }
 }
 
 #[cfg(test)]
@@ -244,9 +272,37 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_variance_has_no_gradient() {
-        let mut gradient = [1.0f32, 0.0];
-        let found = backward_row(&mut gradient, &[0.5, 0.5], &[3.0, 9.0], 1.0, &INITIAL, Batch::new(1, 1, 1, 0));
-        assert_eq!((gradient, found), ([0.0; 2], [0.0, 1.0, 3.0, -1.0]));
+    fn a_sample_alone_is_normalised_by_the_averages() {
+        let alone = Batch::new(1, 33, 1, 0);
+        let (mut trained, mut evaluated) = ([3.0f32, 9.0], [3.0f32, 9.0]);
+        let parameters = [2.0, 0.5, 1.0, 4.0];
+        apply_row(&mut trained, &parameters, Some(alone));
+        apply_row(&mut evaluated, &parameters, None);
+        assert_eq!(trained, evaluated);
+        let mut gradient = [6.0f32, 0.0];
+        let found = backward_row(&mut gradient, &trained, &[3.0, 9.0], 1.0, &parameters, alone);
+        let found = [trained[0], gradient[0], gradient[1], found[0], found[1], found[2], found[3]];
+        let expected = [2.5, 6.0, 0.0, 6.0, 6.0, 0.0, 0.0];
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-3), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_constant_has_a_finite_gradient() {
+        let mut gradient = [1.0f32, 2.0, 0.0];
+        let found = backward_row(&mut gradient, &[0.5; 3], &[3.0, 3.0, 9.0], 1.0, &INITIAL, Batch::new(2, 2, 1, 0));
+        let small = 1.0 / libm::sqrtf(EPSILON);
+        assert_eq!((gradient, found), ([-0.5 * small, 0.5 * small, 0.0], [0.0, 3.0, 3.0, -1.0]));
+    }
+
+    #[test]
+    fn a_variance_does_not_round_below_zero() {
+        // 96 samples in tiles of 64 and 32: two thirds and one third, rounded, are more than one.
+        let mut parameters = INITIAL;
+        let before = parameters;
+        for used in [64, 32] {
+            let batch = Batch::new(used, 96, 1, 0);
+            track(&mut parameters, &backward_row(&mut [0.0; 64], &[0.0; 64], &[5.0; 64], 1.0, &before, batch));
+        }
+        assert_eq!(parameters[3], 0.0);
     }
 }

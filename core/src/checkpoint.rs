@@ -36,7 +36,7 @@ const PAGE: usize = 256;
 pub enum CheckpointError<E> {
     /// The flash reports a failure.
     Flash(E),
-    /// The part's words are larger than a page of 256 bytes, or do not divide it.
+    /// The part's words do not divide a page of 256 bytes, or what it erases at once is not a number of them.
     Geometry,
     /// The flash holds fewer than two slots for this network.
     TooSmall {
@@ -49,6 +49,11 @@ pub enum CheckpointError<E> {
     Empty,
     /// Velocities are not saved: a network for a chip has none.
     Velocity,
+    /// Nor are parameters of activations.
+    LearnedActivation {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// The state in flash is of another network.
     Image(ImageError),
 }
@@ -57,12 +62,20 @@ impl<E: fmt::Debug> fmt::Display for CheckpointError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flash(error) => write!(f, "the flash fails: {error:?}"),
-            Self::Geometry => write!(f, "the flash's words are larger than {PAGE} bytes, or do not divide them"),
+            Self::Geometry => {
+                write!(
+                    f,
+                    "the flash's words must divide {PAGE} bytes, and what it erases at once be a multiple of {PAGE}"
+                )
+            }
             Self::TooSmall { needed, available } => {
                 write!(f, "two slots take {needed} bytes of flash, of which there are {available}")
             }
             Self::Empty => write!(f, "the flash holds no checkpoint"),
             Self::Velocity => write!(f, "a network with velocities cannot be saved"),
+            Self::LearnedActivation { layer } => {
+                write!(f, "layer {layer} has an activation with parameters, which cannot be saved")
+            }
             Self::Image(error) => write!(f, "the checkpoint is of another network: {error}"),
         }
     }
@@ -109,7 +122,7 @@ impl<S: NorFlash> Checkpoints<S> {
     ///
     /// # Errors
     ///
-    /// Flash that fails, is too small or has words that are too large; a network with velocities.
+    /// Flash that fails, is too small or has another geometry; a network with velocities or parameters of activations.
     pub fn new<F: Format, const LANES: usize, const LAYERS: usize>(
         flash: S,
         network: &Mlp<'_, F, LANES, LAYERS>,
@@ -120,6 +133,10 @@ impl<S: NorFlash> Checkpoints<S> {
         }
         if network.layers().any(|layer| !layer.velocity.is_empty()) {
             return Err(CheckpointError::Velocity);
+        }
+        let learned = network.layers().position(|layer| layer.spec.activation.is_learned());
+        if let Some(layer) = learned.filter(|_| F::LEARNED_ACTIVATIONS) {
+            return Err(CheckpointError::LearnedActivation { layer });
         }
         let bytes = HEADER + len::<F>(network.layers().map(|layer| layer.spec));
         let slot = bytes.div_ceil(S::ERASE_SIZE) * S::ERASE_SIZE;

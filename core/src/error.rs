@@ -63,7 +63,7 @@ pub enum BuildError {
         /// Layer, counted from 0.
         layer: usize,
     },
-    /// A layer normalises over the samples of a tile, which holds one.
+    /// A layer normalises over the samples of a tile, which never holds more than one.
     NothingToNormalise {
         /// Layer, counted from 0.
         layer: usize,
@@ -109,7 +109,10 @@ impl fmt::Display for BuildError {
                 )
             }
             Self::NothingToNormalise { layer } => {
-                write!(f, "layer {layer} is normalised over the samples of a tile, which must have at least two lanes")
+                write!(
+                    f,
+                    "layer {layer} is normalised over the samples of a tile: give it at least two lanes, and two samples a minibatch"
+                )
             }
             Self::NeedsVelocity { batch_size, lanes } => {
                 write!(

@@ -116,7 +116,10 @@ impl<'a> Description<'a> {
                 if !F::LEARNED_ACTIVATIONS {
                     return Err(BuildError::LearnedActivation { layer });
                 }
-                if self.training && LANES < 2 && matches!(spec.activation, Activation::BatchNormRelu) {
+                if self.training
+                    && (LANES < 2 || self.batch_size < 2)
+                    && matches!(spec.activation, Activation::BatchNormRelu)
+                {
                     return Err(BuildError::NothingToNormalise { layer });
                 }
             }

@@ -68,7 +68,8 @@ impl Metrics {
 /// Measures one tile and, when `deltas` has rows, writes the loss's gradient with respect to the logits.
 ///
 /// Shapes: `logits` and `deltas` `[classes][LANES]`. Lanes from `used` on are padding: they are not measured and their
-/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over samples: the update divides by the batch.
+/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over samples:
+/// the update divides by the batch.
 #[inline(always)]
 pub(crate) fn softmax_cross_entropy<const LANES: usize>(
     logits: &[[f32; LANES]],

@@ -8,7 +8,7 @@
 //!
 //! Source: Jin et al. 2016, arXiv 1512.07030; the right joint as a distance from the left one, which keeps their order,
 //! as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here: it is
-//! dropout's mask. So a left slope starts above zero.
+//! dropout's mask. So a left slope starts anywhere but, as good as always, at zero.
 
 use crate::activation::Parameters;
 use crate::random::Generator;
@@ -44,13 +44,13 @@ pub(crate) fn apply_row<const LANES: usize>(row: &mut [f32; LANES], parameters: 
 /// Turns the gradient by a row of activations into that by the sums `z`; returns the gradient by the parameters, summed
 /// over the row.
 ///
-/// `y` is the activation after dropout, whose scale is `scale`, 1 without.
+/// `y` is the activation after dropout, whose scale is `keep`, 1 without.
 #[inline(always)]
 pub(crate) fn backward_row<const LANES: usize>(
     gradient: &mut [f32; LANES],
     y: &[f32; LANES],
     z: &[f32; LANES],
-    scale: f32,
+    keep: f32,
     &[left, left_slope, width, right_slope]: &Parameters,
 ) -> Parameters {
     let right = left + width.abs();
@@ -61,7 +61,7 @@ pub(crate) fn backward_row<const LANES: usize>(
         for (((gradient, &y), &z), (((by_left, by_left_slope), by_width), by_right_slope)) in
             gradient.iter_mut().zip(y).zip(z).zip(sums)
         {
-            let g = if y == 0.0 { 0.0 } else { *gradient * scale };
+            let g = if y == 0.0 { 0.0 } else { *gradient * keep };
             let below = z <= left;
             let above = !below && z >= right;
             let slope = if below {

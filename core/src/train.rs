@@ -121,7 +121,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             }
             start = end;
             if start < steps {
-                self.evolve_at(backend, evolution, Place { seed, epoch, step: start }, |_, _| {});
+                let place = Place { seed, epoch, step: start };
+                backend.timed(Phase::Evolve, || self.evolve_at(backend, evolution, place, |_, _| {}));
             }
         }
         ControlFlow::Continue(metrics)

@@ -2,6 +2,7 @@
 
 use crate::activation::Parameters;
 use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::batch_norm;
 use crate::csr::take_mut;
 use crate::element::Element;
 use crate::index::Format;
@@ -98,13 +99,11 @@ fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<
         for (tile, gradient) in rows.enumerate() {
             let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
             let each = parameters.iter_mut().zip(&mut *velocity).zip(gradient);
-            for (i, ((parameter, velocity), &gradient)) in each.enumerate() {
-                if i < trained {
-                    step.apply(parameter, velocity, gradient);
-                } else {
-                    // An average, which moves by what the tile has left for it.
-                    *parameter += gradient;
-                }
+            for ((parameter, velocity), &gradient) in each.take(trained) {
+                step.apply(parameter, velocity, gradient);
+            }
+            if trained < parameters.len() {
+                batch_norm::track(parameters, gradient);
             }
         }
     }

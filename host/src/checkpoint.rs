@@ -1,9 +1,10 @@
 //! `checkpoint`: what a run needs to continue as if it had never stopped.
 //!
 //! Everything random is a function of the seed and the epoch, so the state is the network with its velocities and the
-//! number of epochs done; beside it, the connections that were ever tried. The file is `REWIRECK`, the format's version (u32), the length of what follows the checksum (u64),
-//! its SHA-256, and then safetensors whose metadata holds epoch and settings; integers are little-endian. A new
-//! checkpoint is written beside the old one and renamed, and the old one stays as `checkpoint.previous`.
+//! number of epochs done; beside it, the connections that were ever tried. The file is `REWIRECK`, the format's version
+//! (u32), the length of what follows the checksum (u64), its SHA-256, and then safetensors whose metadata holds epoch and
+//! settings; integers are little-endian. A new checkpoint is written beside the old one and renamed, and the old one stays
+//! as `checkpoint.previous`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ const HEADER: usize = 8 + 4 + 8 + 32;
 const KEY: &str = "rewire";
 
 /// The newest checkpoint, and the one before it.
-const NAMES: [&str; 2] = ["checkpoint", "checkpoint.previous"];
+/// Its files in a run directory, newest first.
+pub const NAMES: [&str; 2] = ["checkpoint", "checkpoint.previous"];
 
 /// The state after an epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +121,11 @@ impl Checkpoint {
             }
         }
         if failures.is_empty() {
-            bail!("{} holds no checkpoint, so there is nothing to resume; run without --resume", directory.display());
+            bail!(
+                "{} holds no checkpoint, so there is nothing to resume: no epoch was finished; remove the folder and run \
+                 without --resume",
+                directory.display()
+            );
         }
         bail!("no checkpoint can be used: {}; start again in another folder", failures.join("; "))
     }

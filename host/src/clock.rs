@@ -61,6 +61,7 @@ impl From<Phase> for Stage {
             Phase::Forward => Self::Forward,
             Phase::Backward => Self::Backward,
             Phase::Update => Self::Update,
+            Phase::Evolve => Self::Evolve,
         }
     }
 }
@@ -76,12 +77,14 @@ pub struct Shares {
     pub backward: f64,
     /// Updates.
     pub update: f64,
+    /// Evolutions between steps.
+    pub evolve: f64,
 }
 
 /// Adds up phases from all threads.
 #[derive(Debug)]
 pub struct Clock {
-    nanoseconds: [AtomicU64; 4],
+    nanoseconds: [AtomicU64; 5],
     stage: AtomicU8,
     epoch: AtomicU32,
     /// Whether steps are trained: an evaluation's passes are not told apart.
@@ -131,7 +134,7 @@ impl Clock {
         self.training.store(true, Ordering::Relaxed);
         let (result, time) = self.during(Stage::Batch, work);
         self.training.store(false, Ordering::Relaxed);
-        let sums = [0, 1, 2, 3].map(|i: usize| self.nanoseconds[i].load(Ordering::Relaxed) as f64 * 1e-9);
+        let sums = self.nanoseconds.each_ref().map(|sum| sum.load(Ordering::Relaxed) as f64 * 1e-9);
         (result, time, shares(time.as_secs_f64(), sums))
     }
 
@@ -150,13 +153,14 @@ impl Clock {
     }
 }
 
-/// Updates are timed on the thread that waits for them; what wall time is left is the tiles', shared out as their threads'
-/// time is.
-fn shares(wall: f64, [batch, forward, backward, update]: [f64; 4]) -> Shares {
+/// Updates and evolutions are timed on the thread that waits for them; what wall time is left is the tiles', shared out as
+/// their threads' time is.
+fn shares(wall: f64, [batch, forward, backward, update, evolve]: [f64; 5]) -> Shares {
     let update = update.min(wall);
+    let evolve = evolve.min(wall - update);
     let tiles = batch + forward + backward;
-    let scale = if tiles > 0.0 { (wall - update) / tiles } else { 0.0 };
-    Shares { batch: batch * scale, forward: forward * scale, backward: backward * scale, update }
+    let scale = if tiles > 0.0 { (wall - update - evolve) / tiles } else { 0.0 };
+    Shares { batch: batch * scale, forward: forward * scale, backward: backward * scale, update, evolve }
 }
 
 #[cfg(test)]
@@ -165,9 +169,9 @@ mod tests {
 
     #[test]
     fn phases_share_out_the_wall_time() {
-        let found = shares(10.0, [1.0, 4.0, 11.0, 2.0]);
-        assert_eq!(found, Shares { batch: 0.5, forward: 2.0, backward: 5.5, update: 2.0 });
-        assert_eq!(shares(1.0, [0.0; 4]), Shares::default());
+        let found = shares(11.0, [1.0, 4.0, 11.0, 2.0, 1.0]);
+        assert_eq!(found, Shares { batch: 0.5, forward: 2.0, backward: 5.5, update: 2.0, evolve: 1.0 });
+        assert_eq!(shares(1.0, [0.0; 5]), Shares::default());
     }
 
     #[test]

@@ -165,7 +165,7 @@ pub struct Config {
     pub zeta: f32,
     /// How zeta changes over the epochs.
     pub zeta_schedule: ScheduleKind,
-    /// Training samples between evolutions; 0 evolves after every epoch. What follows an epoch counts as well.
+    /// Training samples between evolutions within an epoch; 0 for none. One follows every epoch in any case.
     pub evolve_every: usize,
     /// Share of the epochs after which evolution ends; never after the last.
     #[serde(serialize_with = "shortest")]
@@ -410,6 +410,10 @@ impl Config {
         if !self.slope.is_finite() || self.slope == 0.0 {
             return wrong(format!("--slope is {}, but must be finite and not 0", self.slope));
         }
+        // TOML, in which the settings are recorded, has signed integers.
+        if i64::try_from(self.seed).is_err() {
+            return wrong(format!("--seed is {}, but must be at most {}", self.seed, i64::MAX));
+        }
         if self.batch_size == 0 {
             return wrong("--batch-size is 0, but must be at least 1".into());
         }
@@ -419,8 +423,8 @@ impl Config {
         if !LANES.contains(&self.lanes) && self.lanes != 0 {
             return wrong(format!("--lanes is {}, but must be 1, 16, 32, 64 or 128 (0 chooses)", self.lanes));
         }
-        if self.activation == ActivationKind::BatchNormRelu && self.lanes() < 2 {
-            let flag = if self.lanes == 1 { "--lanes" } else { "--batch-size" };
+        if self.activation == ActivationKind::BatchNormRelu && self.lanes().min(self.batch_size) < 2 {
+            let flag = if self.batch_size == 1 { "--batch-size" } else { "--lanes" };
             return wrong(format!(
                 "--activation batch-norm-relu normalises over the samples of a tile, of which {flag} 1 leaves one; give more"
             ));
@@ -588,9 +592,8 @@ impl Config {
         }
     }
 
-    /// Samples in a tile: what was asked for, or the fewest lanes that make at most four tiles of a minibatch, so that
-    /// two threads have work and little of the last tile is padding. It depends on the settings alone, because the bits
-    /// depend on it.
+    /// Samples in a tile: what was asked for, or what cuts a minibatch of a usual size in two, so that two threads have
+    /// work and little of the last tile is padding. It depends on the settings alone, because the bits depend on it.
     pub fn lanes(&self) -> usize {
         if self.lanes != 0 {
             return self.lanes;
@@ -619,14 +622,18 @@ fn plane(shape: ImageShape) -> ImagePlane {
 
 /// [`shortest`], for each of several.
 fn shortest_each<S: serde::Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
-    let shortest = |value: &f32| value.to_string().parse().unwrap_or(f64::from(*value));
-    serializer.collect_seq(values.iter().map(shortest))
+    serializer.collect_seq(values.iter().copied().map(as_written))
 }
 
 /// Writes 0.1 as 0.1, not as the double nearest to the float.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn shortest<S: serde::Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(value.to_string().parse().unwrap_or(f64::from(*value)))
+    serializer.serialize_f64(as_written(*value))
+}
+
+/// The double that a float's shortest digits stand for.
+fn as_written(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 /// A file's text, and the same as a table.

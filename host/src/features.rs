@@ -167,7 +167,7 @@ pub struct Outcome {
 }
 
 /// Trains a fresh network for every ranking and share, and one on all inputs; the recipe is the run's, without what needs
-/// whole images (augmentation, local connections).
+/// whole images (augmentation, shifts, local connections).
 ///
 /// # Errors
 ///
@@ -183,6 +183,7 @@ pub fn measure(
 ) -> Result<Vec<Outcome>> {
     let config = Config {
         augment: false,
+        pixel_shift: 0,
         topology: TopologyKind::Random,
         growth: GrowthKind::Random,
         epochs: epochs.unwrap_or(run.config.epochs),

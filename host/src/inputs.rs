@@ -125,6 +125,9 @@ impl Images<'_> {
         if let Some(augmentation) = &self.augmentation {
             SCRATCH.with_borrow_mut(|(words, changed)| fit_scratch(augmentation, words, changed));
         }
+        if self.pixel_shift.is_some() {
+            MOVED.with_borrow_mut(|moved| moved.reserve(self.normaliser.mean.len()));
+        }
     }
 
     /// Writes images into lanes `first..` of a tile. `unit` is the value of a byte's one in an image's numbers.
@@ -172,9 +175,7 @@ impl Images<'_> {
             }
         });
     }
-}
 
-impl Images<'_> {
     /// Writes moved images into a tile.
     fn write_moved<const LANES: usize>(&self, shift: &PixelShift, samples: &[u32], epoch: u32, x: &mut [[f32; LANES]]) {
         MOVED.with_borrow_mut(|moved| {

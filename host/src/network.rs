@@ -214,7 +214,7 @@ pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES
     Ok(())
 }
 
-/// Whether the widest layer needs four bytes a column, and the chosen format's name.
+/// Whether the widest layer needs four bytes a column.
 fn is_wide(layers: &[LayerSpec]) -> bool {
     layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
 }

@@ -1,5 +1,5 @@
 //! What figures need of a SET run and cannot be told from its ends: which inputs keep connections from epoch to epoch,
-//! and how many of all possible connections were ever tried.
+//! and how many of all possible connections were ever tried, as far as they lasted to the end of an epoch.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -20,7 +20,7 @@ pub struct LayerRow {
     pub layer: usize,
     /// Connections that pruning left, or would have left where nothing was pruned: at the start and at the end.
     pub survived: u64,
-    /// Distinct connections that the layer has ever had; absent where that was not counted.
+    /// Distinct connections that the layer has had at the end of an epoch; absent where that was not counted.
     pub tried: Option<u64>,
 }
 

@@ -10,7 +10,7 @@
 //! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
 //! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
 //! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
-//! | `model.safetensors` | the network after the last epoch, see [`model`](crate::model) |
+//! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model) |
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -20,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint;
 use crate::config::{Config, ModelKind, RECORD};
 use crate::error::Usage;
 use crate::files::write_atomically;
@@ -41,7 +42,7 @@ pub struct Epoch {
     pub train_accuracy: f32,
     /// As the test loss; a fraction.
     pub test_accuracy: f32,
-    /// Wall time of the epoch's steps.
+    /// Wall time of the epoch's steps, and of the evolutions between them.
     pub train_seconds: f64,
     /// Wall time of the evaluation.
     pub evaluate_seconds: f64,
@@ -116,7 +117,7 @@ pub struct Phases {
     pub update_seconds: f64,
     /// The evaluation.
     pub evaluate_seconds: f64,
-    /// The evolution.
+    /// Evolutions: between steps, and after the epoch.
     pub evolve_seconds: f64,
     /// What is written after the epoch, the checkpoint included.
     pub record_seconds: f64,
@@ -214,10 +215,11 @@ pub struct RunDirectory {
 }
 
 /// What a run directory holds.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "config.toml",
     "metrics.csv",
-    "checkpoint",
+    checkpoint::NAMES[0],
+    checkpoint::NAMES[1],
     MODEL,
     "phases.csv",
     START,
@@ -230,7 +232,7 @@ const FILES: [&str; 9] = [
 pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
 /// The network before training.
 pub const START: &str = "start.safetensors";
-/// The network after the last epoch.
+/// The network after the last epoch, or where the run was interrupted.
 pub const MODEL: &str = "model.safetensors";
 
 impl RunDirectory {
@@ -293,8 +295,9 @@ impl RunDirectory {
         Ok(Self { path: path.to_owned(), metrics, phases: Log::create(path.join("phases.csv"))?, topology })
     }
 
-    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off. `warn` hears of what
-    /// is no longer recorded, because the epochs before were not.
+    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
+    /// it was interrupted is removed, since training overtakes it. `warn` hears of what is no longer recorded, because
+    /// the epochs before were not.
     ///
     /// # Errors
     ///
@@ -317,6 +320,10 @@ impl RunDirectory {
             bail!(
                 "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done; start again in another folder"
             );
+        }
+        let model = path.join(MODEL);
+        if model.exists() && epoch < config.epochs {
+            std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
         }
         let (phases, _) = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch)?;
         let topology = if config.model == ModelKind::Set {

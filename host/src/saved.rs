@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::config::{Config, ModelKind, RECORD};
 use crate::dataset::{DatasetName, ImageShape, manifest};
 use crate::error::Usage;
@@ -97,7 +97,9 @@ impl SavedRun {
         };
         let start = if sparse { model(START) } else { None };
         let mut now = model(MODEL);
-        if now.is_none() && path.join("checkpoint").exists() {
+        // A model of a run that goes on is from within an epoch.
+        let unfinished = epochs.len() < config.epochs as usize;
+        if (now.is_none() || unfinished) && checkpoint::NAMES.iter().any(|name| path.join(name).exists()) {
             match Checkpoint::load(path, |_| {}) {
                 Ok(checkpoint) => now = Some(checkpoint.layers),
                 Err(error) => missing.push(format!("{shown}: {error:#}")),

@@ -169,6 +169,14 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
         let ended = native.install(|| run.epochs(network, &mut directory, recorder, epochs))?;
         drop(monitor);
+        if ended.interrupted && ended.epochs.is_empty() {
+            RunDirectory::discard(directory.path())?;
+            bail!(
+                "interrupted in epoch 1 of {}: none is finished, so nothing is kept in {}",
+                config.epochs,
+                directory.path().display()
+            );
+        }
         run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =
             Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
@@ -357,7 +365,7 @@ impl Run<'_> {
                 backward_seconds: shares.backward,
                 update_seconds: shares.update,
                 evaluate_seconds: evaluate_time.as_secs_f64(),
-                evolve_seconds: evolve_time.as_secs_f64(),
+                evolve_seconds: shares.evolve + evolve_time.as_secs_f64(),
                 record_seconds: record_time.as_secs_f64(),
                 network_resident_bytes,
                 resident_bytes,

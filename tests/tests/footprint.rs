@@ -200,9 +200,11 @@ fn every_wrong_description_is_named() {
 
     assert_eq!(build::<Narrow, 1>(&Description::training(&SENSOR, 0)), BuildError::ZeroBatch);
     let layers = [LayerSpec::sparse(3, 4, 6, Activation::BatchNormRelu), LayerSpec::dense(4, 2, IDENTITY)];
-    let training = Description::training(&layers, 1);
-    assert_eq!(build::<Narrow, 16>(&training), BuildError::LearnedActivation { layer: 0 });
-    assert_eq!(build::<Standard, 1>(&training), BuildError::NothingToNormalise { layer: 0 });
+    let training = |batch| Description::training(&layers, batch);
+    assert_eq!(build::<Narrow, 16>(&training(2)), BuildError::LearnedActivation { layer: 0 });
+    assert_eq!(build::<Standard, 1>(&training(2).with_velocity()), BuildError::NothingToNormalise { layer: 0 });
+    assert_eq!(build::<Standard, 16>(&training(1)), BuildError::NothingToNormalise { layer: 0 });
+    assert_eq!(training(2).validate::<Standard, 16>(), Ok(()));
     assert_eq!(Description::inference(&layers, 1).validate::<Standard, 1>(), Ok(()));
     let expected = BuildError::NeedsVelocity { batch_size: 17, lanes: 16 };
     assert_eq!(build::<Narrow, 16>(&Description::training(&SENSOR, 17)), expected);

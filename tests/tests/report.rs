@@ -145,7 +145,7 @@ fn the_readmes_snippet_predicts_what_the_network_does() {
     let snippet = readme.split("```python\n").nth(1).expect("README.md has a snippet").split("```").next().unwrap();
     assert!(snippet.lines().count() <= 10, "{snippet}");
     let folder = tempdir().unwrap();
-    for arguments in ["--activation all-relu", "--activation relu --model dense"] {
+    for arguments in ["--activation all-relu", "--activation relu --model dense", "--storage input-major"] {
         let run = folder.path().join(arguments.replace(' ', ""));
         succeed(folder.path(), &format!("train {QUICK} --epochs 3 {arguments} --out {}", run.display()));
         let model = Model::load(&run.join("model.safetensors")).unwrap();

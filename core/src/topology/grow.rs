@@ -1,4 +1,4 @@
-//! Adds connections at uniform random free cells.
+//! Adds connections at free cells: uniformly, or where a row's proposals aim.
 
 use crate::csr::{CsrMut, row_lengths};
 use crate::index::{Format, Index};

@@ -34,7 +34,6 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
         return 0;
     }
     let (mut read, mut write) = (0, 0);
-    let mut start = 0;
     for pointer in matrix.indptr.iter_mut() {
         // Each pointer ends the row before it; the first one ends nothing.
         let end = pointer.to_usize();
@@ -59,9 +58,8 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
             read += 1;
         }
         *pointer = F::Pointer::wrapping_from(write);
-        start = end;
     }
-    debug_assert_eq!(start, nnz);
+    debug_assert_eq!(read, nnz);
     removed
 }
 
