@@ -39,6 +39,11 @@ pub enum WeightDecay {
 /// Steps of a period are two to this power.
 const PERIOD_LOG2: u32 = 6;
 
+impl WeightDecay {
+    /// Steps of a period.
+    pub const PERIOD: u32 = 1 << PERIOD_LOG2;
+}
+
 /// Validated settings of a training step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -144,7 +149,7 @@ impl Sgd {
 
     /// What weights are multiplied by after a step, counted from 0 in its epoch, if they are.
     pub(crate) fn periodic_decay(&self, step: u32) -> Option<f32> {
-        let last = step % (1 << PERIOD_LOG2) == (1 << PERIOD_LOG2) - 1;
+        let last = step % WeightDecay::PERIOD == WeightDecay::PERIOD - 1;
         (last && self.decay == WeightDecay::Periodic && self.weight_decay > 0.0).then(|| {
             let once = 1.0 - self.learning_rate * self.weight_decay;
             (0..PERIOD_LOG2).fold(once, |power, _| power * power)

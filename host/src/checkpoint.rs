@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::files::write_atomically;
+use crate::files::{remove_unfinished, write_atomically};
 use crate::network::LayerData;
 
 const MAGIC: &[u8; 8] = b"REWIRECK";
@@ -97,6 +97,21 @@ impl Checkpoint {
                 .with_context(|| format!("cannot keep the previous checkpoint as {}", previous.display()))?;
         }
         write_atomically(&newest, &file)
+    }
+
+    /// Removes a newest checkpoint that is damaged, so that the next one does not put it in the place of the previous, and
+    /// unfinished ones.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub fn remove_damaged(directory: &Path) -> Result<()> {
+        remove_unfinished(directory, NAMES[0]);
+        let newest = directory.join(NAMES[0]);
+        if newest.exists() && Self::read(&newest).is_err() {
+            std::fs::remove_file(&newest).with_context(|| format!("cannot remove {}", newest.display()))?;
+        }
+        Ok(())
     }
 
     /// The newest checkpoint of a run directory that is whole; `warn` hears of one that is not.
@@ -244,5 +259,19 @@ mod tests {
     fn an_empty_directory_has_nothing_to_resume() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Checkpoint::load(folder.path(), |_| {}).unwrap_err().to_string().contains("nothing to resume"));
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_does_not_take_the_place_of_the_previous() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        checkpoint(4).save(folder.path()).unwrap();
+        Checkpoint::remove_damaged(folder.path()).unwrap();
+        assert_eq!(Checkpoint::load(folder.path(), |text| panic!("{text}")).unwrap().epoch, 4, "it was whole");
+        let [newest, previous] = NAMES.map(|name| folder.path().join(name));
+        std::fs::write(&newest, "damaged").unwrap();
+        Checkpoint::remove_damaged(folder.path()).unwrap();
+        checkpoint(4).save(folder.path()).unwrap();
+        assert_eq!([&newest, &previous].map(|path| Checkpoint::read(path).unwrap().epoch), [4, 3]);
     }
 }

@@ -73,7 +73,7 @@ pub struct SettingsArguments {
     /// How zeta changes over the epochs
     #[arg(long, value_enum)]
     pub zeta_schedule: Option<ScheduleKind>,
-    /// Training samples between evolutions (0: evolve after every epoch)
+    /// Training samples between evolutions within an epoch (0: none); one follows every epoch in any case
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub evolve_every: Option<usize>,
     /// Share of the epochs after which evolution ends
@@ -143,7 +143,7 @@ pub struct SettingsArguments {
     #[arg(long, value_delimiter = ',', value_name = "F,F,…", allow_negative_numbers = true)]
     pub sigma: Option<Vec<f32>>,
     /// Cells by which near growth moves an input at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub reach: Option<u32>,
     /// Change training images at random: rotation, shifts, flips
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
@@ -262,6 +262,47 @@ impl SettingsArguments {
             lanes
         );
         config
+    }
+
+    /// Flags that were given and change nothing in `config`, which they are part of: a sentence each.
+    pub fn without_effect(&self, config: &Config) -> Vec<String> {
+        let is = |kind| config.schedule == kind || config.zeta_schedule == kind;
+        let local = config.topology == TopologyKind::Local || config.growth == GrowthKind::Local;
+        let sloped = matches!(config.activation, ActivationKind::LeakyRelu | ActivationKind::AllRelu);
+        let (sparse, evolves) = (config.model != ModelKind::Dense, config.model == ModelKind::Set);
+        let augments = (config.augment, "without --augment");
+        let steps = (is(ScheduleKind::Step), "without --schedule step or --zeta-schedule step");
+        let set = (evolves, "where the model is not set");
+        let connected = (sparse, "where the model is dense");
+        let rules = [
+            ("rotation", self.rotation.is_some(), augments),
+            ("shift", self.shift.is_some(), augments),
+            ("flip", self.flip.is_some(), augments),
+            ("zeta", self.zeta.is_some(), set),
+            ("zeta-schedule", self.zeta_schedule.is_some(), set),
+            ("growth", self.growth.is_some(), set),
+            ("grown", self.grown.is_some(), set),
+            ("evolve-every", self.evolve_every.is_some(), set),
+            ("evolve-until", self.evolve_until.is_some(), set),
+            ("topology", self.topology.is_some(), connected),
+            ("connections", self.connections.is_some(), connected),
+            ("epsilon", self.epsilon.is_some(), connected),
+            ("epsilon", self.epsilon.is_some() && sparse, (config.connections.is_empty(), "beside --connections")),
+            ("sigma", self.sigma.is_some(), (local, "without --topology local or --growth local")),
+            ("reach", self.reach.is_some(), (config.growth == GrowthKind::Near, "without --growth near")),
+            ("slope", self.slope.is_some(), (sloped, "without --activation leaky-relu or all-relu")),
+            ("step-every", self.step_every.is_some(), steps),
+            ("step-factor", self.step_factor.is_some(), steps),
+            ("warmup", self.warmup == Some(1), (false, "with 1, whose only epoch has the whole learning rate")),
+            ("decay", self.decay.is_some(), (config.weight_decay != 0.0, "without --weight-decay")),
+            (
+                "test-samples",
+                self.test_samples.is_some(),
+                (config.validation_samples == 0, "with --validation-samples"),
+            ),
+        ];
+        let idle = rules.into_iter().filter(|(_, given, (used, _))| *given && !used);
+        idle.map(|(flag, _, (_, why))| format!("--{flag} changes nothing {why}")).collect()
     }
 }
 
@@ -426,7 +467,7 @@ pub struct FeaturesArguments {
     #[arg(long, value_name = "N,N,…", default_value = "5,10,25,50%", allow_hyphen_values = true)]
     pub top: String,
     /// Epochs of the fresh networks [default: the run's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<u32>,
     /// Rank and draw only, train nothing
     #[arg(long)]

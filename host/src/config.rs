@@ -373,6 +373,18 @@ impl Config {
         Ok(config)
     }
 
+    /// Adds to a complaint about a setting, which begins with its flag, where in `file` the setting comes from, if it does.
+    #[must_use]
+    pub fn blame(&self, error: Usage, file: &Path) -> Usage {
+        let flag = error.0.strip_prefix("--").and_then(|text| text.split([' ', ':']).next());
+        let (Some(flag), Ok((text, given))) = (flag, read(file)) else { return error };
+        let key = flag.replace('-', "_");
+        let value = |config: &Self| toml::Table::try_from(config).ok()?.remove(&key);
+        // A flag would have put another value over the file's.
+        let from_file = given.contains_key(&key) && self.overlay(file).is_ok_and(|other| value(&other) == value(self));
+        if from_file { Usage(format!("{}: {}", place(file, &text, &key), error.0)) } else { error }
+    }
+
     /// Checks every setting against its range and the others.
     ///
     /// # Errors
@@ -411,8 +423,9 @@ impl Config {
             return wrong(format!("--slope is {}, but must be finite and not 0", self.slope));
         }
         // TOML, in which the settings are recorded, has signed integers.
-        if i64::try_from(self.seed).is_err() {
-            return wrong(format!("--seed is {}, but must be at most {}", self.seed, i64::MAX));
+        let unsigned = [("--seed", self.seed), ("--evolve-every", self.evolve_every as u64)];
+        if let Some((flag, value)) = unsigned.into_iter().find(|&(_, value)| i64::try_from(value).is_err()) {
+            return wrong(format!("{flag} is {value}, but must be at most {}", i64::MAX));
         }
         if self.batch_size == 0 {
             return wrong("--batch-size is 0, but must be at least 1".into());
@@ -463,6 +476,9 @@ impl Config {
             .map_err(|_| Usage(format!("--warmup is {}, but must be below --epochs {}", self.warmup, self.epochs)))?;
         self.sgd(self.learning_rate).map_err(setting)?;
         let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        if self.sigma.is_empty() {
+            return wrong("--sigma needs at least one number of pixels, such as 2,4,8".into());
+        }
         // Also where nothing is local.
         Locality::new(plane(shape), &self.sigma).map_err(setting)?;
         self.evolution(1, shape).map_err(setting)?;
@@ -508,7 +524,8 @@ impl Config {
 
     /// Whether connections are replaced in and after this epoch.
     pub fn evolves(&self, epoch: u32) -> bool {
-        let until = (self.evolve_until * self.epochs as f32) as u32;
+        // What is a whole number on paper may be a little less here.
+        let until = (as_written(self.evolve_until) * f64::from(self.epochs) + 1e-6) as u32;
         self.model == ModelKind::Set && epoch < self.epochs && epoch <= until
     }
 

@@ -6,10 +6,10 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
@@ -181,12 +181,14 @@ pub fn measure(
     native: impl Fn() -> Result<Native>,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Outcome>> {
+    let epochs = epochs.unwrap_or(run.config.epochs);
     let config = Config {
         augment: false,
         pixel_shift: 0,
         topology: TopologyKind::Random,
         growth: GrowthKind::Random,
-        epochs: epochs.unwrap_or(run.config.epochs),
+        epochs,
+        warmup: run.config.warmup.min(epochs.saturating_sub(1)),
         ..run.config.clone()
     };
     config.validate()?;
@@ -196,7 +198,11 @@ pub fn measure(
         let out = Some(folder.path().join(name));
         let monitor_interval = Duration::ZERO;
         let surroundings = Surroundings { out, checkpoint: None, native: native()?, monitor_interval, interrupted };
-        Ok(crate::train::train(&config, select(dataset, inputs), surroundings)?.test_accuracy)
+        let trained = crate::train::train(&config, select(dataset, inputs), surroundings);
+        if interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted while training on {name}; nothing is kept");
+        }
+        Ok(trained?.test_accuracy)
     };
     let all: Vec<usize> = (0..dataset.shape.features()).collect();
     let full = accuracy(&all, "all")?;

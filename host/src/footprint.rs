@@ -1,6 +1,7 @@
 //! Bytes of a network before there is one: by buffer, by variant, and on boards.
 
 use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::activation::Activation;
 use rewire_core::footprint::{Description, Footprint};
 use rewire_core::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::layer::LayerSpec;
@@ -273,6 +274,13 @@ fn on_chip(config: &Config, momentum: bool) -> Result<OnChip, Usage> {
     let layers: Vec<LayerSpec> = config.layers(inputs, classes).into_iter().map(LayerSpec::input_major).collect();
     let training = Description::training(&layers, 1);
     let training = if momentum { training.with_velocity() } else { training };
+    if layers.iter().any(|layer| layer.activation == Activation::BatchNormRelu) {
+        return Err(Usage(
+            "--activation batch-norm-relu cannot be trained on a chip, one sample at a time; once trained and exported it \
+             takes what --activation relu does"
+                .into(),
+        ));
+    }
     let format = (0..=4).find(|&format| bytes_of(format, 1, training).is_some());
     let format = format.ok_or_else(|| Usage("no index width fits this network; make it smaller".into()))?;
     let model = |f: &Footprint| (f.model(), f.bytes() - f.model());

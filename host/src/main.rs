@@ -103,19 +103,24 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 
 /// The settings that defaults, a file and flags come to.
 fn resolve(settings: &SettingsArguments, recorded: Option<&PathBuf>) -> Result<Config> {
-    let config = if let Some(file) = recorded.or(settings.config.as_ref()) {
-        let dataset = settings.dataset.or(Config::dataset_in(file)?);
-        Config::defaults(dataset.unwrap_or(DatasetName::MnistMini)).overlay(file)?
-    } else {
-        let defaults = Config::defaults(settings.dataset.unwrap_or(DatasetName::MnistMini));
-        if settings.model == Some(ModelKind::Dense) {
-            Config { activation: defaults.dense_activation(), ..defaults }
-        } else {
-            defaults
-        }
+    let file = recorded.or(settings.config.as_ref());
+    let named = file.map(|file| Config::dataset_in(file)).transpose()?.flatten();
+    let defaults = Config::defaults(settings.dataset.or(named).unwrap_or(DatasetName::MnistMini));
+    let over = |defaults: Config| -> Result<Config> {
+        Ok(settings.overlay(match file {
+            Some(file) => defaults.overlay(file)?,
+            None => defaults,
+        }))
     };
-    let config = settings.overlay(config);
-    config.validate()?;
+    let mut config = over(defaults.clone())?;
+    if config.model == ModelKind::Dense {
+        config = over(Config { activation: defaults.dense_activation(), ..defaults })?;
+    }
+    config.validate().map_err(|error| file.map_or(error.clone(), |file| config.blame(error, file)))?;
+    for idle in settings.without_effect(&config) {
+        // No error: without a reader the work is done all the same.
+        let _ = writeln!(std::io::stderr(), "note: {idle}");
+    }
     Ok(config)
 }
 
@@ -313,6 +318,14 @@ fn footprint(arguments: &FootprintArguments) -> Result<()> {
     Ok(())
 }
 
+/// Says what a run lacks.
+fn say_missing(missing: &[String]) {
+    for missing in missing {
+        // Without a reader the results are there all the same.
+        let _ = writeln!(std::io::stderr(), "rewire: {missing}");
+    }
+}
+
 fn plot(arguments: &PlotArguments) -> Result<()> {
     let runs = arguments.runs.iter().map(|path| SavedRun::read(path)).collect::<Result<Vec<_>>>()?;
     let folder = arguments.out.clone().unwrap_or_else(|| match arguments.runs.as_slice() {
@@ -325,10 +338,7 @@ fn plot(arguments: &PlotArguments) -> Result<()> {
     for run in runs.iter().filter(|_| arguments.reference_files) {
         drawn.files.extend(rewire::reference::write(run)?);
     }
-    for missing in &drawn.missing {
-        // Without a reader the figures are there all the same.
-        let _ = writeln!(std::io::stderr(), "rewire: {missing}");
-    }
+    say_missing(&drawn.missing);
     if arguments.json {
         return print_json(&drawn);
     }
@@ -358,6 +368,7 @@ fn features(arguments: &FeaturesArguments) -> Result<()> {
     let interrupted = interruption()?;
     let data = rewire::train::load(run.config.dataset, &cache, &interrupted)?;
     let scores = Scores::new(&run, &data)?;
+    say_missing(&run.missing);
     let outcomes = if arguments.no_training {
         Vec::new()
     } else {

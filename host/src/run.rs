@@ -12,7 +12,7 @@
 //! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
 //! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model) |
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::config::{Config, ModelKind, RECORD};
 use crate::error::Usage;
 use crate::files::write_atomically;
@@ -146,14 +146,22 @@ impl Log {
         Ok(Self { path, file, length: 0 })
     }
 
-    /// Opens a file and keeps its rows as far as `keep` says; one that is not there begins empty.
-    fn reopen<T: Serialize + DeserializeOwned>(path: PathBuf, keep: impl Fn(&T) -> bool) -> Result<(Self, Vec<T>)> {
+    /// Opens a file and keeps its rows as far as `keep` says; one that is not there begins empty. `warn` hears of rows
+    /// that cannot be read.
+    fn reopen<T: Serialize + DeserializeOwned>(
+        path: PathBuf,
+        keep: impl Fn(&T) -> bool,
+        warn: &mut impl FnMut(&str),
+    ) -> Result<Self> {
         if !path.exists() {
-            return Ok((Self::create(path)?, Vec::new()));
+            return Self::create(path);
         }
-        let mut rows: Vec<T> = rows(&path)?.0;
-        if let Some(end) = rows.iter().position(|row| !keep(row)) {
-            rows.truncate(end);
+        let (mut rows, wrong) = rows::<T>(&path)?;
+        match rows.iter().position(|row| !keep(row)) {
+            Some(end) => rows.truncate(end),
+            None => wrong
+                .iter()
+                .for_each(|wrong| warn(&format!("{wrong}; it goes on after the {} rows before", rows.len()))),
         }
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in &rows {
@@ -163,7 +171,7 @@ impl Log {
         write_atomically(&path, &text)?;
         let file = OpenOptions::new().append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        Ok((Self { path, file, length: text.len() as u64 }, rows))
+        Ok(Self { path, file, length: text.len() as u64 })
     }
 
     /// Adds a row: it is in the file when this returns.
@@ -184,6 +192,11 @@ impl Log {
         })?;
         self.length += text.len() as u64;
         Ok(())
+    }
+
+    /// Flushes the rows to the disk.
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
@@ -212,6 +225,19 @@ pub struct RunDirectory {
     metrics: Log,
     phases: Log,
     topology: Option<(Log, npy::Table<u16>)>,
+    /// `config.toml`, locked: no other process trains here.
+    _lock: File,
+}
+
+/// Locks a run directory for as long as the file is open.
+fn lock(path: &Path) -> Result<File> {
+    let (shown, settings) = (path.display(), path.join("config.toml"));
+    let file = File::open(&settings).with_context(|| format!("cannot open {}", settings.display()))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!("{shown} is in use by another `rewire train`; wait until that ends"),
+        // A file system without locks keeps nobody from training.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 /// What a run directory holds.
@@ -285,6 +311,7 @@ impl RunDirectory {
         let mut table = toml::Table::try_from(config).context("settings are a table")?;
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
         write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
+        let lock = lock(path)?;
         let topology = if config.model == ModelKind::Set {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
@@ -292,7 +319,8 @@ impl RunDirectory {
             None
         };
         let metrics = Log::create(path.join("metrics.csv"))?;
-        Ok(Self { path: path.to_owned(), metrics, phases: Log::create(path.join("phases.csv"))?, topology })
+        let phases = Log::create(path.join("phases.csv"))?;
+        Ok(Self { path: path.to_owned(), metrics, phases, topology, _lock: lock })
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
@@ -301,7 +329,8 @@ impl RunDirectory {
     ///
     /// # Errors
     ///
-    /// When `metrics.csv` cannot be read or written, or lacks an epoch.
+    /// When another process trains there, or `metrics.csv` cannot be read or written, or lacks an epoch: everything is
+    /// then as it was.
     pub fn reopen(
         path: &Path,
         epoch: u32,
@@ -314,23 +343,27 @@ impl RunDirectory {
         if !file.exists() {
             bail!("cannot read {shown}: it is not there; start again in another folder");
         }
-        let (metrics, epochs) = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch)?;
-        let expected: Vec<u32> = (1..=epoch).collect();
-        if epochs.iter().map(|row| row.epoch).ne(expected) {
+        let lock = lock(path)?;
+        let (mut epochs, wrong) = rows::<Epoch>(&file)?;
+        epochs.retain(|row| row.epoch <= epoch);
+        if epochs.iter().map(|row| row.epoch).ne(1..=epoch) {
+            let wrong = wrong.map_or(String::new(), |wrong| format!(" ({wrong})"));
             bail!(
-                "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done; start again in another folder"
+                "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done{wrong}; start again in another folder"
             );
         }
+        Checkpoint::remove_damaged(path)?;
+        let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
         let model = path.join(MODEL);
         if model.exists() && epoch < config.epochs {
             std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
         }
-        let (phases, _) = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch)?;
+        let phases = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch, &mut warn)?;
         let topology = if config.model == ModelKind::Set {
             match npy::Table::reopen(&path.join(INPUT_CONNECTIONS), inputs, epoch as usize + 1) {
                 Ok(table) => {
-                    let log = Log::reopen(path.join("topology.csv"), |row: &LayerRow| row.epoch <= epoch)?;
-                    Some((log.0, table))
+                    let log = path.join("topology.csv");
+                    Some((Log::reopen(log, |row: &LayerRow| row.epoch <= epoch, &mut warn)?, table))
                 }
                 Err(error) => {
                     warn(&format!("{error:#}; the run goes on without recording its connections"));
@@ -340,7 +373,7 @@ impl RunDirectory {
         } else {
             None
         };
-        Ok((Self { path: path.to_owned(), metrics, phases, topology }, epochs))
+        Ok((Self { path: path.to_owned(), metrics, phases, topology, _lock: lock }, epochs))
     }
 
     /// Where it is.
@@ -359,7 +392,9 @@ impl RunDirectory {
     ///
     /// When the disk is full, for instance.
     pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
-        self.metrics.append(epoch)
+        self.metrics.append(epoch)?;
+        // Before the checkpoint that counts on it.
+        self.metrics.sync()
     }
 
     /// Adds an epoch's times.

@@ -206,8 +206,8 @@ fn effective(config: &Config) -> Config {
     let mut config = Config { seed: 0, ..config.clone() };
     let defaults = Config::defaults(config.dataset);
     if config.model != ModelKind::Set {
-        let Config { zeta, zeta_schedule, grown, growth, reach, .. } = defaults.clone();
-        config = Config { zeta, zeta_schedule, grown, growth, reach, ..config };
+        let Config { zeta, zeta_schedule, evolve_every, evolve_until, grown, growth, reach, .. } = defaults.clone();
+        config = Config { zeta, zeta_schedule, evolve_every, evolve_until, grown, growth, reach, ..config };
     }
     if config.model == ModelKind::Dense {
         let Config { epsilon, connections, topology, sigma, .. } = defaults;

@@ -9,11 +9,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::footprint::{Description, Footprint};
 use rewire_core::layer::LayerSpec;
 use rewire_core::loss::Metrics;
+use rewire_core::sgd::WeightDecay;
 
 use crate::backend::Native;
 use crate::checkpoint::Checkpoint;
 use crate::clock::Stage;
-use crate::config::{Config, ModelKind};
+use crate::config::{Config, DecayKind, ModelKind};
 use crate::dataset::{self, Dataset, DatasetName, manifest};
 use crate::error::Usage;
 use crate::inputs::{Images, Normaliser, draw};
@@ -48,18 +49,24 @@ impl Task {
     ///
     /// When there are not as many as asked for.
     pub fn new(config: &Config, dataset: Dataset) -> Result<Self, Usage> {
-        let too_many = |flag: &str, asked: usize, available: usize| {
-            Usage(format!("{flag} is {asked}, but {} has {available} there", config.dataset))
-        };
         let (available, held_out) = (dataset.train.len(), config.validation_samples);
+        let too_many = |flag: &str, asked: usize, most: usize, of: &str| {
+            Usage(format!("{flag} is {asked}, but must be at most {most}: {} has {of}", config.dataset))
+        };
+        let train = match held_out {
+            0 => format!("{available} training samples"),
+            _ => format!("{available} training samples, and {held_out} are held out"),
+        };
         if held_out >= available {
-            return Err(too_many("--validation-samples", held_out, available));
+            let of = format!("{available} training samples, and some must be left to train on");
+            return Err(too_many("--validation-samples", held_out, available - 1, &of));
         }
         if config.train_samples > available - held_out {
-            return Err(too_many("--train-samples", config.train_samples, available - held_out));
+            return Err(too_many("--train-samples", config.train_samples, available - held_out, &train));
         }
-        if config.test_samples > dataset.test.len() {
-            return Err(too_many("--test-samples", config.test_samples, dataset.test.len()));
+        let tests = dataset.test.len();
+        if config.test_samples > tests {
+            return Err(too_many("--test-samples", config.test_samples, tests, &format!("{tests} test samples")));
         }
         // What is held out does not depend on the seed, so that runs with different seeds never train on it.
         let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
@@ -73,6 +80,13 @@ impl Task {
                 "--batch-size is {}, but there are only {} training samples; make it smaller",
                 config.batch_size,
                 train.len()
+            )));
+        }
+        let (steps, period) = (train.len().div_ceil(config.batch_size), WeightDecay::PERIOD as usize);
+        if config.decay == DecayKind::Periodic && config.weight_decay > 0.0 && steps < period {
+            return Err(Usage(format!(
+                "--decay periodic acts on every {period}th step of an epoch, which here has {steps}; \
+                 give a smaller --batch-size or another --decay"
             )));
         }
         let test = if held_out > 0 {
@@ -204,9 +218,11 @@ pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
     let differences = checkpoint.config.differences(config);
     if !differences.is_empty() {
         let (out, differences) = (out.display(), differences.join("; "));
-        return Err(
-            Usage(format!("the checkpoint in {out} is of another run: {differences}; leave these flags out")).into()
-        );
+        return Err(Usage(format!(
+            "the checkpoint in {out} is of another run: {differences}; leave such flags out, or put the run's own \
+                 checkpoint back"
+        ))
+        .into());
     }
     Ok(checkpoint)
 }
@@ -304,7 +320,8 @@ impl Run<'_> {
                 ControlFlow::Continue(())
             };
             let evolves = config.evolves(epoch);
-            let every = if evolves { (config.evolve_every / config.batch_size) as u32 } else { 0 };
+            let every = u32::try_from(config.evolve_every / config.batch_size).unwrap_or(u32::MAX);
+            let every = if evolves { every } else { 0 };
             let evolving = (&evolution, every);
             let (trained, train_time, shares) =
                 clock.training(|| network.train_epoch(native, &train, &sgd, evolving, config.seed, epoch, &mut after));
@@ -413,11 +430,13 @@ pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
     if (n_in, n_out) == (features, classes) {
         return Ok(());
     }
-    Err(Usage(format!(
-        "the model takes {n_in} inputs and names {n_out} classes, but {name} has {features} and {classes}; \
-         evaluate it on {}",
-        model.dataset
-    )))
+    let text =
+        format!("the model takes {n_in} inputs and names {n_out} classes, but {name} has {features} and {classes}");
+    Err(Usage(match model.dataset {
+        // What the user says that an image was trained on.
+        dataset if dataset == name => format!("{text}; it was trained on something else"),
+        dataset => format!("{text}; evaluate it on {dataset}"),
+    }))
 }
 
 /// Measures a saved model on the test samples of a dataset.

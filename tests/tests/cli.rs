@@ -198,6 +198,9 @@ fn counts_that_the_data_cannot_meet_are_refused() {
     refused(2, "train --validation-samples 2000", &["--validation-samples is 2000", "2000"]);
     refused(2, "train --epochs 0", &["--epochs is 0", "at least 1"]);
     refused(2, "train --warmup 5 --epochs 5", &["--warmup is 5", "below --epochs 5"]);
+    refused(2, "train --seed 9223372036854775808", &["--seed is 9223372036854775808", "at most 9223372036854775807"]);
+    refused(2, "train --activation batch-norm-relu --batch-size 1 --lanes 16", &["batch-norm-relu", "--batch-size 1"]);
+    refused(2, "train --decay periodic --weight-decay 0.1 --batch-size 100", &["--decay periodic", "64th", "20"]);
     refused(2, "bench --steps 0", &["--steps is 0", "at least 1"]);
 }
 
@@ -228,12 +231,31 @@ fn absurd_sizes_are_refused_and_not_tried() {
     }
 }
 
+#[test]
+fn flags_that_change_nothing_are_named() {
+    let folder = tempdir().unwrap();
+    let notes = |flags: &str| {
+        let outcome = run(folder.path(), &format!("train {QUICK} {flags} --out {}", flags.replace(' ', "")));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let notes = outcome.stderr.lines().filter_map(|line| line.strip_prefix("note: ")).map(str::to_owned);
+        notes.collect::<Vec<_>>()
+    };
+    assert_eq!(notes("--zeta 0.2"), [""; 0]);
+    assert_eq!(notes("--rotation 5"), ["--rotation changes nothing without --augment"]);
+    assert_eq!(
+        notes("--model dense --zeta 0.2"),
+        ["--zeta changes nothing where the model is not set", "--epsilon changes nothing where the model is dense"]
+    );
+    assert_eq!(notes("--augment --shift 0.2 --growth near --reach 3"), [""; 0]);
+}
+
 // Settings files
 
 #[test]
 fn a_settings_file_is_refused_by_name_and_line() {
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("seed = 1\nepochs = [\n", &["line 2", "array"]),
+        ("seed = 1\nlabel_smoothing = 2\n", &["line 2", "--label-smoothing is 2"]),
         ("seed = 1\nseed = 2\n", &["line 2", "duplicate"]),
         ("epochs = 3\nepoch = 3\n", &["line 2", "'epoch' is no setting", "epochs", "zeta"]),
         ("epochs = 3\n[train]\nseed = 1\n", &["line 2", "'train' is no setting"]),
@@ -255,6 +277,26 @@ fn a_settings_file_is_refused_by_name_and_line() {
         assert!(outcome.stderr.starts_with("rewire: my.toml, line "), "{}", outcome.stderr);
         assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
         assert_eq!(listing(folder.path()), before);
+    }
+}
+
+#[test]
+fn a_dense_model_has_relu_wherever_it_is_named() {
+    let folder = tempdir().unwrap();
+    let activation = |out: &str| settings(folder.path(), out)["activation"].as_str().unwrap().to_owned();
+    fs::write(folder.path().join("sizes.toml"), "momentum = 0.5\n").unwrap();
+    fs::write(folder.path().join("dense.toml"), "model = \"dense\"\n").unwrap();
+    fs::write(folder.path().join("both.toml"), "model = \"dense\"\nactivation = \"all-relu\"\n").unwrap();
+    let cases = [
+        ("flag", "--model dense", "relu"),
+        ("sizes", "--config sizes.toml --model dense", "relu"),
+        ("dense", "--config dense.toml", "relu"),
+        ("both", "--config both.toml", "all-relu"),
+        ("sparse", "--config dense.toml --model set", "all-relu"),
+    ];
+    for (out, flags, expected) in cases {
+        succeed(folder.path(), &format!("train {QUICK} {flags} --learning-rate 0.0001 --out {out}"));
+        assert_eq!(activation(out), expected, "{flags}");
     }
 }
 
@@ -468,6 +510,31 @@ fn ctrl_c_ends_a_run_with_what_was_recorded() {
     assert!(!stderr.contains("panicked"), "{stderr}");
     let evaluated = succeed(folder.path(), "evaluate run --json");
     assert_eq!(serde_json::from_str::<Value>(&evaluated).unwrap()["samples"], 1000);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_the_first_epoch_leaves_the_folder_free() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --hidden 3000,3000 --epsilon 300 --batch-size 10 --out run";
+    let child = command(folder.path(), arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !folder.path().join("run/monitor.csv").exists() {
+        assert!(Instant::now() < deadline, "the run begins");
+        sleep(Duration::from_millis(5));
+    }
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("interrupted in epoch 1 of") && stderr.contains("nothing is kept in run"), "{stderr}");
+    assert_eq!(listing(&folder.path().join("run")), "");
+    succeed(folder.path(), &format!("train {QUICK} --out run"));
 }
 
 /// The program where no file may grow beyond `blocks` of 512 bytes: a write past that fails midway, as on a full disk,

@@ -11,6 +11,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use program::{command, run, succeed};
+use rewire::checkpoint::Checkpoint;
+use rewire::run::RunDirectory;
+use rewire::saved::SavedRun;
 use tempfile::tempdir;
 
 fn epochs(run: &Path) -> Vec<String> {
@@ -110,4 +113,50 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
     let outcome = run(folder.path(), "train --out run --resume");
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no checkpoint can be used"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_resume_that_is_refused_changes_nothing() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), "train --epochs 4 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10 --out run");
+    let (metrics, before) = (folder.path().join("run/metrics.csv"), results(&folder.path().join("run")));
+    // Somebody trains there.
+    let settings = fs::File::open(folder.path().join("run/config.toml")).unwrap();
+    settings.lock().unwrap();
+    let outcome = run(folder.path(), "train --out run --resume");
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("run is in use by another `rewire train`"), "{}", outcome.stderr);
+    settings.unlock().unwrap();
+    // A row is damaged: those after it stay.
+    let whole = fs::read_to_string(&metrics).unwrap();
+    let damaged = whole.replacen("\n2,", "\ngarbage,", 1);
+    fs::write(&metrics, &damaged).unwrap();
+    let outcome = run(folder.path(), "train --out run --resume");
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("does not hold the epochs 1 to 4"), "{}", outcome.stderr);
+    assert_eq!(fs::read_to_string(&metrics).unwrap(), damaged);
+    fs::write(&metrics, whole).unwrap();
+    succeed(folder.path(), "train --out run --resume");
+    assert!(results(&folder.path().join("run")) == before);
+}
+
+#[test]
+fn a_model_from_an_interruption_is_not_taken_for_the_runs() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("run");
+    succeed(folder.path(), "train --epochs 4 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10 --out run");
+    let whole = results(&path);
+    // As after an interruption in the fourth epoch.
+    fs::rename(path.join("checkpoint.previous"), path.join("checkpoint")).unwrap();
+    let metrics = fs::read_to_string(path.join("metrics.csv")).unwrap();
+    let three: Vec<_> = metrics.lines().take(4).collect();
+    fs::write(path.join("metrics.csv"), three.join("\n") + "\n").unwrap();
+    fs::copy(path.join("start.safetensors"), path.join("model.safetensors")).unwrap();
+    let saved = SavedRun::read(&path).unwrap();
+    assert_eq!(saved.done(), 3);
+    assert!(saved.now.unwrap() == Checkpoint::load(&path, |_| {}).unwrap().layers);
+    drop(RunDirectory::reopen(&path, 3, &saved.config, 784, |text| panic!("{text}")).unwrap());
+    assert!(!path.join("model.safetensors").exists());
+    succeed(folder.path(), "train --out run --resume");
+    assert!(results(&path) == whole);
 }

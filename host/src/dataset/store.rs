@@ -103,7 +103,12 @@ pub fn examine(entry: &Entry, cache: &Path, file: &File) -> Result<Finding, Erro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finding::Missing),
         Err(error) => return Err(Error::io("open", path)(error)),
     };
-    let found = opened.metadata().map_err(Error::io("read", &path))?.len();
+    let metadata = opened.metadata().map_err(Error::io("read", &path))?;
+    if metadata.is_dir() {
+        let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; remove it");
+        return Err(Error::io("read", path)(source));
+    }
+    let found = metadata.len();
     if found != file.bytes {
         return Ok(Finding::Size(found));
     }
