@@ -235,7 +235,7 @@ fn absurd_sizes_are_refused_and_not_tried() {
 fn flags_that_change_nothing_are_named() {
     let folder = tempdir().unwrap();
     let notes = |flags: &str| {
-        let outcome = run(folder.path(), &format!("train {QUICK} {flags} --out {}", flags.replace(' ', "")));
+        let outcome = run(folder.path(), &format!("train {QUICK} {flags} --out run{}", flags.replace(' ', "")));
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         let notes = outcome.stderr.lines().filter_map(|line| line.strip_prefix("note: ")).map(str::to_owned);
         notes.collect::<Vec<_>>()
