@@ -9,7 +9,7 @@
 //! | `monitor.csv` | a row each half second, see [`monitor`](crate::monitor) |
 //! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
 //! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
-//! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`](crate::checkpoint) |
+//! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`] |
 //! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model) |
 
 use std::fs::{File, OpenOptions, TryLockError};
