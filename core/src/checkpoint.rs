@@ -36,7 +36,7 @@ const PAGE: usize = 256;
 pub enum CheckpointError<E> {
     /// The flash reports a failure.
     Flash(E),
-    /// The part's words do not divide a page of 256 bytes, or what it erases at once is not a number of them.
+    /// The part's words do not divide a page of 256 bytes, or what it erases at once is no multiple of one.
     Geometry,
     /// The flash holds fewer than two slots for this network.
     TooSmall {

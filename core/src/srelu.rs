@@ -8,7 +8,7 @@
 //!
 //! Source: Jin et al. 2016, arXiv 1512.07030; the right joint as a distance from the left one, which keeps their order,
 //! as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here: it is
-//! dropout's mask. So a left slope starts anywhere but, as good as always, at zero.
+//! dropout's mask. So a left slope had better not be zero, where it starts once in 2^24 draws.
 
 use crate::activation::Parameters;
 use crate::random::Generator;

@@ -1,11 +1,12 @@
 //! `model.safetensors`: a trained network that other programs can read.
 //!
 //! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
-//! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it is dense, `layers.i.bias`, and, of SReLU,
-//! `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right joint, right slope), of a normalised
-//! ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance). `input.mean`
-//! and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry, `rewire`, is
-//! JSON: the format's version, the dataset and each layer's widths, storage and activation. Nothing in the file depends on threads or time.
+//! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it
+//! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
+//! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
+//! `input.mean` and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry,
+//! `rewire`, is JSON: the format's version, the dataset and each layer's widths, storage and activation. Nothing in the
+//! file depends on threads or time.
 
 use std::collections::HashMap;
 use std::path::Path;
