@@ -99,6 +99,11 @@ impl Checkpoint {
         write_atomically(&newest, &file)
     }
 
+    /// Whether a run directory holds one, whole or not.
+    pub fn exists(directory: &Path) -> bool {
+        NAMES.iter().any(|name| directory.join(name).exists())
+    }
+
     /// Removes a newest checkpoint that is damaged, so that the next one does not put it in the place of the previous, and
     /// unfinished ones.
     ///

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::checkpoint;
+use crate::checkpoint::Checkpoint;
 use crate::config::{ActivationKind, Config, ModelKind};
 use crate::dataset::manifest;
 use crate::error::Usage;
@@ -253,8 +253,7 @@ fn state(path: &Path, config: &Config) -> Result<State> {
         return Ok(State::New);
     }
     let saved = SavedRun::read(path)?;
-    let checkpoints = checkpoint::NAMES.iter().any(|file| path.join(file).exists());
-    if !checkpoints && saved.epochs.is_empty() {
+    if !Checkpoint::exists(path) && saved.epochs.is_empty() {
         // It ended within its first epoch: nothing of it is worth keeping.
         crate::run::RunDirectory::discard(path)?;
         return Ok(State::New);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ModelKind, RECORD};
 use crate::dataset::{DatasetName, ImageShape, manifest};
 use crate::error::Usage;
@@ -99,7 +99,7 @@ impl SavedRun {
         let mut now = model(MODEL);
         // A model of a run that goes on is from within an epoch.
         let unfinished = epochs.len() < config.epochs as usize;
-        if (now.is_none() || unfinished) && checkpoint::NAMES.iter().any(|name| path.join(name).exists()) {
+        if (now.is_none() || unfinished) && Checkpoint::exists(path) {
             match Checkpoint::load(path, |_| {}) {
                 Ok(checkpoint) => now = Some(checkpoint.layers),
                 Err(error) => missing.push(format!("{shown}: {error:#}")),
