@@ -2,9 +2,9 @@
 
 use std::{error::Error, ops::ControlFlow, sync::Mutex};
 
-use rewire_core::csr::CsrRef;
 use rewire_core::prelude::*;
 use rewire_core::random::{Generator, Purpose};
+use rewire_core::sparse::CsrRef;
 
 const LAYERS: [LayerSpec; 2] =
     [LayerSpec::sparse(12, 40, 160, Activation::Relu), LayerSpec::dense(40, 2, Activation::Identity)];

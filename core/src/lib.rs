@@ -34,51 +34,34 @@
 extern crate std;
 
 pub mod activation;
-pub mod arena;
-pub mod augment;
 pub mod backend;
-pub mod batch_norm;
-#[cfg(feature = "checkpoint")]
-pub mod checkpoint;
-pub mod coo;
-pub mod csr;
-pub mod element;
 pub mod error;
-pub mod footprint;
-pub mod frozen;
-pub mod image;
-pub mod index;
 mod kernel;
-pub mod layer;
-pub mod loss;
-pub mod mlp;
-mod pass;
+pub mod network;
 pub mod random;
-mod row;
 pub mod samples;
 pub mod schedule;
-pub mod sgd;
-pub mod srelu;
+pub mod sparse;
+pub mod step;
+pub mod storage;
 pub mod topology;
 pub mod train;
-mod update;
-pub mod vector;
 
 /// What most programs need.
 pub mod prelude {
     pub use crate::activation::Activation;
-    pub use crate::arena::Block;
-    pub use crate::augment::{PixelShift, Shifted};
     pub use crate::backend::{Backend, Portable};
-    pub use crate::footprint::{Description, Footprint};
-    pub use crate::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
-    pub use crate::layer::{LayerSpec, Storage, erdos_renyi_connections};
-    pub use crate::loss::Metrics;
-    pub use crate::mlp::Mlp;
+    pub use crate::network::arena::Block;
+    pub use crate::network::mlp::Mlp;
+    pub use crate::network::plan::{Description, Footprint};
+    pub use crate::network::spec::{LayerSpec, Storage, erdos_renyi_connections};
     pub use crate::random::Permutation;
+    pub use crate::samples::shift::{PixelShift, Shifted};
     pub use crate::samples::{Samples, Table};
     pub use crate::schedule::Schedule;
-    pub use crate::sgd::{Sgd, WeightDecay};
+    pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
+    pub use crate::step::loss::Metrics;
+    pub use crate::step::sgd::{Sgd, WeightDecay};
     pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
     pub use crate::topology::locality::{Growth, ImagePlane, Locality, Placement};
     pub use crate::train::Place;

@@ -7,15 +7,15 @@
 use core::ops::{ControlFlow, Range};
 
 use crate::backend::{Backend, Phase};
-use crate::index::Format;
-use crate::loss::Metrics;
-use crate::mlp::{Mlp, Model, Workspace};
-use crate::pass::{Pass, Tiles};
+use crate::network::mlp::{Mlp, Model, Workspace};
 use crate::random::Permutation;
 use crate::samples::Samples;
-use crate::sgd::Sgd;
+use crate::sparse::index::Format;
+use crate::step::loss::Metrics;
+use crate::step::sgd::Sgd;
+use crate::step::update::update_layers;
+use crate::step::{Pass, Tiles};
 use crate::topology::evolve::Evolution;
-use crate::update::update_layers;
 
 /// The place of a step, from which its randomness is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use core::ops::ControlFlow;
 
 use defmt::info;
-use rewire_core::checkpoint::Progress;
 use rewire_core::error::SettingError;
-use rewire_core::image::{Image, hash};
 use rewire_core::prelude::*;
+use rewire_core::storage::flash::Progress;
+use rewire_core::storage::image::{Image, hash};
 
 use crate::fault::fail;
 use crate::host::{self, Source};

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rewire::backend::{Native, SimdLevel};
 use rewire::bench::{Timed, with_subject};
-use rewire::config::ModelKind;
+use rewire::engine::native::{Native, SimdLevel};
+use rewire::settings::ModelKind;
 
 fn time(subject: &mut dyn Timed, runs: u64, work: fn(&mut dyn Timed)) -> Duration {
     // The first touches memory and wakes threads.

@@ -9,14 +9,14 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use flate2::{Compression, GzBuilder};
-use rewire::dataset::{self, Bar, DatasetName, manifest, mini, store};
+use rewire::data::{self, Bar, DatasetName, manifest, mini, store};
 use std::io::Write;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: mnist_mini FOLDER")?);
-    let cache = dataset::cache_dir(None);
-    dataset::ensure(DatasetName::Mnist, &cache, &mut Bar::new())?;
-    let full = dataset::load(DatasetName::Mnist, &cache)?;
+    let cache = data::cache_dir(None);
+    data::ensure(DatasetName::Mnist, &cache, &mut Bar::new())?;
+    let full = data::load(DatasetName::Mnist, &cache)?;
 
     let entry = manifest::entry(DatasetName::MnistMini);
     let drawn = mini::draw(entry, &full).ok_or("MNIST has too few samples of a class")?;

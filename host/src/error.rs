@@ -1,6 +1,6 @@
 //! What the exit code tells apart: bad usage, and everything else.
 
-use crate::dataset;
+use crate::data;
 
 /// A mistake in what was asked for: exit code 2.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         cause.is::<Usage>()
             || matches!(
                 cause.downcast_ref(),
-                Some(dataset::Error::UnknownName { .. } | dataset::Error::SamplesOutOfRange { .. })
+                Some(data::Error::UnknownName { .. } | data::Error::SamplesOutOfRange { .. })
             )
     });
     if usage { 2 } else { 1 }

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use rewire::backend::Native;
-use rewire::cli::{
+use rewire::analysis::saved::SavedRun;
+use rewire::commands::cli::{
     BenchArguments, Cli, Command, CompareArguments, DataCommand, EvaluateArguments, ExportArguments, FeaturesArguments,
     FootprintArguments, ImageArguments, MachineArguments, PlotArguments, ReportArguments, SettingsArguments,
     TrainArguments,
 };
-use rewire::config::{Config, ModelKind};
-use rewire::dataset::{self, Bar, DatasetName};
+use rewire::data::{self, Bar, DatasetName};
+use rewire::engine::native::Native;
 use rewire::error::{Usage, exit_code};
-use rewire::model::Model;
-use rewire::saved::SavedRun;
-use rewire::train::Surroundings;
+use rewire::model::safetensors::Model;
+use rewire::settings::{Config, ModelKind};
+use rewire::training::Surroundings;
 
 fn main() -> ExitCode {
     // clap ends with exit code 2 on bad usage by itself.
@@ -140,22 +140,22 @@ fn train(arguments: &TrainArguments) -> Result<()> {
     let monitor_interval = monitor_interval(arguments.monitor_interval)?;
     // What can be refused is refused before a dataset is fetched.
     let checkpoint = match &arguments.out {
-        Some(out) if arguments.resume => Some(rewire::train::resumable(out, &config)?),
+        Some(out) if arguments.resume => Some(rewire::training::resumable(out, &config)?),
         Some(out) => {
-            rewire::run::RunDirectory::check_free(out)?;
+            rewire::training::directory::RunDirectory::check_free(out)?;
             None
         }
         None => None,
     };
     let native = native(&arguments.machine)?;
     let interrupted = interruption()?;
-    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
-    let dataset = rewire::train::load(config.dataset, &cache, &interrupted)?;
+    let cache = data::cache_dir(arguments.data.data_dir.as_deref());
+    let dataset = rewire::training::load(config.dataset, &cache, &interrupted)?;
     let out = arguments.out.clone();
     let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted: &interrupted };
-    let summary = rewire::train::train(&config, dataset, surroundings)?;
+    let summary = rewire::training::train(&config, dataset, surroundings)?;
     if arguments.reference_files {
-        rewire::reference::write(&SavedRun::read(&summary.out)?)?;
+        rewire::analysis::reference::write(&SavedRun::read(&summary.out)?)?;
     }
     if arguments.json {
         return print_json(&summary);
@@ -166,21 +166,21 @@ fn train(arguments: &TrainArguments) -> Result<()> {
 
 /// The model of a run directory, or the file itself.
 fn model_file(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(rewire::run::MODEL) } else { path.to_owned() }
+    if path.is_dir() { path.join(rewire::training::directory::MODEL) } else { path.to_owned() }
 }
 
 fn export(arguments: &ExportArguments) -> Result<()> {
     let path = model_file(&arguments.model);
     let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("image"));
     let model = Model::load(&path)?;
-    let bytes = rewire::image::export(&model, &out)
+    let bytes = rewire::model::chip::export(&model, &out)
         .with_context(|| format!("{} cannot be exported for a chip", path.display()))?;
     writeln!(std::io::stdout(), "{}: {bytes} bytes", out.display())?;
     Ok(())
 }
 
 fn image(arguments: &ImageArguments) -> Result<()> {
-    let summary = rewire::image::describe(&arguments.file)?;
+    let summary = rewire::model::chip::describe(&arguments.file)?;
     if arguments.json {
         return print_json(&summary);
     }
@@ -190,18 +190,18 @@ fn image(arguments: &ImageArguments) -> Result<()> {
 
 fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
     let path = model_file(&arguments.model);
-    let model = if rewire::image::is_image(&path) {
+    let model = if rewire::model::chip::is_image(&path) {
         let unnamed = || Usage("an image does not say what it was trained on; name the dataset after it".into());
-        rewire::image::load(&path, arguments.dataset.ok_or_else(unnamed)?)?
+        rewire::model::chip::load(&path, arguments.dataset.ok_or_else(unnamed)?)?
     } else {
         Model::load(&path)?
     };
     let name = arguments.dataset.unwrap_or(model.dataset);
-    rewire::train::check_fits(&model, name)?;
+    rewire::training::check_fits(&model, name)?;
     let native = native(&arguments.machine)?;
-    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
-    let dataset = rewire::train::load(name, &cache, &interruption()?)?;
-    let metrics = rewire::train::evaluate(&model, &dataset, &native)?;
+    let cache = data::cache_dir(arguments.data.data_dir.as_deref());
+    let dataset = rewire::training::load(name, &cache, &interruption()?)?;
+    let metrics = rewire::training::evaluate(&model, &dataset, &native)?;
     if arguments.json {
         return print_json(&serde_json::json!({
             "model": path,
@@ -239,7 +239,7 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
     if let Some(folder) = &arguments.data.data_dir {
         train.extend(["--data-dir".to_owned(), folder.display().to_string()]);
     }
-    let plan = rewire::comparison::Plan {
+    let plan = rewire::analysis::comparison::Plan {
         config: &config,
         models: &arguments.models,
         dense_learning_rate: arguments.dense_learning_rate,
@@ -248,12 +248,12 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
         train: &train,
         interrupted: &interrupted,
     };
-    let runs = rewire::comparison::train(&plan, &out)?;
-    let rows = rewire::comparison::conclude(&runs.done, &out)?;
+    let runs = rewire::analysis::comparison::train(&plan, &out)?;
+    let rows = rewire::analysis::comparison::conclude(&runs.done, &out)?;
     if arguments.json {
         print_json(&rows)?;
     } else {
-        let table = rewire::comparison::table(&rows);
+        let table = rewire::analysis::comparison::table(&rows);
         writeln!(std::io::stdout(), "{table}\nalso in {}", out.join("comparison.md").display())?;
     }
     if !runs.failed.is_empty() {
@@ -267,7 +267,7 @@ fn compare(arguments: &CompareArguments) -> Result<()> {
 }
 
 fn footprint(arguments: &FootprintArguments) -> Result<()> {
-    use rewire::footprint::{account, boards, boards_table, fit, measured, on_board};
+    use rewire::analysis::footprint::{account, boards, boards_table, fit, measured, on_board};
     let run = arguments.run.as_ref().map(|path| SavedRun::read(path)).transpose()?;
     let config = match &run {
         Some(run) => {
@@ -332,11 +332,11 @@ fn plot(arguments: &PlotArguments) -> Result<()> {
         [run] => run.join("figures"),
         _ => "figures".into(),
     });
-    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let cache = data::cache_dir(arguments.data.data_dir.as_deref());
     let options = rewire::figures::Options { animate: arguments.animate, cache: Some(&cache) };
     let mut drawn = rewire::figures::plot(&runs, &folder, &options)?;
     for run in runs.iter().filter(|_| arguments.reference_files) {
-        drawn.files.extend(rewire::reference::write(run)?);
+        drawn.files.extend(rewire::analysis::reference::write(run)?);
     }
     say_missing(&drawn.missing);
     if arguments.json {
@@ -354,19 +354,19 @@ fn report(arguments: &ReportArguments) -> Result<()> {
         [run] => run.join("report.html"),
         _ => "report.html".into(),
     });
-    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let cache = data::cache_dir(arguments.data.data_dir.as_deref());
     rewire::report::write(&runs, &file, Some(&cache))?;
     writeln!(std::io::stdout(), "{}", file.display())?;
     Ok(())
 }
 
 fn features(arguments: &FeaturesArguments) -> Result<()> {
-    use rewire::features::{Scores, measure, percents, save, table};
+    use rewire::analysis::features::{Scores, measure, percents, save, table};
     let percents = percents(&arguments.top)?;
     let run = SavedRun::read(&arguments.run)?;
-    let cache = dataset::cache_dir(arguments.data.data_dir.as_deref());
+    let cache = data::cache_dir(arguments.data.data_dir.as_deref());
     let interrupted = interruption()?;
-    let data = rewire::train::load(run.config.dataset, &cache, &interrupted)?;
+    let data = rewire::training::load(run.config.dataset, &cache, &interrupted)?;
     let scores = Scores::new(&run, &data)?;
     say_missing(&run.missing);
     let outcomes = if arguments.no_training {
@@ -391,19 +391,19 @@ fn features(arguments: &FeaturesArguments) -> Result<()> {
 
 fn data(command: &DataCommand) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let cache = |flag: &Option<std::path::PathBuf>| dataset::cache_dir(flag.as_deref().map(Path::new));
+    let cache = |flag: &Option<std::path::PathBuf>| data::cache_dir(flag.as_deref().map(Path::new));
     match command {
         DataCommand::List(arguments) => {
-            dataset::command::list(&cache(&arguments.data.data_dir), arguments.json, &mut out)?;
+            data::command::list(&cache(&arguments.data.data_dir), arguments.json, &mut out)?;
         }
         DataCommand::Fetch(selection) => {
             let mut progress = Bar::with_cancel(interruption()?);
             let cache = cache(&selection.data.data_dir);
-            dataset::command::fetch(&selection.datasets, &cache, selection.json, &mut progress, &mut out)?;
+            data::command::fetch(&selection.datasets, &cache, selection.json, &mut progress, &mut out)?;
         }
         DataCommand::Verify(selection) => {
             let cache = cache(&selection.data.data_dir);
-            dataset::command::verify(&selection.datasets, &cache, selection.json, &mut out)?;
+            data::command::verify(&selection.datasets, &cache, selection.json, &mut out)?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Blocks on the heap, aligned as a network needs them.
 
-use rewire_core::footprint::Description;
-use rewire_core::index::Format;
+use rewire_core::network::Description;
+use rewire_core::sparse::Format;
 
 /// Alignment that suits every network.
 const ALIGN: usize = 64;

@@ -4,9 +4,9 @@
 //! no connection.
 
 use rewire_core::activation::Activation;
-use rewire_core::batch_norm::EPSILON;
-use rewire_core::index::Format;
-use rewire_core::mlp::Mlp;
+use rewire_core::activation::BATCH_NORM_EPSILON;
+use rewire_core::network::Mlp;
+use rewire_core::sparse::Format;
 
 use crate::structure::cells;
 
@@ -110,7 +110,7 @@ impl OracleLayer {
 
     fn normalise(&self, neuron: usize, z: f64, mean: f64, variance: f64) -> f64 {
         let [scale, shift, ..] = self.activation_parameters[neuron];
-        (scale * (z - mean) / (variance + f64::from(EPSILON)).sqrt() + shift).max(0.0)
+        (scale * (z - mean) / (variance + f64::from(BATCH_NORM_EPSILON)).sqrt() + shift).max(0.0)
     }
 
     fn slope(&self, neuron: usize, z: f64) -> f64 {

@@ -1,11 +1,11 @@
 //! A layer's parameters, copied out of a network, compared and put back.
 
 use rewire_core::activation::Parameters;
-use rewire_core::csr::CsrRef;
-use rewire_core::index::{Format, Index};
-use rewire_core::layer::{LayerSpec, Storage};
-use rewire_core::mlp::{LayerRef, Mlp};
+use rewire_core::network::{LayerRef, Mlp};
+use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::random::{Generator, Purpose};
+use rewire_core::sparse::CsrRef;
+use rewire_core::sparse::{Format, Index};
 
 /// The cells `(output, input)` of a layer's weights, in storage order.
 ///

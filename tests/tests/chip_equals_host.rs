@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::Parser;
-use rewire::backend::Native;
-use rewire::cli::{Cli, Command as Subcommand};
-use rewire::config::Config;
-use rewire::dataset::{self, DatasetName};
-use rewire::inputs::{Images, Normaliser};
+use rewire::commands::cli::{Cli, Command as Subcommand};
+use rewire::data::images::{Images, Normaliser};
+use rewire::data::{self, DatasetName};
+use rewire::engine::native::Native;
+use rewire::settings::Config;
 use rewire_core::prelude::*;
 
 mod firmware;
@@ -80,7 +80,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     let Subcommand::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("no training") };
     let config = arguments.settings.overlay(Config::defaults(DatasetName::MnistMini));
     config.validate().unwrap();
-    let data = dataset::load(DatasetName::MnistMini, &dataset::cache_dir(None)).unwrap();
+    let data = data::load(DatasetName::MnistMini, &data::cache_dir(None)).unwrap();
     let layers = config.layers(PIXELS, 10);
     let description = Description::training(&layers, 1);
     let mut block = Box::new(Block::<{ 512 * 1024 }>::new());
@@ -104,7 +104,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
             network.evolve(&native, &evolution, config.seed, epoch, |_, _| {});
         }
     }
-    (correct, rewire_core::image::hash(&network))
+    (correct, rewire_core::storage::image::hash(&network))
 }
 
 fn assert_twins(board: &str, target: &str, samples: (usize, usize)) {

@@ -14,8 +14,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use program::{Outcome, command, isolate, outcome, program, run, succeed};
-use rewire::config::Config;
-use rewire::dataset::DatasetName;
+use rewire::data::DatasetName;
+use rewire::settings::Config;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
-use rewire::dataset::manifest::{self, Entry, Role, Source};
-use rewire::dataset::store::{self, State};
-use rewire::dataset::{self, DatasetName, Error, Progress, Silent, command, fetch, idx, mini};
+use rewire::data::manifest::{self, Entry, Role, Source};
+use rewire::data::store::{self, State};
+use rewire::data::{self, DatasetName, Error, Progress, Silent, command, fetch, idx, mini};
 
 const SAMPLES: [usize; 2] = [40, 20];
 const FEATURES: usize = 28 * 28;
@@ -83,7 +83,7 @@ fn edit(cache: &Path, entry: &Entry, file: usize, change: impl FnOnce(&mut Vec<u
 #[test]
 fn a_placed_dataset_loads() {
     let (cache, entry) = placed();
-    let data = dataset::load_entry(&entry, cache.path()).unwrap();
+    let data = data::load_entry(&entry, cache.path()).unwrap();
     assert_eq!((data.train.len(), data.test.len(), data.classes), (40, 20, 10));
     assert_eq!(data.train.images.len(), 40 * FEATURES);
     assert_eq!(data.test.labels[..3], [0, 1, 2]);
@@ -135,7 +135,7 @@ fn each_malformed_file_is_one_sentence_with_file_offset_and_remedy() {
     for (case, file, change, offset, found, expected) in cases {
         let (cache, entry) = placed();
         let path = edit(cache.path(), &entry, file, change);
-        let error = dataset::load_entry(&entry, cache.path()).unwrap_err();
+        let error = data::load_entry(&entry, cache.path()).unwrap_err();
         let text = error.to_string();
         assert_eq!(text.lines().count(), 1, "{case}: {text}");
         let start = format!("{}: byte {offset}: found {found}", path.display());
@@ -152,7 +152,7 @@ fn a_missing_file_is_named_with_the_command_that_brings_it() {
     let (cache, entry) = placed();
     let path = store::path(&entry, cache.path(), &entry.files[2]);
     fs::remove_file(&path).unwrap();
-    let text = dataset::load_entry(&entry, cache.path()).unwrap_err().to_string();
+    let text = data::load_entry(&entry, cache.path()).unwrap_err().to_string();
     assert!(text.contains(&path.display().to_string()) && text.contains("rewire data fetch mnist"), "{text}");
     assert_eq!(store::state(&entry, cache.path()), State::Partial);
 }
@@ -169,11 +169,11 @@ fn a_cifar10_batch_of_another_length_is_refused() {
         fs::write(store::path(&entry, cache.path(), &entry.files[file]), vec![7; len]).unwrap();
     };
     (0..6).for_each(|file| write(file, 2 * 3073));
-    let data = dataset::load_entry(&entry, cache.path()).unwrap();
+    let data = data::load_entry(&entry, cache.path()).unwrap();
     assert_eq!((data.train.len(), data.test.len()), (10, 2));
     for (len, offset) in [(3073, 3073), (6147, 6146), (0, 0)] {
         write(3, len);
-        match dataset::load_entry(&entry, cache.path()).unwrap_err() {
+        match data::load_entry(&entry, cache.path()).unwrap_err() {
             Error::Malformed { path, offset: found, .. } => {
                 assert!(path.ends_with("cifar10/data_batch_4.bin"));
                 assert_eq!(found, offset);
@@ -532,11 +532,11 @@ fn an_unwritable_cache_is_named() {
 
 #[test]
 fn mnist_mini_is_the_recorded_draw() {
-    let cache = dataset::cache_dir(None);
+    let cache = data::cache_dir(None);
     let mnist = manifest::entry(DatasetName::Mnist);
     let here = store::state(mnist, &cache) == State::Present;
     assert!(here, "MNIST is not in {}: run `rewire data fetch mnist`, or tests/run, which does", cache.display());
-    let full = dataset::load(DatasetName::Mnist, &cache).unwrap();
+    let full = data::load(DatasetName::Mnist, &cache).unwrap();
     let entry = manifest::entry(DatasetName::MnistMini);
     let drawn = mini::draw(entry, &full).unwrap();
     for file in &entry.files {

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use rewire::backend::{Native, SimdLevel};
+use rewire::engine::native::{Native, SimdLevel};
 use rewire_core::prelude::*;
 use rewire_core::random::{Generator, Purpose};
 use rewire_tests::memory::Memory;

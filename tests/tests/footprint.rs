@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use rewire_core::csr::CsrRef;
 use rewire_core::error::{ArenaError, BuildError, StructureError};
-use rewire_core::index::Index;
-use rewire_core::mlp::{LayerRef, MAX_LAYERS};
+use rewire_core::network::{LayerRef, MAX_LAYERS};
 use rewire_core::prelude::*;
+use rewire_core::sparse::CsrRef;
+use rewire_core::sparse::Index;
 use rewire_tests::memory::Memory;
 use rewire_tests::structure::{LayerCopy, bits, copy};
 

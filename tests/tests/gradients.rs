@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
-use rewire_core::mlp::MAX_LAYERS;
+use rewire_core::network::MAX_LAYERS;
 use rewire_core::prelude::*;
 use rewire_tests::kind::Kind;
 use rewire_tests::memory::Memory;
@@ -44,7 +44,7 @@ fn gradients_of<F: Format<Input = f32>, const LANES: usize>(
 
 fn in_storage_order<F: Format<Input = f32>>(
     gradient: &Gradient,
-    layer: &rewire_core::mlp::LayerRef<'_, F>,
+    layer: &rewire_core::network::LayerRef<'_, F>,
 ) -> Vec<f64> {
     cells(layer).into_iter().map(|(output, input)| gradient.weights[output][input]).collect()
 }

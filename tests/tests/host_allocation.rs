@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rewire::backend::Native;
-use rewire::config::{Config, ModelKind};
-use rewire::dataset::{self, DatasetName};
-use rewire::inputs::{Images, Normaliser};
-use rewire::network::with_network;
-use rewire::record::Recorder;
-use rewire::train::description;
+use rewire::data::images::{Images, Normaliser};
+use rewire::data::{self, DatasetName};
+use rewire::engine::dynamic::with_network;
+use rewire::engine::native::Native;
+use rewire::settings::{Config, ModelKind};
+use rewire::training::description;
+use rewire::training::recorder::Recorder;
 
 /// Counts on every thread while it is on.
 static ON: AtomicBool = AtomicBool::new(false);
@@ -43,7 +43,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Allocations of epochs 2 to 5 of a recipe.
 fn allocations(config: &Config) -> usize {
-    let dataset = dataset::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
+    let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
     let indices: Vec<u32> = (0..300).collect();
     let normaliser = Normaliser::fit(config.scaling, &dataset.train, &indices, 784);
     let train =

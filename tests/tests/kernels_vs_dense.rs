@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use rewire::backend::Native;
+use rewire::engine::native::Native;
 use rewire_core::prelude::*;
 use rewire_tests::kind::Kind;
 use rewire_tests::memory::Memory;

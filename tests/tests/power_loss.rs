@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
-use rewire_core::checkpoint::{CheckpointError, Checkpoints, Progress};
-use rewire_core::image::hash;
 use rewire_core::prelude::*;
+use rewire_core::storage::flash::{CheckpointError, Checkpoints, Progress};
+use rewire_core::storage::image::hash;
 use rewire_tests::memory::Memory;
 use rewire_tests::samples::Data;
 

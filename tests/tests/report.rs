@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use program::{run, succeed};
-use rewire::backend::Native;
-use rewire::dataset::{self, DatasetName};
-use rewire::inputs::Images;
-use rewire::model::Model;
-use rewire::network::with_network;
-use rewire_core::footprint::Description;
+use rewire::data::images::Images;
+use rewire::data::{self, DatasetName};
+use rewire::engine::dynamic::with_network;
+use rewire::engine::native::Native;
+use rewire::model::safetensors::Model;
+use rewire_core::network::Description;
 use tempfile::tempdir;
 
 const QUICK: &str =
@@ -149,7 +149,7 @@ fn the_readmes_snippet_predicts_what_the_network_does() {
         let run = folder.path().join(arguments.replace(' ', ""));
         succeed(folder.path(), &format!("train {QUICK} --epochs 3 {arguments} --out {}", run.display()));
         let model = Model::load(&run.join("model.safetensors")).unwrap();
-        let data = dataset::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
+        let data = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
         let images = Images::new(&data.test, (0..1000).collect(), &model.normaliser);
         let (specs, native) = (model.specs(), Native::new(1).unwrap());
         let expected = with_network(&specs, 64, &Description::inference(&specs, 64), |network| {

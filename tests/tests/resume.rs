@@ -11,9 +11,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use program::{command, run, succeed};
-use rewire::checkpoint::Checkpoint;
-use rewire::run::RunDirectory;
-use rewire::saved::SavedRun;
+use rewire::analysis::saved::SavedRun;
+use rewire::training::checkpoint::Checkpoint;
+use rewire::training::directory::RunDirectory;
 use tempfile::tempdir;
 
 fn epochs(run: &Path) -> Vec<String> {

@@ -9,12 +9,12 @@ use std::fs;
 use std::path::Path;
 
 use program::succeed;
-use rewire::backend::Native;
-use rewire::dataset::{self, Dataset, DatasetName};
-use rewire::inputs::Images;
-use rewire::model::Model;
-use rewire::network::with_network;
-use rewire_core::footprint::Description;
+use rewire::data::images::Images;
+use rewire::data::{self, Dataset, DatasetName};
+use rewire::engine::dynamic::with_network;
+use rewire::engine::native::Native;
+use rewire::model::safetensors::Model;
+use rewire_core::network::Description;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::tempdir;
@@ -138,7 +138,7 @@ fn predictions(file: &Path, data: &Dataset) -> Vec<u16> {
 #[test]
 fn a_slow_loop_over_the_file_gives_the_same_predictions_and_accuracy() {
     let folder = tempdir().unwrap();
-    let data = dataset::load(DatasetName::MnistMini, folder.path()).unwrap();
+    let data = data::load(DatasetName::MnistMini, folder.path()).unwrap();
     let runs = [
         ("relu", "--activation relu"),
         ("alternating", "--activation all-relu --slope 0.4"),

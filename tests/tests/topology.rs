@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use rewire_core::csr::CsrRef;
-use rewire_core::index::Index;
 use rewire_core::prelude::*;
+use rewire_core::sparse::CsrRef;
+use rewire_core::sparse::Index;
 use rewire_tests::memory::Memory;
 use rewire_tests::samples::Data;
 use rewire_tests::statistics::{Hits, chi_squared, chi_squared_bound, chi_squared_of_counts, hypergeometric};

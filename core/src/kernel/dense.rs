@@ -4,10 +4,10 @@
 //! backend may bring a general matrix product for networks that are dense throughout
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
-use crate::element::Element;
+use crate::backend::vector::{Vector, multiply_add, store};
 use crate::kernel::nonzero;
 use crate::kernel::weight_step::TileUpdate;
-use crate::vector::{Vector, multiply_add, store};
+use crate::samples::element::Element;
 
 /// Computes each row of `W x` and hands it to `emit` with its output row.
 ///

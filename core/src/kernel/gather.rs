@@ -1,9 +1,9 @@
 //! Sums over connections, one output row at a time: the forward pass, and the gradient of a layer's inputs.
 
-use crate::csr::{CsrRef, row_lengths, take};
-use crate::element::Element;
-use crate::index::{Format, Index};
-use crate::vector::{Vector, multiply_add, store};
+use crate::backend::vector::{Vector, multiply_add, store};
+use crate::samples::element::Element;
+use crate::sparse::csr::{CsrRef, row_lengths, take};
+use crate::sparse::index::{Format, Index};
 
 /// Computes each row of `W x` and hands it to `emit` with its output row.
 ///

@@ -5,10 +5,11 @@
 //! neuron's sum runs over its connections in ascending order from +0, whatever the block, the storage or the
 //! instruction set. No multiply-add is fused.
 //!
-//! Rows of a tile are seen as `K` units of a [`Vector`](crate::vector::Vector).
+//! Rows of a tile are seen as `K` units of a [`Vector`](crate::backend::vector::Vector).
 
 pub(crate) mod dense;
 pub(crate) mod gather;
 pub(crate) mod nonzero;
+pub(crate) mod row;
 pub(crate) mod scatter;
 pub(crate) mod weight_step;

@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use crate::element::Element;
-use crate::index::Index;
-use crate::vector::Vector;
+use crate::backend::vector::Vector;
+use crate::samples::element::Element;
+use crate::sparse::index::Index;
 
 /// Rows that are looked at together.
 pub(crate) const GROUP: usize = 4;

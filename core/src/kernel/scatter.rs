@@ -1,11 +1,11 @@
 //! The same sums as [`gather`](crate::kernel::gather), spread from the side that is stored in rows: what a
 //! microcontroller does, which keeps no transposed index and skips inputs that are zero.
 
-use crate::csr::CsrRef;
-use crate::element::Element;
-use crate::index::{Format, Index};
+use crate::backend::vector::{Vector, load, store};
 use crate::kernel::nonzero::{self, GROUP, TableMut};
-use crate::vector::{Vector, load, store};
+use crate::samples::element::Element;
+use crate::sparse::csr::CsrRef;
+use crate::sparse::index::{Format, Index};
 
 /// Computes `W' x` into `out`: row `r` of `W` adds `x[r]` times its weights to the rows of `out` that its columns name.
 ///

@@ -3,12 +3,12 @@
 //! There is no gradient buffer. A minibatch's first tile scales the velocity, every tile subtracts its share of the
 //! gradient, the last one moves the weight.
 
-use crate::csr::{row_lengths, take, take_mut};
-use crate::element::Element;
-use crate::index::{Format, Index};
+use crate::backend::vector::{Vector, WIDTH, partial_dot};
 use crate::kernel::nonzero::{self, GROUP, Table};
-use crate::sgd::Update;
-use crate::vector::{Vector, WIDTH, partial_dot};
+use crate::samples::element::Element;
+use crate::sparse::csr::{row_lengths, take, take_mut};
+use crate::sparse::index::{Format, Index};
+use crate::step::sgd::Update;
 
 /// Where a tile stands in its minibatch, and the factors of the update.
 #[derive(Clone, Copy, Debug)]

@@ -4,19 +4,19 @@ use heapless::Vec;
 
 use crate::activation::Activation;
 use crate::backend::Backend;
-use crate::csr::{CsrRef, row_lengths, take_mut};
-use crate::element::Element;
 use crate::error::SettingError;
-use crate::index::{Format, Index};
-use crate::layer::Storage;
-use crate::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
+use crate::network::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
+use crate::network::spec::Storage;
 use crate::random::{Generator, Purpose};
-use crate::sgd::share;
+use crate::samples::element::Element;
+use crate::sparse::csr::{CsrRef, row_lengths, take_mut};
+use crate::sparse::index::{Format, Index};
+use crate::step::sgd::share;
 use crate::topology::grow::{Growing, grow, grow_random};
 use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
 use crate::train::Place;
-use crate::{batch_norm, srelu};
+use crate::{activation::batch_norm, activation::srelu};
 
 /// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

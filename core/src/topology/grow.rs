@@ -1,8 +1,8 @@
 //! Adds connections at free cells: uniformly, or where a row's proposals aim.
 
-use crate::csr::{CsrMut, row_lengths};
-use crate::index::{Format, Index};
 use crate::random::Generator;
+use crate::sparse::csr::{CsrMut, row_lengths};
+use crate::sparse::index::{Format, Index};
 
 /// Proposals for one connection before a uniform free column is used.
 const PROPOSALS: u32 = 64;
@@ -197,8 +197,8 @@ fn shift_in<T>(slice: &mut [T], mut value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Narrow;
     use crate::random::Purpose;
+    use crate::sparse::index::Narrow;
 
     #[test]
     fn ranks_count_free_columns() {

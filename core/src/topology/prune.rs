@@ -1,7 +1,7 @@
 //! Removes the connections nearest zero.
 
-use crate::csr::{CsrMut, CsrRef};
-use crate::index::{Format, Index};
+use crate::sparse::csr::{CsrMut, CsrRef};
+use crate::sparse::index::{Format, Index};
 
 /// Bits of a digit in the selection, and the counters it needs for each sign.
 const DIGIT_BITS: u32 = 6;
@@ -140,7 +140,7 @@ fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Narrow;
+    use crate::sparse::index::Narrow;
 
     fn prune(values: &[f32], zeta: f32) -> (std::vec::Vec<f32>, std::vec::Vec<u8>, usize) {
         let mut values = values.to_vec();

@@ -38,12 +38,12 @@ mod tests {
     use core::ops::ControlFlow;
 
     use embedded_storage::nor_flash::NorFlash;
-    use rewire_core::checkpoint::{CheckpointError, Checkpoints, Progress};
-    use rewire_core::csr::CsrRef;
     use rewire_core::error::{ArenaError, BuildError};
-    use rewire_core::image::{self, Image, ImageError, hash};
-    use rewire_core::mlp::LayerRef;
+    use rewire_core::network::LayerRef;
     use rewire_core::prelude::*;
+    use rewire_core::sparse::CsrRef;
+    use rewire_core::storage::flash::{CheckpointError, Checkpoints, Progress};
+    use rewire_core::storage::image::{self, Image, ImageError, hash};
     use rewire_firmware::nor::{Nor, NorError};
 
     use super::{BLOCK, BYTES, FLASH, NETWORK, Network, OTHER, close, network};

@@ -6,8 +6,8 @@
 #![no_main]
 
 use defmt::info;
-use rewire_core::checkpoint::{CheckpointError, Checkpoints, Progress};
 use rewire_core::error::SettingError;
+use rewire_core::storage::flash::{CheckpointError, Checkpoints, Progress};
 use rewire_firmware::fault::fail;
 use rewire_firmware::flash::{self, Flash};
 use rewire_firmware::memory::{Memory, assert_fits};

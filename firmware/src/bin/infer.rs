@@ -6,9 +6,9 @@
 #![no_main]
 
 use defmt::info;
-use rewire_core::frozen::Frozen;
-use rewire_core::image::{Image, hash_layers};
+use rewire_core::network::Frozen;
 use rewire_core::prelude::*;
+use rewire_core::storage::image::{Image, hash_layers};
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
 use rewire_firmware::networks::{LAYERS, MODEL};

@@ -74,5 +74,5 @@ fn train(block: &mut [u8]) -> Option<(u32, usize, u64)> {
     network.predict(&Portable, &samples, 0, |logits, _| {
         class = logits.iter().filter(|logit| logit[0] > 0.0).count();
     });
-    Some((correct, class, rewire_core::image::hash(&network)))
+    Some((correct, class, rewire_core::storage::image::hash(&network)))
 }

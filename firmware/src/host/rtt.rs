@@ -7,7 +7,7 @@ use defmt::Display2Format;
 use defmt_rtt as _;
 
 use crate::samples::Packed;
-use rewire_core::mlp::Mlp;
+use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
 
 /// Says what failed and stays there.

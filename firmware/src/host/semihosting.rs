@@ -6,9 +6,9 @@ use core::fmt::{Arguments, Write as _};
 use defmt::info;
 // The programs log through it.
 use defmt_semihosting as _;
-use rewire_core::image;
-use rewire_core::mlp::Mlp;
+use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
+use rewire_core::storage::image;
 use semihosting::experimental::env::args;
 use semihosting::fs::File;
 use semihosting::io::{Read, Seek, SeekFrom, Stderr, Write, stderr};
@@ -97,8 +97,8 @@ impl From<semihosting::io::Error> for Refused {
     }
 }
 
-impl From<rewire_core::image::ImageError> for Refused {
-    fn from(_: rewire_core::image::ImageError) -> Self {
+impl From<rewire_core::storage::image::ImageError> for Refused {
+    fn from(_: rewire_core::storage::image::ImageError) -> Self {
         Self
     }
 }

@@ -9,13 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rewire_core::backend::Backend;
-use rewire_core::csr::transpose_into;
-use rewire_core::index::{Format, Standard};
-use rewire_core::mlp::{LayerRef, Mlp};
-use rewire_core::vector::{Kernel, Vector};
+use rewire_core::backend::vector::{Kernel, Vector};
+use rewire_core::network::{LayerRef, Mlp};
+use rewire_core::sparse::transpose_into;
+use rewire_core::sparse::{Format, Standard};
 use serde::Serialize;
 
-use crate::backend::Native;
+use crate::engine::native::Native;
 
 type Index = <Standard as Format>::Index;
 type Pointer = <Standard as Format>::Pointer;

@@ -7,8 +7,8 @@ use plotters::style::RGBColor;
 
 use super::chart::{Axis, Chart, Mark, Series};
 use super::style::{Area, Figure, PALETTE, model_colour};
-use crate::run::Epoch;
-use crate::saved::{Group, SavedRun};
+use crate::analysis::saved::{Group, SavedRun};
+use crate::training::directory::Epoch;
 
 /// A colour for each group: its model's, as long as no other group has the same model.
 pub fn colours(groups: &[Group<'_>]) -> Vec<RGBColor> {

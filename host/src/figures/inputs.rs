@@ -9,9 +9,9 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::style::{Area, Figure, INK, MUTED, UNIT, heat, text};
-use crate::dataset::ImageShape;
-use crate::features::{Ranking, Scores};
-use crate::saved::SavedRun;
+use crate::analysis::features::{Ranking, Scores};
+use crate::analysis::saved::SavedRun;
+use crate::data::ImageShape;
 
 /// Frames of an animation.
 const MOST_FRAMES: usize = 200;

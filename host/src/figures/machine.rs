@@ -3,9 +3,9 @@
 use super::chart::{Axis, Chart, Mark, Series};
 use super::network::grid;
 use super::style::{Figure, PALETTE};
-use crate::monitor::Sample;
-use crate::run::Phases;
-use crate::saved::SavedRun;
+use crate::analysis::saved::SavedRun;
+use crate::training::directory::Phases;
+use crate::training::monitor::Sample;
 
 /// Of a phase.
 type Seconds = fn(&Phases) -> f64;

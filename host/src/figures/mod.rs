@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::config::ModelKind;
-use crate::dataset;
+use crate::analysis::saved::{SavedRun, group};
+use crate::data;
 use crate::files::write_atomically;
-use crate::saved::{SavedRun, group};
+use crate::settings::ModelKind;
 use style::Figure;
 
 /// What was drawn, and what could not be.
@@ -39,7 +39,7 @@ pub struct Options<'c> {
 
 /// A training image of a run's dataset, if the dataset is here.
 pub(crate) fn example(run: &SavedRun, options: &Options<'_>) -> Option<Vec<u8>> {
-    let dataset = dataset::load(run.config.dataset, options.cache?).ok()?;
+    let dataset = data::load(run.config.dataset, options.cache?).ok()?;
     // The second image, as in the tutorial.
     (dataset.train.len() > 1).then(|| dataset.train.image(1).to_vec())
 }

@@ -5,9 +5,9 @@ use anyhow::Result;
 use super::chart::{Axis, Chart, Mark, Series};
 use super::curves::colours;
 use super::style::{Area, Figure, INK, PALETTE, model_colour};
-use crate::network::LayerData;
-use crate::power_law;
-use crate::saved::{Group, SavedRun, model_name};
+use crate::analysis::power_law;
+use crate::analysis::saved::{Group, SavedRun, model_name};
+use crate::engine::dynamic::LayerData;
 
 /// Connections into each neuron of a layer.
 pub fn incoming(layer: &LayerData) -> Vec<u64> {
@@ -155,9 +155,9 @@ pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
     ))
 }
 
-fn specs(run: &SavedRun) -> Vec<rewire_core::layer::LayerSpec> {
+fn specs(run: &SavedRun) -> Vec<rewire_core::network::LayerSpec> {
     let shape = run.shape();
-    run.config.layers(shape.features(), crate::dataset::manifest::entry(run.config.dataset).classes.into())
+    run.config.layers(shape.features(), crate::data::manifest::entry(run.config.dataset).classes.into())
 }
 
 /// Weights of every layer, at the start and now.
@@ -231,7 +231,7 @@ pub fn weights_per_model(groups: &[Group<'_>]) -> Figure<'static> {
 mod tests {
     use super::*;
     use rewire_core::activation::Activation;
-    use rewire_core::layer::LayerSpec;
+    use rewire_core::network::LayerSpec;
 
     #[test]
     fn degrees_are_counted_both_ways() {

@@ -12,8 +12,8 @@ use plotters::prelude::*;
 use plotters::style::{Color, register_font};
 use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
-use crate::config::ModelKind;
 use crate::files::write_atomically;
+use crate::settings::ModelKind;
 
 /// Grid lines to a CSS pixel.
 pub const UNIT: u32 = 4;

@@ -8,13 +8,13 @@ use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::comparison::{COLUMNS, cells, rows};
-use crate::config::ModelKind;
+use crate::analysis::comparison::{COLUMNS, cells, rows};
+use crate::analysis::power_law;
+use crate::analysis::saved::{Group, SavedRun, group};
 use crate::figures::style::{Figure, GRID, INK, MUTED, PALETTE, PAPER};
 use crate::figures::{Options, curves, example, inputs, machine, network};
 use crate::files::write_atomically;
-use crate::power_law;
-use crate::saved::{Group, SavedRun, group};
+use crate::settings::ModelKind;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -79,7 +79,7 @@ fn origin(page: &mut String, groups: &[Group<'_>]) {
     let header = ["run", "seed", "epochs", "date", "commit", "machine", "threads"].map(str::to_owned);
     let row = |run: &&SavedRun| {
         let record = run.record.as_ref();
-        let of = |value: fn(&crate::run::Record) -> String| record.map_or("not recorded".into(), value);
+        let of = |value: fn(&crate::training::directory::Record) -> String| record.map_or("not recorded".into(), value);
         vec![
             run.name(),
             run.config.seed.to_string(),

@@ -1,0 +1,9 @@
+//! Sparse matrices: integer widths, CSR and its transpose, COO.
+
+pub(crate) mod coo;
+pub(crate) mod csr;
+pub(crate) mod index;
+
+pub use coo::Coo;
+pub use csr::{CsrMut, CsrRef, transpose_into};
+pub use index::{Bytes, Compact, Format, Index, Narrow, Standard, Wide};

@@ -1,0 +1,161 @@
+//! Softmax cross-entropy, and what a pass over samples measures.
+
+use crate::step::sgd::flush;
+
+/// Loss and hits, added up over samples.
+///
+/// The loss is summed with the error of each addition carried along, so that an epoch of a million samples loses no
+/// digits in 32 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Metrics {
+    sum: f32,
+    carry: f32,
+    correct: u32,
+    samples: u32,
+}
+
+impl Metrics {
+    /// Adds one sample.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, loss: f32, correct: bool) {
+        self.add_loss(loss);
+        self.correct += u32::from(correct);
+        self.samples += 1;
+    }
+
+    /// Knuth's two-sum, whose error is exact for any order of magnitudes, then the two parts renormalised.
+    #[inline(always)]
+    fn add_loss(&mut self, loss: f32) {
+        let sum = self.sum + loss;
+        let part = sum - self.sum;
+        let carry = self.carry + ((self.sum - (sum - part)) + (loss - part));
+        self.sum = sum + carry;
+        self.carry = carry - (self.sum - sum);
+    }
+
+    /// Adds the samples of another pass.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.add_loss(other.sum);
+        self.carry += other.carry;
+        self.correct += other.correct;
+        self.samples += other.samples;
+        self
+    }
+
+    /// Mean cross-entropy in nats a sample; NaN without samples.
+    pub fn loss(&self) -> f32 {
+        (self.sum + self.carry) / self.samples as f32
+    }
+
+    /// Share of samples whose largest logit is their label's; NaN without samples.
+    pub fn accuracy(&self) -> f32 {
+        self.correct as f32 / self.samples as f32
+    }
+
+    /// Samples whose largest logit is their label's.
+    pub fn correct(&self) -> u32 {
+        self.correct
+    }
+
+    /// Samples seen.
+    pub fn samples(&self) -> u32 {
+        self.samples
+    }
+}
+
+/// Measures one tile and, when `deltas` has rows, writes the loss's gradient with respect to the logits.
+///
+/// Shapes: `logits` and `deltas` `[classes][LANES]`. Lanes from `used` on are padding: they are not measured and their
+/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over samples:
+/// the update divides by the batch.
+#[inline(always)]
+pub(crate) fn softmax_cross_entropy<const LANES: usize>(
+    logits: &[[f32; LANES]],
+    labels: &[u16; LANES],
+    used: usize,
+    smoothing: f32,
+    deltas: &mut [[f32; LANES]],
+) -> Metrics {
+    let spread = smoothing / logits.len().max(1) as f32;
+    let mut metrics = Metrics::default();
+    for (lane, &label) in labels.iter().enumerate() {
+        if lane >= used {
+            for delta in deltas.iter_mut() {
+                if let Some(delta) = delta.get_mut(lane) {
+                    *delta = 0.0;
+                }
+            }
+            continue;
+        }
+        let logit = |row: &[f32; LANES]| row.get(lane).copied().unwrap_or(0.0);
+        let (mut largest, mut best) = (f32::NEG_INFINITY, 0);
+        let mut at_label = 0.0;
+        for (class, row) in logits.iter().enumerate() {
+            let z = logit(row);
+            if z > largest {
+                (largest, best) = (z, class);
+            }
+            if class == usize::from(label) {
+                at_label = z;
+            }
+        }
+        let mut total = 0.0;
+        for row in logits {
+            total += libm::expf(logit(row) - largest);
+        }
+        metrics.add(libm::logf(total) - (at_label - largest), best == usize::from(label));
+        for (class, (row, delta)) in logits.iter().zip(deltas.iter_mut()).enumerate() {
+            let target = if class == usize::from(label) { 1.0 - smoothing + spread } else { spread };
+            if let Some(delta) = delta.get_mut(lane) {
+                *delta = flush(libm::expf(logit(row) - largest) / total - target);
+            }
+        }
+    }
+    metrics
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_equal_logits_cost_the_logarithm_of_two() {
+        let mut deltas = [[9.0f32]; 2];
+        let metrics = softmax_cross_entropy(&[[3.0], [3.0]], &[1], 1, 0.0, &mut deltas);
+        assert!((metrics.loss() - core::f32::consts::LN_2).abs() < 1e-6);
+        assert_eq!(deltas, [[0.5], [-0.5]]);
+        assert_eq!(metrics.correct(), 0);
+    }
+
+    #[test]
+    fn huge_logits_do_not_overflow() {
+        let mut deltas = [[0.0f32]; 2];
+        let metrics = softmax_cross_entropy(&[[3e38], [-3e38]], &[0], 1, 0.0, &mut deltas);
+        assert_eq!((metrics.loss(), metrics.accuracy()), (0.0, 1.0));
+    }
+
+    #[test]
+    fn padding_is_not_measured() {
+        let mut deltas = [[9.0f32; 2]; 2];
+        let metrics = softmax_cross_entropy(&[[1.0, 5.0], [2.0, f32::NAN]], &[1, 0], 1, 0.0, &mut deltas);
+        assert_eq!((metrics.samples(), metrics.correct()), (1, 1));
+        assert_eq!((deltas[0][1], deltas[1][1]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_nan_logit_is_seen_in_the_loss() {
+        let metrics = softmax_cross_entropy(&[[f32::NAN], [1.0]], &[1], 1, 0.0, &mut [[0.0f32; 1]; 0]);
+        assert!(metrics.loss().is_nan());
+    }
+
+    #[test]
+    fn long_sums_keep_their_digits() {
+        let mut metrics = Metrics::default();
+        for _ in 0..10_000_000 {
+            metrics.add(0.1, true);
+        }
+        assert!((metrics.loss() - 0.1).abs() < 1e-7);
+    }
+}

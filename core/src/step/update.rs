@@ -1,0 +1,270 @@
+//! The update over blocks of rows of all layers.
+
+use crate::activation::Parameters;
+use crate::activation::batch_norm;
+use crate::backend::vector::{Kernel, Vector, units};
+use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::kernel::dense;
+use crate::kernel::weight_step::{self, SparseRows, TileUpdate};
+use crate::network::mlp::{Layer, LayerTiles};
+use crate::network::spec::Storage;
+use crate::samples::element::Element;
+use crate::sparse::csr::take_mut;
+use crate::sparse::index::Format;
+use crate::step::sgd::Update;
+use crate::step::{Block, run_block};
+
+/// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
+const BLOCK: usize = 1 << 19;
+
+/// Updates every layer with the deltas of `tiles` tiles; `x` is the input of the first of `layers`.
+pub(crate) fn update_layers<B: Backend, F: Format, X: Element, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layers: &mut [Layer<'_, F>],
+    x: &[[X; LANES]],
+    outputs: &[LayerTiles<'_, LANES>],
+) {
+    let half = layers.len() / 2;
+    let middle = half.checked_sub(1).and_then(|last| outputs.get(last));
+    if let (Some(middle), Some((top, rest))) = (middle, layers.split_at_mut_checked(half)) {
+        let (top_outputs, rest_outputs) = outputs.split_at(half.min(outputs.len()));
+        backend.join(
+            || update_layers(backend, update, tiles, top, x, top_outputs),
+            || update_layers::<_, _, f32, LANES>(backend, update, tiles, rest, middle.y, rest_outputs),
+        );
+    } else if let (Some(layer), Some(output)) = (layers.first_mut(), outputs.first()) {
+        update_layer(backend, update, tiles, layer, x, output.delta);
+        if F::LEARNED_ACTIVATIONS {
+            update_activation(update, tiles, layer, output.activation_gradients);
+        }
+    }
+}
+
+fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    x: &[[X; LANES]],
+    deltas: &[[f32; LANES]],
+) {
+    let spec = layer.spec;
+    let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
+    backend.dispatch::<LANES, _>(bias);
+    let parts = (spec.connections * LANES * tiles).div_ceil(BLOCK);
+    if let Some(x) = X::floats(x).filter(|_| spec.is_dense())
+        && product_update::<_, _, LANES>(backend, update, tiles, layer, x, deltas)
+    {
+        return;
+    }
+    let (n_in, n_out) = (spec.n_in, spec.n_out);
+    let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
+    if spec.is_dense() {
+        let matrix: Matrix<'_, F> = Matrix::Dense { weights: values, velocity };
+        let (rows, cols) = (deltas, x);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
+        return run_block::<LANES, _, _>(backend, parts, block);
+    }
+    let matrix = Matrix::Sparse(SparseRows::<F> { indptr: layer.indptr, indices: layer.indices, values, velocity });
+    let by_input = spec.storage == Storage::InputMajor;
+    if let Some(x) = X::floats(x) {
+        // Both sides are floats: one copy of the code for either storage.
+        let (x, _) = x.as_chunks();
+        let ((rows, nrows), (cols, ncols)) =
+            if by_input { ((x, n_in), (deltas, n_out)) } else { ((deltas, n_out), (x, n_in)) };
+        let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
+        run_block::<LANES, _, _>(backend, parts, block);
+    } else if by_input {
+        let (rows, cols) = (x, deltas);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_in, first: 0, len: n_in, cols, ncols: n_out };
+        run_block::<LANES, _, _>(backend, parts, block);
+    } else {
+        let (rows, cols) = (deltas, x);
+        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
+        run_block::<LANES, _, _>(backend, parts, block);
+    }
+}
+
+/// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.
+fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<'_, F>, gradients: &[Parameters]) {
+    let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
+    let trained = layer.spec.activation.trained_parameters();
+    let mut velocity = layer.activation_velocity.iter_mut();
+    for (neuron, parameters) in layer.activation_parameters.iter_mut().enumerate() {
+        let mut none = [0.0; 4];
+        let velocity = velocity.next().unwrap_or(&mut none);
+        let rows = gradients.iter().skip(neuron).step_by(layer.spec.n_out.max(1)).take(tiles);
+        for (tile, gradient) in rows.enumerate() {
+            let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
+            let each = parameters.iter_mut().zip(&mut *velocity).zip(gradient);
+            for ((parameter, velocity), &gradient) in each.take(trained) {
+                step.apply(parameter, velocity, gradient);
+            }
+            if trained < parameters.len() {
+                batch_norm::track(parameters, gradient);
+            }
+        }
+    }
+}
+
+/// Updates a dense layer by matrix products, if the backend has them.
+fn product_update<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    x: &[f32],
+    deltas: &[[f32; LANES]],
+) -> bool {
+    let (m, n) = (layer.spec.n_out, layer.spec.n_in);
+    let has_velocity = !layer.velocity.is_empty();
+    // Without velocity there is one tile, and the decay is part of the product.
+    let first = if has_velocity { update.momentum } else { 1.0 - update.coupled - update.decoupled };
+    let each = x.chunks_exact(n.max(1) * LANES).zip(deltas.chunks_exact(m.max(1))).take(tiles);
+    for (tile, (x, deltas)) in each.enumerate() {
+        let product = MatrixMultiply {
+            m,
+            n,
+            k: LANES,
+            alpha: -update.rate,
+            a: Strided { values: deltas.as_flattened(), row_stride: LANES, col_stride: 1 },
+            b: Strided { values: x, row_stride: 1, col_stride: LANES },
+            beta: if tile == 0 { first } else { 1.0 },
+            c: if has_velocity { &mut *layer.velocity } else { &mut *layer.weights },
+        };
+        if !backend.matrix_multiply(product) {
+            return false;
+        }
+    }
+    if has_velocity {
+        let parts = layer.weights.len().div_ceil(BLOCK);
+        run_block::<LANES, _, _>(backend, parts, End { update, weights: layer.weights, velocity: layer.velocity });
+    }
+    true
+}
+
+enum Matrix<'a, F: Format> {
+    Sparse(SparseRows<'a, F>),
+    Dense { weights: &'a mut [f32], velocity: &'a mut [f32] },
+}
+
+/// A block of a matrix' rows with all tiles of the minibatch.
+struct Rows<'a, F: Format, R: Element, C: Element, const LANES: usize> {
+    update: Update,
+    tiles: usize,
+    matrix: Matrix<'a, F>,
+    /// Tiles of `nrows` rows each, of which the block has `len` from `first` on.
+    rows: &'a [[R; LANES]],
+    nrows: usize,
+    first: usize,
+    len: usize,
+    /// Tiles of `ncols` rows each.
+    cols: &'a [[C; LANES]],
+    ncols: usize,
+}
+
+impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F, R, C, LANES> {
+    fn split(self) -> (Self, Self) {
+        let half = self.len / 2;
+        let (top, rest) = match self.matrix {
+            Matrix::Sparse(rows) => {
+                let (top, rest) = rows.split(half);
+                (Matrix::Sparse(top), Matrix::Sparse(rest))
+            }
+            Matrix::Dense { mut weights, mut velocity } => {
+                let at = half * self.ncols;
+                let top = Matrix::Dense { weights: take_mut(&mut weights, at), velocity: take_mut(&mut velocity, at) };
+                (top, Matrix::Dense { weights, velocity })
+            }
+        };
+        (
+            Self { matrix: top, len: half, ..self },
+            Self { matrix: rest, first: self.first + half, len: self.len - half, ..self },
+        )
+    }
+}
+
+impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, F, R, C, LANES> {
+    type Output = ();
+    const NAME: &'static str = "update";
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(mut self, vector: V) {
+        let each = self.rows.chunks_exact(self.nrows.max(1)).zip(self.cols.chunks_exact(self.ncols.max(1)));
+        for (tile, (rows, cols)) in each.take(self.tiles).enumerate() {
+            let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
+            let rows = rows.get(self.first..).unwrap_or_default();
+            let rows = rows.get(..self.len).unwrap_or_default();
+            match &mut self.matrix {
+                Matrix::Sparse(SparseRows { indptr, indices, values, velocity }) => {
+                    weight_step::sparse::<F, R, C, V, K, LANES>(
+                        vector,
+                        step,
+                        SparseRows { indptr, indices, values, velocity },
+                        rows,
+                        cols,
+                    );
+                }
+                Matrix::Dense { weights, velocity } => {
+                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, rows, cols);
+                }
+            }
+        }
+    }
+}
+
+/// A layer's biases with all tiles of the minibatch.
+struct Bias<'a, const LANES: usize> {
+    update: Update,
+    tiles: usize,
+    bias: &'a mut [f32],
+    velocity: &'a mut [f32],
+    deltas: &'a [[f32; LANES]],
+}
+
+impl<const LANES: usize> Kernel for Bias<'_, LANES> {
+    type Output = ();
+    const NAME: &'static str = "update of biases";
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(self, vector: V) {
+        for (tile, deltas) in self.deltas.chunks_exact(self.bias.len().max(1)).take(self.tiles).enumerate() {
+            let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
+            weight_step::bias(vector, step, self.bias, self.velocity, units::<V, K, LANES>(deltas));
+        }
+    }
+}
+
+/// The end of a minibatch for weights whose velocity already holds momentum and gradient.
+struct End<'a> {
+    update: Update,
+    weights: &'a mut [f32],
+    velocity: &'a mut [f32],
+}
+
+impl Block for End<'_> {
+    fn split(self) -> (Self, Self) {
+        let (mut weights, mut velocity) = (self.weights, self.velocity);
+        let half = weights.len() / 2;
+        let top = Self {
+            update: self.update,
+            weights: take_mut(&mut weights, half),
+            velocity: take_mut(&mut velocity, half),
+        };
+        (top, Self { update: self.update, weights, velocity })
+    }
+}
+
+impl Kernel for End<'_> {
+    type Output = ();
+    const NAME: &'static str = "update";
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(self, _vector: V) {
+        for (weight, velocity) in self.weights.iter_mut().zip(self.velocity) {
+            (*velocity, *weight) = self.update.end(*velocity - self.update.coupled * *weight, *weight);
+        }
+    }
+}

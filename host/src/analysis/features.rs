@@ -1,0 +1,343 @@
+//! Feature selection: which inputs a sparse network kept, and what a fresh network makes of them alone.
+//!
+//! Inputs are ranked by the first layer's connections that survive pruning (Mocanu et al. 2018) and by the summed magnitude
+//! of its weights (`QuickSelection`, Atashgahi et al. 2021, arXiv 2012.00560), beside two rankings that need no network:
+//! the variance over the training samples, and chance.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::random::{Permutation, Purpose};
+use serde::Serialize;
+
+use crate::analysis::saved::SavedRun;
+use crate::data::images::draw;
+use crate::data::{Dataset, ImageShape, Split};
+use crate::engine::native::Native;
+use crate::error::Usage;
+use crate::figures::chart::{Axis, Chart, Series};
+use crate::figures::network::{grid, outgoing};
+use crate::figures::style::{Figure, PALETTE};
+use crate::files::write_atomically;
+use crate::settings::{Config, GrowthKind, TopologyKind};
+use crate::training::Surroundings;
+
+/// Stream of the random ranking.
+const STREAM: u32 = 3;
+
+/// How inputs are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ranking {
+    /// By connections that survive pruning.
+    Connections,
+    /// By the summed magnitude of their weights.
+    Strength,
+    /// By the variance over the training samples.
+    Variance,
+    /// By chance.
+    Random,
+}
+
+impl Ranking {
+    /// All of them, the network's first.
+    pub const ALL: [Self; 4] = [Self::Connections, Self::Strength, Self::Variance, Self::Random];
+
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Strength => "weight magnitude",
+            Self::Variance => "variance",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// What is known of each input.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    scores: [Vec<f64>; 4],
+}
+
+impl Scores {
+    /// Scores the inputs of a run.
+    ///
+    /// # Errors
+    ///
+    /// When the run has no network, or its first layer is dense: its connections then say nothing.
+    pub fn new(run: &SavedRun, dataset: &Dataset) -> Result<Self> {
+        let path = run.path.display();
+        let layers = run.now.as_ref().with_context(|| format!("{path} has no network; train it for an epoch"))?;
+        let first = layers.first().with_context(|| format!("{path} has a network without layers"))?;
+        if first.spec.is_dense() {
+            let text = format!("the first layer in {path} is dense, so every input has all connections; use a SET run");
+            return Err(Usage(text).into());
+        }
+        let recorded = run.inputs.as_ref().and_then(|inputs| inputs.rows().last());
+        let recorded = recorded.filter(|row| row.len() == first.spec.n_in);
+        let connections = match recorded {
+            Some(row) => row.iter().map(|&count| f64::from(count)).collect(),
+            None => outgoing(first).into_iter().map(|count| count as f64).collect(),
+        };
+        let mut strength = vec![0.0; first.spec.n_in];
+        for (&col, &weight) in first.indices.iter().zip(&first.weights) {
+            strength[col as usize] += f64::from(weight.abs());
+        }
+        let samples = draw(run.config.seed, 0, dataset.train.len(), run.config.train_samples);
+        let n = samples.len().max(1) as f64;
+        let (mut sum, mut squares) = (vec![0f64; first.spec.n_in], vec![0f64; first.spec.n_in]);
+        for &sample in &samples {
+            for (i, &pixel) in dataset.train.image(sample as usize).iter().enumerate() {
+                sum[i] += f64::from(pixel);
+                squares[i] += f64::from(pixel) * f64::from(pixel);
+            }
+        }
+        let variance = sum.iter().zip(&squares).map(|(sum, squares)| squares / n - (sum / n).powi(2)).collect();
+        let order = Permutation::with_purpose(run.config.seed, Purpose::Subset, STREAM, first.spec.n_in as u32);
+        let random = (0..first.spec.n_in as u32).map(|i| f64::from(order.at(i))).collect();
+        Ok(Self { scores: [connections, strength, variance, random] })
+    }
+
+    /// The scores of a ranking, by input.
+    pub fn of(&self, ranking: Ranking) -> &[f64] {
+        &self.scores[ranking as usize]
+    }
+
+    /// Inputs, best first; of equal ones the first.
+    pub fn ranked(&self, ranking: Ranking) -> Vec<usize> {
+        let scores = self.of(ranking);
+        let mut inputs: Vec<usize> = (0..scores.len()).collect();
+        inputs.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        inputs
+    }
+
+    /// The best `percent` of the inputs in ascending order, one at least.
+    pub fn best(&self, ranking: Ranking, percent: f64) -> Vec<usize> {
+        let mut inputs = self.ranked(ranking);
+        inputs.truncate(((inputs.len() as f64 * percent / 100.0).round() as usize).max(1));
+        inputs.sort_unstable();
+        inputs
+    }
+}
+
+/// Shares to keep, such as `5,10,25%`.
+///
+/// # Errors
+///
+/// A share that is none, or outside (0, 100].
+pub fn percents(text: &str) -> Result<Vec<f64>, Usage> {
+    let parse = |word: &str| {
+        let number = word.trim().trim_end_matches('%').trim().parse::<f64>().ok();
+        number.filter(|percent| *percent > 0.0 && *percent <= 100.0).ok_or_else(|| {
+            Usage(format!("--top has '{word}', but takes percentages above 0 and up to 100, such as 5,10,25,50%"))
+        })
+    };
+    text.split(',').map(parse).collect()
+}
+
+/// The same samples with these inputs only, as rows of pixels.
+fn select(dataset: &Dataset, inputs: &[usize]) -> Dataset {
+    let split = |split: &Split| Split {
+        images: (0..split.len()).flat_map(|i| inputs.iter().map(move |&input| split.image(i)[input])).collect(),
+        labels: split.labels.clone(),
+    };
+    let shape = ImageShape { channels: 1, height: 1, width: inputs.len() };
+    let (train, test) = (split(&dataset.train), split(&dataset.test));
+    Dataset { name: dataset.name, shape, classes: dataset.classes, train, test }
+}
+
+/// What a fresh network made of some inputs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// How they were chosen; none for all inputs.
+    pub ranking: Option<Ranking>,
+    /// Their share of all inputs.
+    pub percent: f64,
+    /// How many.
+    pub inputs: usize,
+    /// Of the last epoch; a fraction.
+    pub test_accuracy: f32,
+    /// Of the accuracy with all inputs; a fraction.
+    pub kept: f32,
+}
+
+/// Trains a fresh network for every ranking and share, and one on all inputs; the recipe is the run's, without what needs
+/// whole images (augmentation, shifts, local connections).
+///
+/// # Errors
+///
+/// When a network cannot be trained.
+pub fn measure(
+    run: &SavedRun,
+    dataset: &Dataset,
+    scores: &Scores,
+    percents: &[f64],
+    epochs: Option<u32>,
+    native: impl Fn() -> Result<Native>,
+    interrupted: &AtomicBool,
+) -> Result<Vec<Outcome>> {
+    let epochs = epochs.unwrap_or(run.config.epochs);
+    let config = Config {
+        augment: false,
+        pixel_shift: 0,
+        topology: TopologyKind::Random,
+        growth: GrowthKind::Random,
+        epochs,
+        warmup: run.config.warmup.min(epochs.saturating_sub(1)),
+        ..run.config.clone()
+    };
+    config.validate()?;
+    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let accuracy = |inputs: &[usize], name: &str| -> Result<f32> {
+        crate::training::progress::say(&format!("{name}: {} inputs", inputs.len()));
+        let out = Some(folder.path().join(name));
+        let monitor_interval = Duration::ZERO;
+        let surroundings = Surroundings { out, checkpoint: None, native: native()?, monitor_interval, interrupted };
+        let trained = crate::training::train(&config, select(dataset, inputs), surroundings);
+        if interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted while training on {name}; nothing is kept");
+        }
+        Ok(trained?.test_accuracy)
+    };
+    let all: Vec<usize> = (0..dataset.shape.features()).collect();
+    let full = accuracy(&all, "all")?;
+    let mut outcomes =
+        vec![Outcome { ranking: None, percent: 100.0, inputs: all.len(), test_accuracy: full, kept: 1.0 }];
+    for &percent in percents {
+        for ranking in Ranking::ALL {
+            let inputs = scores.best(ranking, percent);
+            let test_accuracy = accuracy(&inputs, &format!("{}-{percent}", ranking.name().replace(' ', "-")))?;
+            let (inputs, kept) = (inputs.len(), test_accuracy / full);
+            outcomes.push(Outcome { ranking: Some(ranking), percent, inputs, test_accuracy, kept });
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The outcomes for people: a row for each share.
+pub fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new();
+    let header = ["inputs kept"].into_iter().chain(Ranking::ALL.map(Ranking::name));
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    let cell =
+        |outcome: &Outcome| format!("{:.2} % ({:.1} % of full)", 100.0 * outcome.test_accuracy, 100.0 * outcome.kept);
+    let mut shares: Vec<f64> =
+        outcomes.iter().filter(|outcome| outcome.ranking.is_some()).map(|outcome| outcome.percent).collect();
+    shares.dedup();
+    for share in shares {
+        let of = |ranking: Ranking| {
+            outcomes.iter().find(|outcome| outcome.percent == share && outcome.ranking == Some(ranking))
+        };
+        let inputs = of(Ranking::Random).map_or(0, |outcome| outcome.inputs);
+        let cells = Ranking::ALL.map(|ranking| of(ranking).map_or(String::new(), cell));
+        table.add_row([format!("{share} % ({inputs})")].into_iter().chain(cells));
+    }
+    if let Some(full) = outcomes.iter().find(|outcome| outcome.ranking.is_none()) {
+        table.add_row([format!("100 % ({})", full.inputs), format!("{:.2} %", 100.0 * full.test_accuracy)]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Accuracy by share, a line for each ranking.
+pub fn figure(outcomes: &[Outcome], run: &SavedRun) -> Figure<'static> {
+    let percent = |outcome: &Outcome| (outcome.percent, 100.0 * f64::from(outcome.test_accuracy));
+    let line = |(i, ranking): (usize, Ranking)| {
+        let points = outcomes.iter().filter(|outcome| outcome.ranking == Some(ranking)).map(percent).collect();
+        let (name, colour) = (ranking.name(), PALETTE[i]);
+        if i < 2 { Series::line(name, colour, points) } else { Series::dashed(name, colour, points) }
+    };
+    let mut series: Vec<Series> = Ranking::ALL.into_iter().enumerate().map(line).collect();
+    if let Some(full) = outcomes.iter().find(|outcome| outcome.ranking.is_none()).map(percent) {
+        let low = outcomes.iter().map(|outcome| outcome.percent).fold(100.0, f64::min);
+        series.push(Series::line("all inputs", PALETTE[6], vec![(low, full.1), full]));
+    }
+    let chart = Chart {
+        title: format!("Fresh networks on selected inputs of {}", run.config.dataset),
+        note: "Lines: how the inputs were ranked.".into(),
+        x: Axis::new("inputs kept (%)").log(),
+        y: Axis::new("test accuracy (%)"),
+        series,
+    };
+    let title = "Accuracy of fresh networks on selected inputs, by how they were ranked".into();
+    grid("features".into(), title, 1, (640, 420), vec![chart])
+}
+
+/// An image with only the best inputs left, for each share, with how many connections each input has on the left.
+pub fn masks<'f>(run: &'f SavedRun, scores: &'f Scores, percents: &'f [f64], image: &'f [u8]) -> Figure<'f> {
+    crate::figures::inputs::masked(run.shape(), scores, percents, image)
+}
+
+/// Writes ranking, outcomes and figures into a folder; returns the files.
+///
+/// # Errors
+///
+/// When one cannot be written.
+pub fn save(
+    run: &SavedRun,
+    scores: &Scores,
+    percents: &[f64],
+    outcomes: &[Outcome],
+    image: Option<&[u8]>,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}; choose another with --out", folder.display()))?;
+    let shape = run.shape();
+    let plane = (shape.height * shape.width).max(1);
+    let mut text = "rank,input,channel,row,column,connections,weight_magnitude,variance\n".to_owned();
+    for (rank, input) in scores.ranked(Ranking::Connections).into_iter().enumerate() {
+        let (channel, row, column) = (input / plane, input % plane / shape.width, input % shape.width);
+        let [connections, strength, variance] =
+            [Ranking::Connections, Ranking::Strength, Ranking::Variance].map(|ranking| scores.of(ranking)[input]);
+        let _ = writeln!(text, "{},{input},{channel},{row},{column},{connections},{strength},{variance}", rank + 1);
+    }
+    let ranking = folder.join("features.csv");
+    write_atomically(&ranking, text.as_bytes())?;
+    let mut files = vec![ranking];
+    if !outcomes.is_empty() {
+        let path = folder.join("features.json");
+        write_atomically(&path, serde_json::to_string_pretty(outcomes)?.as_bytes())?;
+        files.push(path);
+        files.extend(figure(outcomes, run).save(folder)?);
+    }
+    if let Some(image) = image {
+        files.extend(masks(run, scores, percents, image).save(folder)?);
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DatasetName;
+
+    #[test]
+    fn percentages_are_read_and_others_refused() {
+        assert_eq!(percents("5,10, 25%,100").unwrap(), [5.0, 10.0, 25.0, 100.0]);
+        for wrong in ["0", "101", "ten", "5,,6", "-3", "NaN"] {
+            assert!(percents(wrong).unwrap_err().to_string().contains("above 0 and up to 100"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_best_inputs_are_kept_and_nothing_else() {
+        let scores =
+            Scores { scores: [vec![1.0, 5.0, 3.0, 5.0], vec![0.0; 4], vec![0.0; 4], vec![3.0, 2.0, 1.0, 0.0]] };
+        assert_eq!(scores.ranked(Ranking::Connections), [1, 3, 2, 0]);
+        assert_eq!(scores.best(Ranking::Connections, 75.0), [1, 2, 3]);
+        assert_eq!(scores.best(Ranking::Random, 1.0), [0]);
+        let split = Split { images: vec![1, 2, 3, 4, 5, 6, 7, 8], labels: vec![0, 1] };
+        let shape = ImageShape { channels: 1, height: 2, width: 2 };
+        let dataset = Dataset { name: DatasetName::MnistMini, shape, classes: 2, train: split.clone(), test: split };
+        let selected = select(&dataset, &[1, 3]);
+        assert_eq!((selected.train.images, selected.shape.features()), (vec![2, 4, 6, 8], 2));
+    }
+}

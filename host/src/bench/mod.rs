@@ -1,0 +1,315 @@
+//! Times of whole training steps and of evolution on this machine.
+//!
+//! The network is CIFAR-10's of the tutorial: 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3. Its
+//! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
+//! images are timed apart: fetched, normalised and written into tiles, with and without the random changes of training.
+
+pub mod profile;
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::backend::Backend;
+use rewire_core::network::Description;
+use rewire_core::network::Mlp;
+use rewire_core::random::Permutation;
+use rewire_core::samples::Samples;
+use rewire_core::sparse::Standard;
+use rewire_core::train::Place;
+use serde::Serialize;
+
+use self::profile::Share;
+use crate::data::images::{Images, Normaliser};
+use crate::data::{DatasetName, ImageShape, Split};
+use crate::engine::dynamic::with_block;
+use crate::engine::native::{Native, SimdLevel};
+use crate::settings::{Config, ModelKind, Scaling};
+use crate::training::directory::processor;
+
+/// Samples in a minibatch.
+pub const BATCH: usize = 128;
+
+/// Noise that is written once and left alone after.
+struct Noise;
+
+impl<const LANES: usize> Samples<LANES> for Noise {
+    fn len(&self) -> usize {
+        BATCH
+    }
+
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
+        for (label, index) in labels.iter_mut().zip(indices) {
+            *label = (index % 10) as u16;
+        }
+        if x.first().is_some_and(|row| row[0] == 0.0) {
+            let mut state = indices.first().map_or(1, |index| index.wrapping_mul(0x9E37_79B9) | 1);
+            for value in x.as_flattened_mut() {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (state >> 8) as f32 / 8_388_608.0 - 1.0;
+            }
+        }
+    }
+}
+
+/// What a timed network can do.
+pub trait Timed {
+    /// Trains one minibatch.
+    fn step(&mut self);
+    /// Evolves every layer and rebuilds the transposed index.
+    fn evolve(&mut self);
+    /// Times each kernel of `runs` steps, on one thread.
+    fn profile(&mut self, runs: usize) -> Vec<Share>;
+}
+
+struct Subject<'a, const LANES: usize> {
+    network: Mlp<'a, Standard, LANES>,
+    native: &'a Native,
+    config: &'a Config,
+    steps: u32,
+}
+
+/// Trains one minibatch of noise.
+fn train<B: Backend, const LANES: usize>(
+    network: &mut Mlp<'_, Standard, LANES>,
+    backend: &B,
+    config: &Config,
+    step: u32,
+) {
+    let Ok(sgd) = config.sgd(config.learning_rate) else { return };
+    let order = Permutation::new(1, 1, BATCH as u32);
+    network.step(backend, &Noise, &order, 0, &sgd, Place { seed: 1, epoch: 1, step });
+}
+
+impl<const LANES: usize> Timed for Subject<'_, LANES> {
+    fn step(&mut self) {
+        train(&mut self.network, self.native, self.config, self.steps);
+        self.steps += 1;
+    }
+
+    fn evolve(&mut self) {
+        let shape = ImageShape { channels: 3, height: 32, width: 32 };
+        let Ok(evolution) = self.config.evolution(1, shape) else { return };
+        self.steps += 1;
+        self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+    }
+
+    fn profile(&mut self, runs: usize) -> Vec<Share> {
+        profile::profile(self.native, &mut self.network, BATCH, runs, |profiler, network| {
+            train(network, profiler, self.config, 0);
+        })
+    }
+}
+
+/// Builds the network and hands it to `work` on the backend's threads.
+///
+/// # Errors
+///
+/// When there is no memory for it.
+pub fn with_subject<R: Send>(
+    model: ModelKind,
+    native: Native,
+    work: impl FnOnce(&mut dyn Timed) -> R + Send,
+) -> Result<R> {
+    let config = Config { model, batch_size: BATCH, ..Config::defaults(DatasetName::Cifar10) };
+    let layers = config.layers(3072, 10);
+    let description = crate::training::description(&config, &layers);
+    let native = native.with_products(model == ModelKind::Dense);
+    if model == ModelKind::Dense {
+        subject::<128, R>(&config, &description, &native, work)
+    } else {
+        subject::<64, R>(&config, &description, &native, work)
+    }
+}
+
+fn subject<const LANES: usize, R: Send>(
+    config: &Config,
+    description: &Description<'_>,
+    native: &Native,
+    work: impl FnOnce(&mut dyn Timed) -> R + Send,
+) -> Result<R> {
+    with_block(&description.footprint::<Standard, LANES>(), |block| {
+        let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+        let mut subject = Subject { network, native, config, steps: 0 };
+        subject.network.initialise(native, 1, config.fan_in());
+        Ok(native.install(|| work(&mut subject)))
+    })
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Network and what is timed.
+    pub what: String,
+    /// Threads.
+    pub threads: usize,
+    /// Vector instructions.
+    pub simd: String,
+    /// Median over the runs, in milliseconds.
+    pub median_ms: f64,
+    /// Fastest run, in milliseconds.
+    pub min_ms: f64,
+    /// Runs timed.
+    pub runs: usize,
+}
+
+/// Median and minimum of `runs` calls after a warm-up, in milliseconds.
+fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
+    for _ in 0..3 {
+        work();
+    }
+    let times: Vec<f64> = (0..runs.max(1))
+        .map(|_| {
+            let started = Instant::now();
+            work();
+            started.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    let min = times.iter().copied().fold(f64::INFINITY, f64::min);
+    (median(times), min)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// What was timed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whole steps and evolutions.
+    pub rows: Vec<Row>,
+    /// The kernels of a step, on one thread.
+    pub kernels: Vec<Share>,
+}
+
+const STEP: &str = "sparse step";
+const AUGMENTED: &str = "batch of images, augmented";
+
+/// Images among which batches are drawn: far more than the caches hold.
+const IMAGES: usize = 20_000;
+
+/// Times the building of minibatches of CIFAR-10's shape.
+fn batches(native: &Native, split: &Split, augment: bool, runs: usize) -> (f64, f64) {
+    const LANES: usize = 64;
+    let config = Config { augment, ..Config::defaults(DatasetName::Cifar10) };
+    let shape = ImageShape { channels: 3, height: 32, width: 32 };
+    let normaliser = Normaliser::fit(Scaling::Unit, split, &[], shape.features());
+    let images =
+        Images::new(split, (0..IMAGES as u32).collect(), &normaliser).with_augmentation(config.augmentation(shape));
+    let order = Permutation::new(1, 1, IMAGES as u32);
+    let mut tiles = [0, 1].map(|_| vec![[0.0; LANES]; shape.features()]);
+    let mut start = 0;
+    native.install(|| {
+        time(runs, || {
+            let fill = |first: u32, tile: &mut [[f32; LANES]]| {
+                let indices: [u32; LANES] = std::array::from_fn(|i| order.at(first + i as u32));
+                images.fill(&indices, 1, tile, &mut [0; LANES]);
+            };
+            let [a, b] = &mut tiles;
+            native.join(|| fill(start, a), || fill(start + LANES as u32, b));
+            start = (start + BATCH as u32) % (IMAGES - BATCH) as u32;
+        })
+    })
+}
+
+/// Times everything.
+///
+/// # Errors
+///
+/// When the system grants no threads or memory.
+pub fn run(steps: usize, dense: bool) -> Result<Report> {
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    let best = SimdLevel::detect();
+    let noise = |i: usize| (i as u32).wrapping_mul(0x9E37_79B9).to_le_bytes()[3];
+    let split = Split { images: (0..IMAGES * 3072).map(noise).collect(), labels: vec![0; IMAGES] };
+    let mut rows = Vec::new();
+    let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, (median_ms, min_ms): (f64, f64)| {
+        rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, runs });
+    };
+    for threads in if all > 1 { vec![1, all] } else { vec![1] } {
+        let native = || -> Result<Native> { Ok(Native::new(threads)?.with_simd(best)) };
+        let step = with_subject(ModelKind::Set, native()?, |subject| time(steps, || subject.step()))?;
+        row(STEP, threads, best, steps, step);
+        let evolutions = steps.div_ceil(5);
+        let evolve = with_subject(ModelKind::Set, native()?, |subject| time(evolutions, || subject.evolve()))?;
+        row("evolution, all layers", threads, best, evolutions, evolve);
+        row("batch of images", threads, best, steps, batches(&native()?, &split, false, steps));
+        row(AUGMENTED, threads, best, steps, batches(&native()?, &split, true, steps));
+    }
+    for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available() && *level < best) {
+        let native = Native::new(all)?.with_simd(level);
+        let step = with_subject(ModelKind::Set, native, |subject| time(steps, || subject.step()))?;
+        row(STEP, all, level, steps, step);
+    }
+    if dense {
+        let runs = steps.div_ceil(10);
+        let step = with_subject(ModelKind::Dense, Native::new(all)?, |subject| time(runs, || subject.step()))?;
+        row("dense step, GEMM", all, best, runs, step);
+    }
+    let native = Native::new(1)?.with_simd(best);
+    let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(steps))?;
+    Ok(Report { rows, kernels })
+}
+
+/// The rows as a table, with the ratio of the dense step to the sparse one where both were timed.
+pub fn table(report: &Report) -> String {
+    let rows = &report.rows;
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "3072-4000-1000-4000-10, batch 128",
+        "threads",
+        "SIMD",
+        "median ms",
+        "min ms",
+        "runs",
+    ]);
+    for row in rows {
+        table.add_row([
+            row.what.clone(),
+            row.threads.to_string(),
+            row.simd.clone(),
+            format!("{:.2}", row.median_ms),
+            format!("{:.2}", row.min_ms),
+            row.runs.to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
+    let ratio = find("dense step, GEMM").zip(find(STEP));
+    let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
+    let share = |augmented: &Row| {
+        let step = rows.iter().find(|row| row.what == STEP && row.threads == augmented.threads)?;
+        let (share, threads) = (100.0 * augmented.median_ms / step.median_ms, step.threads);
+        Some(format!("\nbuilding augmented batches / sparse step, {threads} threads: {share:.0} %"))
+    };
+    let shares: String = rows.iter().filter(|row| row.what == AUGMENTED).filter_map(share).collect();
+    format!("{}\n{table}{ratio}{shares}\n{}", processor(), kernel_table(&report.kernels))
+}
+
+/// Each kernel's time beside its floor's.
+fn kernel_table(kernels: &[Share]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "kernel, one thread",
+        "layer",
+        "median ms",
+        "reading alone, ms",
+        "share of it reached",
+    ]);
+    let mut row = |kernel: &str, layer: &str, median_ms: f64, floor_ms: f64| {
+        let share = format!("{:.0} %", 100.0 * floor_ms / median_ms);
+        table.add_row([kernel.into(), layer.into(), format!("{median_ms:.3}"), format!("{floor_ms:.3}"), share]);
+    };
+    for Share { kernel, layer, median_ms, floor_ms } in kernels {
+        row(kernel, &layer.to_string(), *median_ms, *floor_ms);
+    }
+    let sum = |each: fn(&Share) -> f64| kernels.iter().map(each).sum();
+    row("all", "", sum(|share| share.median_ms), sum(|share| share.floor_ms));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,287 @@
+//! A network whose format and tile width are known at run time only.
+
+use std::ops::ControlFlow;
+
+use anyhow::{Result, anyhow};
+use rewire_core::activation::Parameters;
+use rewire_core::network::{Description, Footprint};
+use rewire_core::network::{LayerRef, Mlp};
+use rewire_core::network::{LayerSpec, Storage};
+use rewire_core::sparse::CsrRef;
+use rewire_core::sparse::{Format, Index, Standard, Wide};
+use rewire_core::step::Metrics;
+use rewire_core::step::Sgd;
+use rewire_core::topology::evolve::{Evolution, FanIn};
+use rewire_core::topology::locality::Placement;
+
+use crate::data::images::Images;
+use crate::engine::native::Native;
+use crate::training::recorder::Recorder;
+
+/// One layer with its structure widened, whatever the network's format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerData {
+    /// Widths, connections, storage, activation.
+    pub spec: LayerSpec,
+    /// Row pointers; empty for a dense layer.
+    pub indptr: Vec<u32>,
+    /// Columns; empty for a dense layer.
+    pub indices: Vec<u32>,
+    /// Weights, in storage order.
+    pub weights: Vec<f32>,
+    /// Biases.
+    pub bias: Vec<f32>,
+    /// Velocities of the weights; empty where there are none, or none are of interest.
+    pub velocity: Vec<f32>,
+    /// Velocities of the biases, likewise.
+    pub bias_velocity: Vec<f32>,
+    /// Parameters of the activation; empty where it has none.
+    pub activation_parameters: Vec<Parameters>,
+    /// Their velocities; empty as those of the weights.
+    pub activation_velocity: Vec<Parameters>,
+}
+
+/// What the harness does with a network.
+pub trait Network: Send {
+    /// Draws positions and weights.
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
+    /// Trains an epoch, evolving after every so many steps, if that is not 0; `after` sees every step and may break.
+    #[expect(clippy::too_many_arguments, reason = "those of the core's epoch and the backend")]
+    fn train_epoch(
+        &mut self,
+        native: &Native,
+        samples: &Images<'_>,
+        sgd: &Sgd,
+        evolution: (&Evolution, u32),
+        seed: u64,
+        epoch: u32,
+        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
+    ) -> ControlFlow<Metrics, Metrics>;
+    /// Measures samples.
+    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
+    /// Predicts the class of every sample.
+    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
+    /// Replaces connections; returns how many. `recorder` sees what pruning left.
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+        recorder: Option<&Recorder>,
+    ) -> usize;
+    /// A copy of every layer, velocities included.
+    fn export(&self) -> Vec<LayerData>;
+    /// Replaces every layer's weights and structure.
+    ///
+    /// # Errors
+    ///
+    /// The first layer that does not fit, and why.
+    fn import(&mut self, layers: &[LayerData]) -> Result<()>;
+    /// Bytes cut from the block.
+    fn bytes(&self) -> usize;
+    /// Address of the block's first byte.
+    fn address(&self) -> usize;
+}
+
+impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
+    fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement) {
+        native.install(|| Mlp::initialise_placed(self, native, seed, fan_in, placement));
+    }
+
+    fn train_epoch(
+        &mut self,
+        native: &Native,
+        samples: &Images<'_>,
+        sgd: &Sgd,
+        evolution: (&Evolution, u32),
+        seed: u64,
+        epoch: u32,
+        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
+    ) -> ControlFlow<Metrics, Metrics> {
+        let (evolution, every) = evolution;
+        native.install(|| Mlp::train_epoch_evolving(self, native, samples, sgd, evolution, every, seed, epoch, after))
+    }
+
+    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {
+        native.install(|| Mlp::evaluate(self, native, samples))
+    }
+
+    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16> {
+        let mut classes = Vec::with_capacity(samples.count());
+        for start in (0..samples.count()).step_by(self.batch_size()) {
+            Mlp::predict(self, native, samples, start, |logits, used| {
+                for lane in 0..used {
+                    let best = (0..logits.len())
+                        .fold(0, |best, class| if logits[class][lane] > logits[best][lane] { class } else { best });
+                    classes.push(best as u16);
+                }
+            });
+        }
+        classes
+    }
+
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+        recorder: Option<&Recorder>,
+    ) -> usize {
+        let pruned = |layer: usize, matrix: CsrRef<'_, F>| {
+            if let Some(recorder) = recorder {
+                recorder.pruned(layer, matrix);
+            }
+        };
+        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, pruned))
+    }
+
+    fn export(&self) -> Vec<LayerData> {
+        self.layers().map(widen).collect()
+    }
+
+    fn import(&mut self, layers: &[LayerData]) -> Result<()> {
+        load_layers(self, layers)
+    }
+
+    fn bytes(&self) -> usize {
+        Mlp::bytes(self)
+    }
+
+    fn address(&self) -> usize {
+        // The first layer's weights are what is cut first.
+        self.layers().next().map_or(0, |layer| layer.weights.as_ptr() as usize)
+    }
+}
+
+/// A copy of a layer, wherever it lies.
+pub fn widen<F: Format>(layer: LayerRef<'_, F>) -> LayerData {
+    let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
+        let widen = |value: usize| value as u32;
+        (
+            csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
+            csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
+        )
+    });
+    LayerData {
+        spec: layer.spec,
+        indptr,
+        indices,
+        weights: layer.weights.to_vec(),
+        bias: layer.bias.to_vec(),
+        velocity: layer.velocity.to_vec(),
+        bias_velocity: layer.bias_velocity.to_vec(),
+        activation_parameters: layer.activation_parameters.to_vec(),
+        activation_velocity: layer.activation_velocity.to_vec(),
+    }
+}
+
+/// Replaces every layer's weights and structure.
+///
+/// # Errors
+///
+/// The first layer that does not fit, and why.
+pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES>, layers: &[LayerData]) -> Result<()> {
+    for (i, data) in layers.iter().enumerate() {
+        // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
+        let fits = |value: &u32, max: usize| *value as usize <= max;
+        if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
+            || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
+        {
+            return Err(anyhow!("layer {i} has a row pointer or column beyond its widths"));
+        }
+        let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
+        let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
+        let csr = if data.spec.storage == Storage::Dense {
+            None
+        } else {
+            let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
+            Some(csr.map_err(|error| anyhow!("layer {i}: {error}"))?)
+        };
+        let layer = LayerRef {
+            spec: data.spec,
+            bias: &data.bias,
+            weights: &data.weights,
+            csr,
+            velocity: &data.velocity,
+            bias_velocity: &data.bias_velocity,
+            activation_parameters: &data.activation_parameters,
+            activation_velocity: &data.activation_velocity,
+        };
+        network.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the widest layer needs four bytes a column.
+fn is_wide(layers: &[LayerSpec]) -> bool {
+    layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
+}
+
+/// Whether there is code for a network of these layers at this tile width: wide networks have 1 and 64 lanes only, because
+/// each pair of format and width is compiled for every instruction set.
+pub fn supports(layers: &[LayerSpec], lanes: usize) -> bool {
+    !is_wide(layers) || lanes == 1 || lanes == 64
+}
+
+macro_rules! by_type {
+    ($layers:expr, $lanes:expr, $F:ident, $L:ident => $body:expr) => {{
+        macro_rules! with {
+            ($format:ty, $width:literal) => {{
+                type $F = $format;
+                const $L: usize = $width;
+                $body
+            }};
+        }
+        match ($lanes, is_wide($layers)) {
+            (16, false) => with!(Standard, 16),
+            (32, false) => with!(Standard, 32),
+            (64, false) => with!(Standard, 64),
+            (128, false) => with!(Standard, 128),
+            (_, false) => with!(Standard, 1),
+            (64, true) => with!(Wide, 64),
+            (_, true) => with!(Wide, 1),
+        }
+    }};
+}
+
+/// Bytes that a network will need.
+pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'_>) -> Footprint {
+    by_type!(layers, lanes, F, L => description.footprint::<F, L>())
+}
+
+/// Builds a network in a block of its own and hands it to `work`.
+///
+/// # Errors
+///
+/// A description that is wrong, memory that is not there, or what `work` returns.
+pub fn with_network<R>(
+    layers: &[LayerSpec],
+    lanes: usize,
+    description: &Description<'_>,
+    work: impl FnOnce(&mut dyn Network) -> Result<R>,
+) -> Result<R> {
+    with_block(&footprint(layers, lanes, description), |block| {
+        by_type!(layers, lanes, F, L => {
+            let mut network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+            work(&mut network)
+        })
+    })
+}
+
+/// Hands `work` a block of zeros, aligned and as large as `footprint` says.
+///
+/// # Errors
+///
+/// Memory that is not there, or what `work` returns.
+pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> Result<R>) -> Result<R> {
+    let bytes = footprint.bytes();
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(bytes + footprint.align)
+        .map_err(|_| anyhow!("the network needs {bytes} bytes, which this machine does not grant; make it smaller"))?;
+    memory.resize(bytes + footprint.align, 0u8);
+    let start = memory.as_ptr().align_offset(footprint.align);
+    work(&mut memory[start..start + bytes])
+}

@@ -1,0 +1,226 @@
+//! The workstation's backend: threads, and kernels compiled for the vectors found at run time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use gemm::{Parallelism, gemm};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
+use rewire_core::backend::{Backend, MatrixMultiply, Phase};
+
+use crate::engine::clock::Clock;
+
+/// Vector instructions that the kernels are compiled for. Results are the same bits at every level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SimdLevel {
+    /// What every processor of the target has.
+    Baseline,
+    /// x86-64-v3: AVX2, 8 floats at once.
+    V3,
+    /// x86-64-v4: AVX-512, 16 floats at once.
+    V4,
+}
+
+impl SimdLevel {
+    /// All levels, lowest first.
+    pub const ALL: [Self; 3] = [Self::Baseline, Self::V3, Self::V4];
+
+    /// The highest level of this processor.
+    pub fn detect() -> Self {
+        Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Baseline)
+    }
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        Vectors::new(self).is_some()
+    }
+}
+
+impl fmt::Display for SimdLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Baseline => "baseline",
+            Self::V3 => "v3",
+            Self::V4 => "v4",
+        })
+    }
+}
+
+impl FromStr for SimdLevel {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let level = Self::ALL.into_iter().find(|level| level.to_string() == name);
+        let level = level.ok_or_else(|| format!("'{name}' is no SIMD level: choose baseline, v3 or v4"))?;
+        if level.is_available() { Ok(level) } else { Err(format!("this processor has no {level} instructions")) }
+    }
+}
+
+/// Proof that a level's instructions exist.
+#[derive(Clone, Copy, Debug)]
+enum Vectors {
+    Baseline,
+    #[cfg(target_arch = "x86_64")]
+    V3(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    V4(pulp::x86::V4),
+}
+
+impl Vectors {
+    fn new(level: SimdLevel) -> Option<Self> {
+        match level {
+            SimdLevel::Baseline => Some(Self::Baseline),
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::V3 => pulp::x86::V3::try_new().map(Self::V3),
+            #[cfg(target_arch = "x86_64")]
+            SimdLevel::V4 => pulp::x86::V4::try_new().map(Self::V4),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => None,
+        }
+    }
+}
+
+/// Threads and vectors of this machine.
+#[derive(Debug)]
+pub struct Native {
+    pool: ThreadPool,
+    vectors: Vectors,
+    level: SimdLevel,
+    products: bool,
+    clock: Arc<Clock>,
+}
+
+impl Native {
+    /// A backend with this many threads, 0 for one a processor, at the highest SIMD level.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not grant the threads.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build()?;
+        let (vectors, level) = (Vectors::Baseline, SimdLevel::Baseline);
+        let native = Self { pool, vectors, level, products: false, clock: Arc::default() };
+        Ok(native.with_simd(SimdLevel::detect()))
+    }
+
+    /// The same threads at another SIMD level; one that this processor lacks is left out.
+    #[must_use]
+    pub fn with_simd(mut self, level: SimdLevel) -> Self {
+        if let Some(vectors) = Vectors::new(level) {
+            (self.vectors, self.level) = (vectors, level);
+        }
+        self
+    }
+
+    /// Uses the GEMM crate for dense layers. For networks that are dense throughout: their bits then depend on the SIMD
+    /// level, which the core's own kernels avoid.
+    #[must_use]
+    pub fn with_products(mut self, products: bool) -> Self {
+        self.products = products;
+        self
+    }
+
+    /// The SIMD level in use.
+    pub fn simd(&self) -> SimdLevel {
+        self.level
+    }
+
+    /// Does something once on each of the threads.
+    pub fn on_each(&self, work: impl Fn() + Sync) {
+        self.pool.broadcast(|_| work());
+    }
+
+    /// What the threads are doing, and for how long.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    /// Runs a whole computation on the threads, so that no step has to wake them.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.pool.install(work)
+    }
+}
+
+impl Backend for Native {
+    fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce() -> RA + Send,
+        B: FnOnce() -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        if self.threads() == 1 { (a(), b()) } else { self.pool.join(a, b) }
+    }
+
+    #[inline(always)]
+    fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
+        match self.vectors {
+            Vectors::Baseline => run_kernel::<LANES, _, _>(Sixteen, kernel),
+            #[cfg(target_arch = "x86_64")]
+            Vectors::V3(v3) => v3.vectorize(
+                #[inline(always)]
+                || run_kernel::<LANES, _, _>(crate::engine::vectors::Avx2(v3), kernel),
+            ),
+            #[cfg(target_arch = "x86_64")]
+            Vectors::V4(v4) => v4.vectorize(
+                #[inline(always)]
+                || run_kernel::<LANES, _, _>(crate::engine::vectors::Avx512(v4), kernel),
+            ),
+        }
+    }
+
+    #[inline(always)]
+    fn timed<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
+        self.clock.part(phase, work)
+    }
+
+    fn matrix_multiply(&self, product: MatrixMultiply<'_>) -> bool {
+        let MatrixMultiply { m, n, k, alpha, a, b, beta, c } = product;
+        let reach = |rows: usize, cols: usize, row_stride: usize, col_stride: usize| {
+            rows.saturating_sub(1) * row_stride + cols.saturating_sub(1) * col_stride + 1
+        };
+        if !self.products
+            || m * n * k == 0
+            || c.len() < m * n
+            || a.values.len() < reach(m, k, a.row_stride, a.col_stride)
+            || b.values.len() < reach(k, n, b.row_stride, b.col_stride)
+        {
+            return false;
+        }
+        let threads = if self.threads() == 1 { Parallelism::None } else { Parallelism::Rayon(self.threads()) };
+        let stride = |stride: usize| isize::try_from(stride).unwrap_or(isize::MAX);
+        // The crate's `alpha` is the factor of what the result holds, `beta` that of the product.
+        #[expect(unsafe_code, reason = "the GEMM crate takes pointers")]
+        // SAFETY: the checks above put every element that the strides and sizes reach inside its slice; `c` is borrowed
+        // mutably, so it overlaps neither operand.
+        unsafe {
+            gemm(
+                m,
+                n,
+                k,
+                c.as_mut_ptr(),
+                1,
+                stride(n),
+                beta != 0.0,
+                a.values.as_ptr(),
+                stride(a.col_stride),
+                stride(a.row_stride),
+                b.values.as_ptr(),
+                stride(b.col_stride),
+                stride(b.row_stride),
+                beta,
+                alpha,
+                false,
+                false,
+                false,
+                threads,
+            );
+        }
+        true
+    }
+}

@@ -1,0 +1,328 @@
+//! `model.safetensors`: a trained network that other programs can read.
+//!
+//! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
+//! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it
+//! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
+//! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
+//! `input.mean` and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry,
+//! `rewire`, is JSON: the format's version, the dataset and each layer's widths, storage and activation. Nothing in the
+//! file depends on threads or time.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rewire_core::activation::BATCH_NORM_EPSILON;
+use rewire_core::activation::{Activation, Parameters};
+use rewire_core::network::Description;
+use rewire_core::network::MAX_LAYERS;
+use rewire_core::network::{LayerSpec, Storage};
+use rewire_core::sparse::CsrRef;
+use rewire_core::sparse::Wide;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+
+use crate::data::DatasetName;
+use crate::data::images::Normaliser;
+use crate::engine::dynamic::LayerData;
+use crate::files::write_atomically;
+
+const VERSION: u32 = 1;
+const KEY: &str = "rewire";
+
+/// A trained network and how its inputs are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// What it was trained on.
+    pub dataset: DatasetName,
+    /// From pixels to inputs.
+    pub normaliser: Normaliser,
+    /// First to last.
+    pub layers: Vec<LayerData>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    dataset: DatasetName,
+    layers: Vec<LayerHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LayerHeader {
+    n_in: usize,
+    n_out: usize,
+    storage: String,
+    activation: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slope: Option<f32>,
+}
+
+impl LayerHeader {
+    fn new(spec: &LayerSpec) -> Self {
+        let (activation, slope) = match spec.activation {
+            Activation::Relu => ("relu", None),
+            Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
+            Activation::SRelu => ("srelu", None),
+            Activation::BatchNormRelu => ("batch-norm-relu", None),
+            _ => ("identity", None),
+        };
+        let storage = match spec.storage {
+            Storage::Dense => "dense",
+            Storage::OutputMajor => "csr",
+            Storage::InputMajor => "csc",
+        };
+        let (n_in, n_out) = (spec.n_in, spec.n_out);
+        Self { n_in, n_out, storage: storage.into(), activation: activation.into(), slope }
+    }
+
+    fn spec(&self, connections: usize) -> Result<LayerSpec> {
+        let activation = match (self.activation.as_str(), self.slope) {
+            ("relu", None) => Activation::Relu,
+            ("identity", None) => Activation::Identity,
+            ("srelu", None) => Activation::SRelu,
+            ("batch-norm-relu", None) => Activation::BatchNormRelu,
+            ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
+            (other, _) => bail!("the activation '{other}' is unknown"),
+        };
+        let storage = match self.storage.as_str() {
+            "dense" => Storage::Dense,
+            "csr" => Storage::OutputMajor,
+            "csc" => Storage::InputMajor,
+            other => bail!("the storage '{other}' is unknown"),
+        };
+        Ok(LayerSpec { n_in: self.n_in, n_out: self.n_out, connections, storage, activation })
+    }
+}
+
+/// Little-endian bytes of numbers.
+fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| encode(value)).collect()
+}
+
+/// Makes a layer of normalised ReLU one of ReLU.
+fn fold(layer: &mut LayerData) {
+    let parameters = std::mem::take(&mut layer.activation_parameters);
+    let factor = |[scale, .., variance]: Parameters| scale / (variance + BATCH_NORM_EPSILON).sqrt();
+    for (bias, &parameters) in layer.bias.iter_mut().zip(&parameters) {
+        let [_, shift, mean, _] = parameters;
+        *bias = factor(parameters) * (*bias - mean) + shift;
+    }
+    let neurons: Vec<usize> = match layer.spec.storage {
+        Storage::Dense => (0..layer.weights.len()).map(|at| at / layer.spec.n_in).collect(),
+        Storage::InputMajor => layer.indices.iter().map(|&neuron| neuron as usize).collect(),
+        Storage::OutputMajor => {
+            let row = |(row, ends): (usize, &[u32])| std::iter::repeat_n(row, (ends[1] - ends[0]) as usize);
+            layer.indptr.windows(2).enumerate().flat_map(row).collect()
+        }
+    };
+    for (weight, neuron) in layer.weights.iter_mut().zip(neurons) {
+        *weight *= factor(parameters[neuron]);
+    }
+    layer.spec.activation = Activation::Relu;
+}
+
+/// What the tensor with the parameters of an activation is called.
+fn parameters_name(activation: Activation) -> &'static str {
+    if activation == Activation::BatchNormRelu { "batch_norm" } else { "srelu" }
+}
+
+impl Model {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or a weight is no number, which no reader would accept.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        for (i, layer) in self.layers.iter().enumerate() {
+            ensure!(
+                layer
+                    .weights
+                    .iter()
+                    .chain(&layer.bias)
+                    .chain(layer.activation_parameters.as_flattened())
+                    .all(|value| value.is_finite()),
+                "layer {i} has weights that are not finite, so {} is not written; try a smaller --learning-rate",
+                path.display()
+            );
+        }
+        let header = Header {
+            version: VERSION,
+            dataset: self.dataset,
+            layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
+        };
+        let float = |values: &[f32]| bytes(values, f32::to_le_bytes);
+        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
+            ("input.mean".into(), Dtype::F32, vec![self.normaliser.mean.len()], float(&self.normaliser.mean)),
+            ("input.scale".into(), Dtype::F32, vec![self.normaliser.scale.len()], float(&self.normaliser.scale)),
+        ];
+        for (i, layer) in self.layers.iter().enumerate() {
+            let mut add =
+                |name: &str, dtype, shape, data| tensors.push((format!("layers.{i}.{name}"), dtype, shape, data));
+            if layer.spec.is_dense() {
+                add("weight", Dtype::F32, vec![layer.spec.n_out, layer.spec.n_in], float(&layer.weights));
+            } else {
+                let integer = |value: u32| i32::try_from(value).unwrap_or(i32::MAX).to_le_bytes();
+                ensure!(
+                    layer.weights.len() < i32::MAX as usize,
+                    "layer {i} has more connections than the file can index"
+                );
+                add("indptr", Dtype::I32, vec![layer.indptr.len()], bytes(&layer.indptr, integer));
+                add("indices", Dtype::I32, vec![layer.indices.len()], bytes(&layer.indices, integer));
+                add("values", Dtype::F32, vec![layer.weights.len()], float(&layer.weights));
+            }
+            add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
+            if !layer.activation_parameters.is_empty() {
+                let shape = vec![layer.activation_parameters.len(), 4];
+                add(
+                    parameters_name(layer.spec.activation),
+                    Dtype::F32,
+                    shape,
+                    float(layer.activation_parameters.as_flattened()),
+                );
+            }
+        }
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, dtype, shape, data)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?)))
+            .collect::<Result<_, safetensors::SafeTensorError>>();
+        // One entry only: a map with more would be written in an order that changes from run to run.
+        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&header)?)]);
+        let file = serialize(views?, Some(metadata))?;
+        write_atomically(path, &file)
+    }
+
+    /// Reads a file and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not such a file, comes from another version, or breaks an invariant: by name.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = std::fs::read(path).with_context(|| {
+            format!("cannot read the model {}; give a run directory or its model.safetensors", path.display())
+        })?;
+        Self::parse(&file).with_context(|| {
+            format!(
+                "{} is no model that this version can use; give a model.safetensors that `rewire train` wrote",
+                path.display()
+            )
+        })
+    }
+
+    fn parse(file: &[u8]) -> Result<Self> {
+        let (_, metadata) =
+            SafeTensors::read_metadata(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
+        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
+        let header = header.ok_or_else(|| anyhow!("its metadata has no entry '{KEY}', so another program wrote it"))?;
+        let header: Header = serde_json::from_str(header).context("its metadata cannot be read")?;
+        ensure!(header.version == VERSION, "it has version {}, this program reads version {VERSION}", header.version);
+        ensure!(
+            (1..=MAX_LAYERS).contains(&header.layers.len()),
+            "it has {} layers, expected 1 to {MAX_LAYERS}",
+            header.layers.len()
+        );
+        let tensors = SafeTensors::deserialize(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
+        let tensor = |name: &str, dtype: Dtype| -> Result<Vec<[u8; 4]>> {
+            let view = tensors.tensor(name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
+            ensure!(view.dtype() == dtype, "the tensor '{name}' holds {:?}, expected {dtype:?}", view.dtype());
+            Ok(view.data().as_chunks::<4>().0.to_vec())
+        };
+        let floats = |name: &str, len: Option<usize>| -> Result<Vec<f32>> {
+            let values: Vec<f32> = tensor(name, Dtype::F32)?.into_iter().map(f32::from_le_bytes).collect();
+            ensure!(
+                len.is_none_or(|len| len == values.len()),
+                "the tensor '{name}' has {} elements, expected {}",
+                values.len(),
+                len.unwrap_or(0)
+            );
+            let bad = values.iter().position(|value| !value.is_finite());
+            ensure!(bad.is_none(), "element {} of the tensor '{name}' is not finite", bad.unwrap_or(0));
+            Ok(values)
+        };
+        let integers = |name: &str| -> Result<Vec<u32>> {
+            let values = tensor(name, Dtype::I32)?.into_iter().map(i32::from_le_bytes);
+            values.map(|value| u32::try_from(value).map_err(|_| anyhow!("the tensor '{name}' holds {value}"))).collect()
+        };
+        let n_in = header.layers[0].n_in;
+        let normaliser =
+            Normaliser { mean: floats("input.mean", Some(n_in))?, scale: floats("input.scale", Some(n_in))? };
+        let mut layers = Vec::new();
+        for (i, layer) in header.layers.iter().enumerate() {
+            let name = |part: &str| format!("layers.{i}.{part}");
+            let dense = layer.storage == "dense";
+            let (indptr, indices, weights) = if dense {
+                let cells = layer.n_in.checked_mul(layer.n_out).context("its widths overflow")?;
+                (Vec::new(), Vec::new(), floats(&name("weight"), Some(cells))?)
+            } else {
+                let indices = integers(&name("indices"))?;
+                let len = indices.len();
+                (integers(&name("indptr"))?, indices, floats(&name("values"), Some(len))?)
+            };
+            let bias = floats(&name("bias"), Some(layer.n_out))?;
+            let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
+            let activation_parameters = if spec.activation.is_learned() {
+                let name = name(parameters_name(spec.activation));
+                let parameters: Vec<Parameters> = floats(&name, Some(4 * layer.n_out))?.as_chunks().0.to_vec();
+                if spec.activation == Activation::BatchNormRelu {
+                    let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
+                    ensure!(
+                        neuron.is_none(),
+                        "{name}: the variance of neuron {} is below 0",
+                        neuron.unwrap_or_default()
+                    );
+                }
+                parameters
+            } else {
+                Vec::new()
+            };
+            let (velocity, bias_velocity, activation_velocity) = (Vec::new(), Vec::new(), Vec::new());
+            let data = LayerData {
+                spec,
+                indptr,
+                indices,
+                weights,
+                bias,
+                velocity,
+                bias_velocity,
+                activation_parameters,
+                activation_velocity,
+            };
+            layers.push(data);
+        }
+        let model = Self { dataset: header.dataset, normaliser, layers };
+        model.check()?;
+        Ok(model)
+    }
+
+    /// The same network without normalised sums: scales, shifts and averages become part of weights and biases, and the
+    /// activation a plain ReLU. Logits differ by rounding.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let mut model = self.clone();
+        for layer in model.layers.iter_mut().filter(|layer| layer.spec.activation == Activation::BatchNormRelu) {
+            fold(layer);
+        }
+        model
+    }
+
+    /// Checks that each layer's structure is sound and that the layers fit each other.
+    fn check(&self) -> Result<()> {
+        for (i, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
+            let LayerData { spec, indptr, indices, weights, .. } = layer;
+            CsrRef::<Wide>::new(spec.ncols(), indptr, indices, weights)
+                .map_err(|error| anyhow!("layer {i}: {error}"))?;
+            ensure!(
+                indptr.len().checked_sub(1) == Some(spec.nrows()),
+                "layer {i} has {} row pointers, but {} rows",
+                indptr.len(),
+                spec.nrows()
+            );
+        }
+        Description::inference(&self.specs(), 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// The layers' descriptions.
+    pub fn specs(&self) -> Vec<LayerSpec> {
+        self.layers.iter().map(|layer| layer.spec).collect()
+    }
+}

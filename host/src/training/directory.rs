@@ -1,0 +1,423 @@
+//! The run directory: what a run leaves behind.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `config.toml` | every setting, and in `[record]` the version, commit, machine and date |
+//! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
+//! | `phases.csv` | a row an epoch: wall time by phase, memory; row 0 is before there is a network |
+//! | `start.safetensors` | a sparse network before training |
+//! | `monitor.csv` | a row each half second, see [`monitor`](crate::training::monitor) |
+//! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
+//! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
+//! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`] |
+//! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model::safetensors) |
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Usage;
+use crate::files::write_atomically;
+use crate::npy;
+use crate::settings::{Config, ModelKind, RECORD};
+use crate::training::checkpoint::{self, Checkpoint};
+use crate::training::recorder::LayerRow;
+
+/// A row of `metrics.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Of this epoch.
+    pub learning_rate: f32,
+    /// Mean over the epoch's steps, before each update and with dropout, in nats.
+    pub train_loss: f32,
+    /// On the test samples after the epoch (or on the validation samples, where some are held out), in nats.
+    pub test_loss: f32,
+    /// Over the epoch's steps, as the loss; a fraction.
+    pub train_accuracy: f32,
+    /// As the test loss; a fraction.
+    pub test_accuracy: f32,
+    /// Wall time of the epoch's steps, and of the evolutions between them.
+    pub train_seconds: f64,
+    /// Wall time of the evaluation.
+    pub evaluate_seconds: f64,
+    /// Wall time of the evolution after the epoch.
+    pub evolve_seconds: f64,
+    /// Connections after the epoch.
+    pub connections: usize,
+}
+
+/// Where and when a run was made: results do not depend on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this program.
+    pub version: String,
+    /// Commit it was built from; `-dirty` when files differed from it.
+    pub commit: String,
+    /// Processor and SIMD level.
+    pub machine: String,
+    /// Threads.
+    pub threads: usize,
+    /// Start, in UTC.
+    pub date: String,
+    /// Samples in a tile, on which the bits depend.
+    pub lanes: usize,
+    /// Process.
+    #[serde(default)]
+    pub pid: u32,
+    /// Its niceness.
+    #[serde(default)]
+    pub nice: i64,
+}
+
+impl Record {
+    /// The record of a run that starts now.
+    pub fn now(config: &Config, native: &crate::engine::native::Native) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("REWIRE_COMMIT").into(),
+            machine: format!("{}, {}", processor(), native.simd()),
+            threads: rewire_core::backend::Backend::threads(native),
+            date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
+            lanes: config.lanes(),
+            pid: std::process::id(),
+            nice: crate::training::monitor::niceness(),
+        }
+    }
+}
+
+/// The processor's name, where the system tells it.
+pub fn processor() -> String {
+    let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// A row of `phases.csv`: where an epoch's time went, and the memory at its end. Row 0 is before there is a network.
+///
+/// Tiles are in phases of their own, each on its thread: the wall time of all tiles is shared out as their threads' time is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Fetching and changing samples.
+    pub batch_seconds: f64,
+    /// Forward passes of training.
+    pub forward_seconds: f64,
+    /// Backward passes.
+    pub backward_seconds: f64,
+    /// Gradients, velocities and weights.
+    pub update_seconds: f64,
+    /// The evaluation.
+    pub evaluate_seconds: f64,
+    /// Evolutions: between steps, and after the epoch.
+    pub evolve_seconds: f64,
+    /// What is written after the epoch, the checkpoint included.
+    pub record_seconds: f64,
+    /// Training state that is in RAM: the network's block, by the pages that the system has given it; absent where the
+    /// system does not tell.
+    pub network_resident_bytes: Option<u64>,
+    /// Resident memory of the process; absent where the system does not tell.
+    pub resident_bytes: Option<u64>,
+    /// The most it has had.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// A file of rows that grows.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole rows in it.
+    length: u64,
+}
+
+impl Log {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = OpenOptions::new().create_new(true).append(true).open(&path);
+        let file = file.with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self { path, file, length: 0 })
+    }
+
+    /// Opens a file and keeps its rows as far as `keep` says; one that is not there begins empty. `warn` hears of rows
+    /// that cannot be read.
+    fn reopen<T: Serialize + DeserializeOwned>(
+        path: PathBuf,
+        keep: impl Fn(&T) -> bool,
+        warn: &mut impl FnMut(&str),
+    ) -> Result<Self> {
+        if !path.exists() {
+            return Self::create(path);
+        }
+        let (mut rows, wrong) = rows::<T>(&path)?;
+        match rows.iter().position(|row| !keep(row)) {
+            Some(end) => rows.truncate(end),
+            None => wrong
+                .iter()
+                .for_each(|wrong| warn(&format!("{wrong}; it goes on after the {} rows before", rows.len()))),
+        }
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in &rows {
+            writer.serialize(row)?;
+        }
+        let text = writer.into_inner()?;
+        write_atomically(&path, &text)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path, file, length: text.len() as u64 })
+    }
+
+    /// Adds a row: it is in the file when this returns.
+    fn append<T: Serialize>(&mut self, row: &T) -> Result<()> {
+        let mut text = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
+        text.serialize(row)?;
+        let text = text.into_inner()?;
+        let written = self.file.write_all(&text);
+        if written.is_err() {
+            // Half a row would spoil the file for readers; the first error is the one to report.
+            let _ = self.file.set_len(self.length);
+        }
+        written.with_context(|| {
+            format!(
+                "cannot write {}; free some space or choose another --out (earlier rows are kept)",
+                self.path.display()
+            )
+        })?;
+        self.length += text.len() as u64;
+        Ok(())
+    }
+
+    /// Flushes the rows to the disk.
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+/// The rows of a file up to the first that cannot be read, and what is wrong with that one.
+///
+/// # Errors
+///
+/// When the file cannot be read at all.
+pub fn rows<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Option<String>)> {
+    let shown = path.display();
+    let mut rows = Vec::new();
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
+    for row in reader.deserialize() {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => return Ok((rows, Some(format!("{shown}: {error}")))),
+        }
+    }
+    Ok((rows, None))
+}
+
+/// An open run directory.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    metrics: Log,
+    phases: Log,
+    topology: Option<(Log, npy::Table<u16>)>,
+    /// `config.toml`, locked: no other process trains here.
+    _lock: File,
+}
+
+/// Locks a run directory for as long as the file is open.
+fn lock(path: &Path) -> Result<File> {
+    let (shown, settings) = (path.display(), path.join("config.toml"));
+    let file = File::open(&settings).with_context(|| format!("cannot open {}", settings.display()))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!("{shown} is in use by another `rewire train`; wait until that ends"),
+        // A file system without locks keeps nobody from training.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// What a run directory holds.
+const FILES: [&str; 10] = [
+    "config.toml",
+    "metrics.csv",
+    checkpoint::NAMES[0],
+    checkpoint::NAMES[1],
+    MODEL,
+    "phases.csv",
+    START,
+    "topology.csv",
+    INPUT_CONNECTIONS,
+    crate::training::monitor::MONITOR,
+];
+
+/// Names of the files that hold a run's arrays.
+pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
+/// The network before training.
+pub const START: &str = "start.safetensors";
+/// The network after the last epoch, or where the run was interrupted.
+pub const MODEL: &str = "model.safetensors";
+
+impl RunDirectory {
+    /// The directory for a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`.
+    pub fn unused(config: &Config) -> PathBuf {
+        let name = format!("{}-{}-seed{}", config.dataset, config.model, config.seed);
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let mut candidates = std::iter::once(name.clone()).chain(numbered).map(|name| Path::new("runs").join(name));
+        candidates.find(|path| !path.exists()).unwrap_or_else(|| Path::new("runs").join(&name))
+    }
+
+    /// Refuses a directory that holds a run already, before anything is computed or written.
+    ///
+    /// # Errors
+    ///
+    /// When it does, or is no directory.
+    pub fn check_free(path: &Path) -> Result<(), Usage> {
+        let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(Usage(format!("--out {shown} is a file; name a folder")));
+        }
+        if let Some(file) = FILES.iter().find(|file| path.join(file).exists()) {
+            return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
+        }
+        Ok(())
+    }
+
+    /// Removes the files of a run that finished no epoch.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be removed.
+    pub fn discard(path: &Path) -> Result<()> {
+        for file in FILES.iter().map(|file| path.join(file)).filter(|file| file.exists()) {
+            std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the directory and writes the settings; `inputs` is the first layer's width.
+    ///
+    /// # Errors
+    ///
+    /// When it holds a run already or cannot be written.
+    pub fn create(path: &Path, config: &Config, inputs: usize, record: &Record) -> Result<Self> {
+        Self::check_free(path)?;
+        let shown = path.display();
+        std::fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the folder --out {shown}; choose another"))?;
+        let mut table = toml::Table::try_from(config).context("settings are a table")?;
+        table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
+        write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
+        let lock = lock(path)?;
+        let topology = if config.model == ModelKind::Set {
+            let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
+            Some((Log::create(path.join("topology.csv"))?, table))
+        } else {
+            None
+        };
+        let metrics = Log::create(path.join("metrics.csv"))?;
+        let phases = Log::create(path.join("phases.csv"))?;
+        Ok(Self { path: path.to_owned(), metrics, phases, topology, _lock: lock })
+    }
+
+    /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
+    /// it was interrupted is removed, since training overtakes it. `warn` hears of what is no longer recorded, because
+    /// the epochs before were not.
+    ///
+    /// # Errors
+    ///
+    /// When another process trains there, or `metrics.csv` cannot be read or written, or lacks an epoch: everything is
+    /// then as it was.
+    pub fn reopen(
+        path: &Path,
+        epoch: u32,
+        config: &Config,
+        inputs: usize,
+        mut warn: impl FnMut(&str),
+    ) -> Result<(Self, Vec<Epoch>)> {
+        let file = path.join("metrics.csv");
+        let shown = file.display();
+        if !file.exists() {
+            bail!("cannot read {shown}: it is not there; start again in another folder");
+        }
+        let lock = lock(path)?;
+        let (mut epochs, wrong) = rows::<Epoch>(&file)?;
+        epochs.retain(|row| row.epoch <= epoch);
+        if epochs.iter().map(|row| row.epoch).ne(1..=epoch) {
+            let wrong = wrong.map_or(String::new(), |wrong| format!(" ({wrong})"));
+            bail!(
+                "{shown} does not hold the epochs 1 to {epoch} that the checkpoint has done{wrong}; start again in another folder"
+            );
+        }
+        Checkpoint::remove_damaged(path)?;
+        let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
+        let model = path.join(MODEL);
+        if model.exists() && epoch < config.epochs {
+            std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
+        }
+        let phases = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch, &mut warn)?;
+        let topology = if config.model == ModelKind::Set {
+            match npy::Table::reopen(&path.join(INPUT_CONNECTIONS), inputs, epoch as usize + 1) {
+                Ok(table) => {
+                    let log = path.join("topology.csv");
+                    Some((Log::reopen(log, |row: &LayerRow| row.epoch <= epoch, &mut warn)?, table))
+                }
+                Err(error) => {
+                    warn(&format!("{error:#}; the run goes on without recording its connections"));
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        Ok((Self { path: path.to_owned(), metrics, phases, topology, _lock: lock }, epochs))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether connections are recorded.
+    pub fn records_topology(&self) -> bool {
+        self.topology.is_some()
+    }
+
+    /// Adds an epoch's row: it is in the file when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full, for instance.
+    pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
+        self.metrics.append(epoch)?;
+        // Before the checkpoint that counts on it.
+        self.metrics.sync()
+    }
+
+    /// Adds an epoch's times.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn append_phases(&mut self, phases: &Phases) -> Result<()> {
+        self.phases.append(phases)
+    }
+
+    /// Adds an epoch's connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn append_topology(&mut self, rows: impl Iterator<Item = LayerRow>, inputs: &[u16]) -> Result<()> {
+        let Some((log, table)) = &mut self.topology else { return Ok(()) };
+        for row in rows {
+            log.append(&row)?;
+        }
+        table
+            .append(inputs)
+            .with_context(|| format!("cannot write {INPUT_CONNECTIONS} in {}; free some space", self.path.display()))
+    }
+}
