@@ -263,10 +263,21 @@ pub fn with_network<R>(
     work: impl FnOnce(&mut dyn Network) -> Result<R>,
 ) -> Result<R> {
     with_block(&footprint(layers, lanes, description), |block| {
-        by_type!(layers, lanes, F, L => {
-            let mut network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-            work(&mut network)
-        })
+        work(&mut *network_in(layers, lanes, description, block)?)
+    })
+}
+
+/// Builds a network in `block`.
+// Not generic: whoever trains a network would compile every format and tile width once more.
+fn network_in<'a>(
+    layers: &[LayerSpec],
+    lanes: usize,
+    description: &Description<'_>,
+    block: &'a mut [u8],
+) -> Result<Box<dyn Network + 'a>> {
+    by_type!(layers, lanes, F, L => {
+        let network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+        Ok(Box::new(network))
     })
 }
 
