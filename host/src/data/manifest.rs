@@ -7,9 +7,8 @@ use serde::Deserialize;
 
 use super::{DatasetName, ImageShape};
 
-static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| {
-    toml::from_str(include_str!("../../../data/manifest.toml")).expect("the embedded manifest parses; a test checks it")
-});
+static MANIFEST: LazyLock<Manifest> =
+    LazyLock::new(|| toml::from_str(rewire_data::MANIFEST).expect("the embedded manifest parses; a test checks it"));
 
 /// Every dataset of the manifest, in its order.
 pub fn entries() -> &'static [Entry] {

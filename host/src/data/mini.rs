@@ -6,6 +6,8 @@
 
 use std::io;
 
+use rewire_data::mnist_mini;
+
 use super::manifest::{Entry, File, Role};
 use super::{Dataset, Split, idx};
 
@@ -15,10 +17,10 @@ pub fn bundled(entry: &Entry, file: &File) -> Option<&'static [u8]> {
         return None;
     }
     match file.role {
-        Role::TrainImages => Some(include_bytes!("../../../data/mnist-mini/train-images-idx3-ubyte.gz")),
-        Role::TrainLabels => Some(include_bytes!("../../../data/mnist-mini/train-labels-idx1-ubyte.gz")),
-        Role::TestImages => Some(include_bytes!("../../../data/mnist-mini/t10k-images-idx3-ubyte.gz")),
-        Role::TestLabels => Some(include_bytes!("../../../data/mnist-mini/t10k-labels-idx1-ubyte.gz")),
+        Role::TrainImages => Some(mnist_mini::TRAIN_IMAGES),
+        Role::TrainLabels => Some(mnist_mini::TRAIN_LABELS),
+        Role::TestImages => Some(mnist_mini::TEST_IMAGES),
+        Role::TestLabels => Some(mnist_mini::TEST_LABELS),
         Role::TrainBatch | Role::TestBatch => None,
     }
 }
