@@ -17,7 +17,7 @@ use rewire::commands::cli::{
 };
 use rewire::data::{self, Bar, DatasetName};
 use rewire::engine::native::Native;
-use rewire::error::{Usage, exit_code};
+use rewire::error::{INTERRUPTED, Usage, exit_code};
 use rewire::model::safetensors::Model;
 use rewire::settings::{Config, ModelKind};
 use rewire::training::Surroundings;
@@ -78,7 +78,7 @@ fn interruption() -> Result<Arc<AtomicBool>> {
     let flag = interrupted.clone();
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
+            std::process::exit(INTERRUPTED.into());
         }
     })
     .context("cannot listen for Ctrl-C")?;

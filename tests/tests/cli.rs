@@ -501,7 +501,7 @@ fn ctrl_c_ends_a_run_with_what_was_recorded() {
     interrupt(child.id());
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
     let sentence = stderr.lines().last().unwrap();
     let kept = rows(&folder.path().join("run")).len();
     assert!(sentence.starts_with("rewire: interrupted in epoch "), "{stderr}");
@@ -531,7 +531,7 @@ fn ctrl_c_in_the_first_epoch_leaves_the_folder_free() {
     interrupt(child.id());
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("interrupted in epoch 1 of") && stderr.contains("nothing is kept in run"), "{stderr}");
     assert_eq!(listing(&folder.path().join("run")), "");
     succeed(folder.path(), &format!("train {QUICK} --out run"));

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::data::manifest;
-use crate::error::Usage;
+use crate::error::{Interrupted, Usage};
 use crate::figures::curves::mean_and_deviation;
 use crate::files::write_atomically;
 use crate::settings::{ActivationKind, Config, ModelKind};
@@ -234,7 +234,7 @@ pub fn train(plan: &Plan<'_>, out: &Path) -> Result<Trained> {
         crate::training::progress::say(&format!("{}: {} of seed {}", path.display(), config.model, config.seed));
         let status = command.status().context("a run cannot be started")?;
         if plan.interrupted.load(Ordering::Relaxed) {
-            bail!("interrupted; the same command goes on in {}", out.display());
+            return Err(Interrupted(format!("interrupted; the same command continues in {}", out.display())).into());
         }
         if status.success() { trained.done.push(path) } else { trained.failed.push(path) }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::analysis::saved::SavedRun;
 use crate::data::images::draw;
 use crate::data::{Dataset, ImageShape, Split};
 use crate::engine::native::Native;
-use crate::error::Usage;
+use crate::error::{Interrupted, Usage};
 use crate::figures::chart::{Axis, Chart, Series};
 use crate::figures::network::{grid, outgoing};
 use crate::figures::style::{Figure, PALETTE};
@@ -200,7 +200,7 @@ pub fn measure(
         let surroundings = Surroundings { out, checkpoint: None, native: native()?, monitor_interval, interrupted };
         let trained = crate::training::train(&config, select(dataset, inputs), surroundings);
         if interrupted.load(Ordering::Relaxed) {
-            bail!("interrupted while training on {name}; nothing is kept");
+            return Err(Interrupted(format!("interrupted while training on {name}; nothing is kept")).into());
         }
         Ok(trained?.test_accuracy)
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use rewire_core::network::LayerSpec;
 use rewire_core::network::{Description, Footprint};
 use rewire_core::step::Metrics;
@@ -23,7 +23,7 @@ use crate::data::{self, Dataset, DatasetName, manifest};
 use crate::engine::clock::Stage;
 use crate::engine::dynamic::{LayerData, Network, footprint, supports, with_network};
 use crate::engine::native::Native;
-use crate::error::Usage;
+use crate::error::{Interrupted, Usage};
 use crate::model::safetensors::Model;
 use crate::settings::{Config, DecayKind, ModelKind};
 use crate::training::checkpoint::Checkpoint;
@@ -192,24 +192,26 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         drop(monitor);
         if ended.interrupted && ended.epochs.is_empty() {
             RunDirectory::discard(directory.path())?;
-            bail!(
+            return Err(Interrupted(format!(
                 "interrupted in epoch 1 of {}: none is finished, so nothing is kept in {}",
                 config.epochs,
                 directory.path().display()
-            );
+            ))
+            .into());
         }
         run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =
             Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
         if ended.interrupted {
             let epochs = ended.epochs.len();
-            bail!(
+            return Err(Interrupted(format!(
                 "interrupted in epoch {} of {}; {epochs} finished and the model as it is are kept in {}; \
                  --resume continues after epoch {epochs}",
                 epochs + 1,
                 config.epochs,
                 directory.path().display()
-            );
+            ))
+            .into());
         }
         summary.ok_or_else(|| anyhow!("the run has no epoch"))
     })
