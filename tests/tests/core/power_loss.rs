@@ -1,8 +1,6 @@
 //! Power is cut at every operation on the flash of a run: there is always a whole checkpoint, old or new, and the run that
 //! goes on from it ends in the same bits as one that was never cut.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use std::ops::ControlFlow;
 
 use embedded_storage::nor_flash::{

@@ -1,13 +1,9 @@
 //! What is promised of the programs for the chip, read from their ELF files: bytes of memory, bytes of flash, what is not
 //! linked, how they start.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use object::{Object, ObjectSection, ObjectSymbol};
 
-mod firmware;
-
-use firmware::{Build, M0, M4F, Remove};
+use crate::firmware::{Build, M0, M4F};
 
 /// The most flash that the core may take, code and constants, in bytes.
 const LARGEST_M4F: u64 = 24 * 1024;
@@ -24,8 +20,7 @@ struct Program {
 impl Program {
     /// Builds a program, which must not have an allocator.
     fn of(build: &Build) -> Self {
-        let elf = Remove(build.build().unwrap());
-        let bytes = std::fs::read(&elf.0).unwrap();
+        let bytes = std::fs::read(build.build().unwrap()).unwrap();
         let file = object::File::parse(&*bytes).unwrap();
         let sections = file.sections().map(|section| {
             let mut data = section.data().unwrap().to_vec();

@@ -1,8 +1,6 @@
 //! Fingerprints of tiny training runs, recorded once: a change of any bit, on any machine, is a decision to be made
 //! here and told in the changelog.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use std::ops::ControlFlow;
 
 use rewire_core::prelude::*;

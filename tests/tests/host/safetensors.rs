@@ -1,14 +1,10 @@
 //! `model.safetensors` means what its documentation says: another program that reads the file and nothing else
 //! computes the same predictions.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
-mod program;
-
 use std::fs;
 use std::path::Path;
 
-use program::succeed;
+use crate::program::succeed;
 use rewire::data::images::Images;
 use rewire::data::{self, Dataset, DatasetName};
 use rewire::engine::dynamic::with_network;

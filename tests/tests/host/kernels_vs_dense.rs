@@ -1,7 +1,5 @@
 //! Forward passes and whole updates against the dense oracle: every storage, format and tile width.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 

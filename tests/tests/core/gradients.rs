@@ -4,8 +4,6 @@
 //! The learning rate is a power of two, so that nothing is lost in the product, and so small that the weights stay
 //! where they are.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use rewire_core::network::MAX_LAYERS;
 use rewire_core::prelude::*;
 use rewire_tests::kind::Kind;

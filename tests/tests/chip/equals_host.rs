@@ -1,7 +1,5 @@
 //! The chip's twin: a network trained under QEMU and one trained here are the same, bit for bit.
 
-#![expect(clippy::unwrap_used, reason = "a log that does not read as expected fails the test")]
-
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -13,10 +11,8 @@ use rewire::engine::native::Native;
 use rewire::settings::Config;
 use rewire_core::prelude::*;
 
-mod firmware;
-mod program;
-
-use firmware::{Build, M0, M4F};
+use crate::firmware::{Build, M0, M4F};
+use crate::program;
 
 const PIXELS: usize = 784;
 

@@ -1,7 +1,5 @@
 //! Bytes promised are bytes used, and what cannot be built says why.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use rewire_core::error::{ArenaError, BuildError, StructureError};
 use rewire_core::network::{LayerRef, MAX_LAYERS};
 use rewire_core::prelude::*;

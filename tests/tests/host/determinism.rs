@@ -1,7 +1,5 @@
 //! The same bits whatever the machine does: threads, vectors, transposed index, storage, format.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use std::ops::ControlFlow;
 
 use rewire::engine::native::{Native, SimdLevel};

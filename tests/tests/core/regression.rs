@@ -1,7 +1,5 @@
 //! One test for each bug that was found.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use rewire_core::error::{ArenaError, BuildError};
 use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;

@@ -1,20 +1,40 @@
 //! Programs for the chip: built for a board, and run on its machine in QEMU.
-//!
-//! Needs QEMU, flip-link and defmt-print, which `tests/run` installs.
 
-#![allow(dead_code, reason = "no test uses all of it")]
-
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) const M0: &str = "thumbv6m-none-eabi";
 pub(crate) const M4F: &str = "thumbv7em-none-eabihf";
 
-/// One build after the other: they share their dependencies, and the next takes the place of the one before.
-static BUILDING: Mutex<()> = Mutex::new(());
-static BUILT: AtomicU32 = AtomicU32::new(0);
+/// The programs that this test run has built, by what they were built from. One build runs at a time: builds share a
+/// target folder, where the next takes the place of the one before.
+static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+/// Keeps other builds waiting.
+pub(crate) fn lock() -> MutexGuard<'static, Option<HashMap<String, PathBuf>>> {
+    for tool in ["qemu-system-arm", "flip-link", "defmt-print"] {
+        assert!(Command::new(tool).arg("--version").output().is_ok(), "{tool} is missing; tests/run installs it");
+    }
+    BUILT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs in the firmware's folder, with none of its variables set and the target folder of these tests.
+pub(crate) fn in_firmware(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(source()).env("CARGO_TARGET_DIR", target_folder());
+    for variable in ["BOARD", "FLASH", "IMAGE", "MNIST", "MODEL", "NETWORK"] {
+        command.env_remove(format!("REWIRE_{variable}"));
+    }
+    command.env_remove("RUSTFLAGS");
+    command
+}
+
+fn target_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware")
+}
 
 /// What a program is built from.
 #[derive(Clone, Copy, Debug)]
@@ -36,22 +56,18 @@ impl<'a> Build<'a> {
         Self { program, board, target, features: None, network: None, image: None }
     }
 
-    /// Builds the program: its ELF file, or what the build says.
+    /// Builds the program, once: its ELF file, or what the build says.
     pub(crate) fn build(&self) -> Result<PathBuf, String> {
-        for tool in ["qemu-system-arm", "flip-link", "defmt-print"] {
-            assert!(Command::new(tool).arg("--version").output().is_ok(), "{tool} is missing; tests/run installs it");
+        let mut built = lock();
+        let built = built.get_or_insert_default();
+        let key = format!("{self:?}");
+        if let Some(elf) = built.get(&key) {
+            return Ok(elf.clone());
         }
-        let _guard = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("firmware");
-        let mut cargo = Command::new("cargo");
+        let mut cargo = in_firmware("cargo");
         cargo
             .args(["build", "--quiet", "--bin", self.program, "--target", self.target, "--release"])
-            .current_dir(source())
-            .env("REWIRE_BOARD", self.board)
-            .env("CARGO_TARGET_DIR", &folder);
-        for variable in ["REWIRE_IMAGE", "REWIRE_NETWORK", "RUSTFLAGS"] {
-            cargo.env_remove(variable);
-        }
+            .env("REWIRE_BOARD", self.board);
         if let Some(features) = self.features {
             cargo.args(["--no-default-features", "--features", features]);
         }
@@ -65,26 +81,23 @@ impl<'a> Build<'a> {
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
-        let count = BUILT.fetch_add(1, Ordering::Relaxed);
-        let kept = folder.join(format!("{}-{}-{}-{count}.elf", self.program, self.board, std::process::id()));
-        std::fs::rename(folder.join(self.target).join("release").join(self.program), &kept).unwrap();
-        Ok(kept)
+        let elf = target_folder().join(format!("{}.elf", built.len()));
+        std::fs::rename(target_folder().join(self.target).join("release").join(self.program), &elf).unwrap();
+        built.insert(key, elf.clone());
+        Ok(elf)
     }
 
-    /// The program, on its board's machine; runs once.
-    pub(crate) fn machine(&self) -> (Command, Remove) {
+    /// The program, on its board's machine.
+    pub(crate) fn machine(&self) -> Command {
         let elf = self.build().unwrap_or_else(|message| panic!("{self:?}: {message}"));
-        let mut qemu = Command::new(source().join("qemu"));
+        let mut qemu = in_firmware(source().join("qemu"));
         qemu.arg(&elf).env("REWIRE_BOARD", self.board);
-        for variable in ["REWIRE_MNIST", "REWIRE_MODEL", "REWIRE_FLASH"] {
-            qemu.env_remove(variable);
-        }
-        (qemu, Remove(elf))
+        qemu
     }
 
     /// Builds and runs the program with these arguments, which must succeed; returns its log.
     pub(crate) fn log(&self, arguments: &str, environment: &[(&str, &Path)]) -> String {
-        let (mut qemu, _elf) = self.machine();
+        let mut qemu = self.machine();
         qemu.args(arguments.split_whitespace()).envs(environment.iter().copied());
         succeeded(&qemu.output().unwrap())
     }
@@ -99,14 +112,4 @@ pub(crate) fn succeeded(output: &Output) -> String {
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware")
-}
-
-/// A file that is of no use any more when this goes.
-#[derive(Debug)]
-pub(crate) struct Remove(pub(crate) PathBuf);
-
-impl Drop for Remove {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }

@@ -1,7 +1,5 @@
 //! Where connections start, and what an evolution does to them.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Mutex;

@@ -1,16 +1,12 @@
 //! A run that was ended at any moment continues as if it had not been.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
-
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use program::{command, run, succeed};
+use crate::program::{command, run, succeed};
 use rewire::analysis::saved::SavedRun;
 use rewire::training::checkpoint::Checkpoint;
 use rewire::training::directory::RunDirectory;

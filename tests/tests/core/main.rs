@@ -1,0 +1,12 @@
+//! Tests of `rewire-core` through its public interface: one program, so that its generic code is compiled once.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod allocation;
+mod examples;
+mod footprint;
+mod golden_run;
+mod gradients;
+mod power_loss;
+mod regression;
+mod topology;

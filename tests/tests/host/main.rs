@@ -1,0 +1,11 @@
+//! Tests of the `rewire` library and of runs of its program: one program, so that it is linked once.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod dataset;
+mod determinism;
+mod kernels_vs_dense;
+#[path = "../program/mod.rs"]
+mod program;
+mod resume;
+mod safetensors;
