@@ -275,7 +275,7 @@ fn features_are_ranked_drawn_and_measured() {
     let folder = tempdir().unwrap();
     succeed(folder.path(), "train --train-samples 600 --hidden 100 --epochs 8 --out run");
     let found: serde_json::Value =
-        serde_json::from_str(&succeed(folder.path(), "features run --top 5,50% --json")).unwrap();
+        serde_json::from_str(&succeed(folder.path(), "features run --top 5,5,50% --json")).unwrap();
     let outcomes = found["outcomes"].as_array().unwrap();
     assert_eq!(outcomes.len(), 1 + 2 * 4);
     let accuracy = |ranking: &str, percent: f64| {

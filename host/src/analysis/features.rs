@@ -15,7 +15,6 @@ use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
 
 use crate::analysis::saved::SavedRun;
-use crate::data::images::draw;
 use crate::data::{Dataset, ImageShape, Split};
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
@@ -88,16 +87,7 @@ impl Scores {
         for (&col, &weight) in first.indices.iter().zip(&first.weights) {
             strength[col as usize] += f64::from(weight.abs());
         }
-        let samples = draw(run.config.seed, 0, dataset.train.len(), run.config.train_samples);
-        let n = samples.len().max(1) as f64;
-        let (mut sum, mut squares) = (vec![0f64; first.spec.n_in], vec![0f64; first.spec.n_in]);
-        for &sample in &samples {
-            for (i, &pixel) in dataset.train.image(sample as usize).iter().enumerate() {
-                sum[i] += f64::from(pixel);
-                squares[i] += f64::from(pixel) * f64::from(pixel);
-            }
-        }
-        let variance = sum.iter().zip(&squares).map(|(sum, squares)| squares / n - (sum / n).powi(2)).collect();
+        let variance = variance(&run.config, dataset, first.spec.n_in);
         let order = Permutation::with_purpose(run.config.seed, Purpose::Subset, STREAM, first.spec.n_in as u32);
         let random = (0..first.spec.n_in as u32).map(|i| f64::from(order.at(i))).collect();
         Ok(Self { scores: [connections, strength, variance, random] })
@@ -125,7 +115,21 @@ impl Scores {
     }
 }
 
-/// Shares to keep, such as `5,10,25%`.
+/// The variance of each input over the samples that a run trains on: those held out for validation have no say.
+fn variance(config: &Config, dataset: &Dataset, inputs: usize) -> Vec<f64> {
+    let (samples, _) = crate::training::split_samples(config, dataset.train.len());
+    let n = samples.len().max(1) as f64;
+    let (mut sum, mut squares) = (vec![0f64; inputs], vec![0f64; inputs]);
+    for &sample in &samples {
+        for (i, &pixel) in dataset.train.image(sample as usize).iter().enumerate() {
+            sum[i] += f64::from(pixel);
+            squares[i] += f64::from(pixel) * f64::from(pixel);
+        }
+    }
+    sum.iter().zip(&squares).map(|(sum, squares)| squares / n - (sum / n).powi(2)).collect()
+}
+
+/// Shares to keep, such as `5,10,25%`, each once.
 ///
 /// # Errors
 ///
@@ -137,7 +141,15 @@ pub fn percents(text: &str) -> Result<Vec<f64>, Usage> {
             Usage(format!("--top has '{word}', but takes percentages above 0 and up to 100, such as 5,10,25,50%"))
         })
     };
-    text.split(',').map(parse).collect()
+    let mut percents: Vec<f64> = Vec::new();
+    for percent in text.split(',').map(parse) {
+        let percent = percent?;
+        // A share that is given twice is measured once.
+        if !percents.contains(&percent) {
+            percents.push(percent);
+        }
+    }
+    Ok(percents)
 }
 
 /// The same samples with these inputs only, as rows of pixels.
@@ -322,9 +334,26 @@ mod tests {
     #[test]
     fn percentages_are_read_and_others_refused() {
         assert_eq!(percents("5,10, 25%,100").unwrap(), [5.0, 10.0, 25.0, 100.0]);
+        assert_eq!(percents("5,5, 10,5.0%").unwrap(), [5.0, 10.0], "a share is measured once");
         for wrong in ["0", "101", "ten", "5,,6", "-3", "NaN"] {
             assert!(percents(wrong).unwrap_err().to_string().contains("above 0 and up to 100"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn held_out_samples_have_no_say_in_the_variance() {
+        let config = Config { validation_samples: 2, hidden: vec![4], ..Config::defaults(DatasetName::MnistMini) };
+        let (train, held_out) = crate::training::split_samples(&config, 6);
+        assert_eq!((train.len(), held_out.len()), (4, 2));
+        // Input 0 varies among the held-out samples only, input 1 among the training samples only.
+        let mut images = vec![0; 12];
+        images[2 * held_out[0] as usize] = 255;
+        images[2 * train[0] as usize + 1] = 255;
+        let split = Split { images, labels: vec![0; 6] };
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let dataset = Dataset { name: DatasetName::MnistMini, shape, classes: 2, train: split.clone(), test: split };
+        let variance = variance(&config, &dataset, 2);
+        assert!(variance[0] == 0.0 && variance[1] > 0.0, "{variance:?}");
     }
 
     #[test]

@@ -75,13 +75,7 @@ impl Task {
         if config.test_samples > tests {
             return Err(too_many("--test-samples", config.test_samples, tests, &format!("{tests} test samples")));
         }
-        // What is held out does not depend on the seed, so that runs with different seeds never train on it.
-        let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
-        let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
-        let train: Vec<u32> = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples)
-            .into_iter()
-            .map(|i| rest[i as usize])
-            .collect();
+        let (train, validation) = split_samples(config, available);
         if config.batch_size > train.len() {
             return Err(Usage(format!(
                 "--batch-size is {}, but there are only {} training samples; make it smaller",
@@ -113,6 +107,16 @@ impl Task {
         let split = if self.validation { &self.dataset.train } else { &self.dataset.test };
         Images::new(split, self.test.clone(), &self.normaliser)
     }
+}
+
+/// Of `available` training samples those that a run trains on, and those it holds out for validation, in ascending order.
+pub fn split_samples(config: &Config, available: usize) -> (Vec<u32>, Vec<u32>) {
+    let held_out = config.validation_samples;
+    // What is held out does not depend on the seed, so that runs with different seeds never train on it.
+    let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
+    let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
+    let train = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples);
+    (train.into_iter().map(|i| rest[i as usize]).collect(), validation)
 }
 
 /// Where a run finds and leaves things, and what it may use.
