@@ -140,9 +140,10 @@ print('fine')
 }
 
 #[test]
-fn the_readmes_snippet_predicts_what_the_network_does() {
-    let readme = include_str!("../../README.md");
-    let snippet = readme.split("```python\n").nth(1).expect("README.md has a snippet").split("```").next().unwrap();
+fn the_snippet_of_the_reference_predicts_what_the_network_does() {
+    let reference = include_str!("../../docs/reference.md");
+    let snippet = reference.split("```python\n").nth(1).expect("docs/reference.md has a snippet");
+    let snippet = snippet.split("```").next().unwrap();
     assert!(snippet.lines().count() <= 10, "{snippet}");
     let folder = tempdir().unwrap();
     for arguments in ["--activation all-relu", "--activation relu --model dense", "--storage input-major"] {

@@ -41,10 +41,10 @@ fn examples_are_short() {
 }
 
 #[test]
-fn the_readme_quotes_the_sensor_example() {
-    let readme = include_str!("../../../README.md");
+fn the_page_on_microcontrollers_quotes_the_sensor_example() {
+    let page = include_str!("../../../docs/microcontroller.md");
     assert!(
-        readme.contains(include_str!("../../../core/examples/sensor.rs")),
-        "copy core/examples/sensor.rs into README.md"
+        page.contains(include_str!("../../../core/examples/sensor.rs")),
+        "copy core/examples/sensor.rs into docs/microcontroller.md"
     );
 }
