@@ -112,6 +112,28 @@ fn commands_that_are_marked_run() {
     assert!(ran > 20, "{ran} commands ran");
 }
 
+#[test]
+fn the_page_on_microcontrollers_names_programs_boards_and_variables_that_exist() {
+    let text = page("docs/microcontroller.md");
+    let known = page("firmware/build.rs") + &page("firmware/qemu");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut checked = 0;
+    for line in fences(&text).iter().filter(|fence| fence.kind.starts_with("sh")).flat_map(|fence| &fence.lines) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for program in words.windows(2).filter(|pair| pair[0] == "--bin").map(|pair| pair[1]) {
+            assert!(root.join(format!("firmware/src/bin/{program}.rs")).exists(), "{line}: no program {program}");
+            checked += 1;
+        }
+        for (variable, value) in words.iter().filter_map(|word| word.split_once('=')) {
+            assert!(known.contains(variable), "{line}: nothing reads {variable}");
+            let board = variable == "REWIRE_BOARD";
+            assert!(!board || known.contains(&format!("\"{value}\"")), "{line}: no board {value}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked} words checked");
+}
+
 /// A heading as a link names it.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase().replace(' ', "-");
