@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::de::DeserializeOwned;
 
 use crate::data::{DatasetName, ImageShape, manifest};
-use crate::engine::dynamic::LayerData;
 use crate::error::Usage;
+use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};

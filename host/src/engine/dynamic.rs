@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Result, anyhow};
-use rewire_core::activation::Parameters;
 use rewire_core::network::{Description, Footprint};
 use rewire_core::network::{LayerRef, Mlp};
 use rewire_core::network::{LayerSpec, Storage};
@@ -16,30 +15,8 @@ use rewire_core::topology::locality::Placement;
 
 use crate::data::images::Images;
 use crate::engine::native::Native;
+use crate::model::layer::LayerData;
 use crate::training::recorder::Recorder;
-
-/// One layer with its structure widened, whatever the network's format.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayerData {
-    /// Widths, connections, storage, activation.
-    pub spec: LayerSpec,
-    /// Row pointers; empty for a dense layer.
-    pub indptr: Vec<u32>,
-    /// Columns; empty for a dense layer.
-    pub indices: Vec<u32>,
-    /// Weights, in storage order.
-    pub weights: Vec<f32>,
-    /// Biases.
-    pub bias: Vec<f32>,
-    /// Velocities of the weights; empty where there are none, or none are of interest.
-    pub velocity: Vec<f32>,
-    /// Velocities of the biases, likewise.
-    pub bias_velocity: Vec<f32>,
-    /// Parameters of the activation; empty where it has none.
-    pub activation_parameters: Vec<Parameters>,
-    /// Their velocities; empty as those of the weights.
-    pub activation_velocity: Vec<Parameters>,
-}
 
 /// What the harness does with a network.
 pub trait Network: Send {
@@ -138,7 +115,7 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
     }
 
     fn export(&self) -> Vec<LayerData> {
-        self.layers().map(widen).collect()
+        self.layers().map(LayerData::new).collect()
     }
 
     fn import(&mut self, layers: &[LayerData]) -> Result<()> {
@@ -152,28 +129,6 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
     fn address(&self) -> usize {
         // The first layer's weights are what is cut first.
         self.layers().next().map_or(0, |layer| layer.weights.as_ptr() as usize)
-    }
-}
-
-/// A copy of a layer, wherever it lies.
-pub fn widen<F: Format>(layer: LayerRef<'_, F>) -> LayerData {
-    let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
-        let widen = |value: usize| value as u32;
-        (
-            csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
-            csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
-        )
-    });
-    LayerData {
-        spec: layer.spec,
-        indptr,
-        indices,
-        weights: layer.weights.to_vec(),
-        bias: layer.bias.to_vec(),
-        velocity: layer.velocity.to_vec(),
-        bias_velocity: layer.bias_velocity.to_vec(),
-        activation_parameters: layer.activation_parameters.to_vec(),
-        activation_velocity: layer.activation_velocity.to_vec(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::curves::colours;
 use super::style::{Area, Figure, INK, PALETTE, model_colour};
 use crate::analysis::power_law;
 use crate::analysis::saved::{Group, SavedRun, model_name};
-use crate::engine::dynamic::LayerData;
+use crate::model::layer::LayerData;
 
 /// Connections into each neuron of a layer.
 pub fn incoming(layer: &LayerData) -> Vec<u64> {

@@ -16,8 +16,9 @@ use rewire_core::storage::image::{self, Image};
 
 use crate::data::images::Normaliser;
 use crate::data::{DatasetName, Split};
-use crate::engine::dynamic::{LayerData, load_layers, widen, with_block};
+use crate::engine::dynamic::{load_layers, with_block};
 use crate::files::write_atomically;
+use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::Scaling;
 use crate::text::thousands;
@@ -66,7 +67,8 @@ impl File {
 pub fn load(path: &Path, dataset: DatasetName) -> Result<Model> {
     let file = File::read(path)?;
     let image = file.image().with_context(|| unusable(path))?;
-    let layers = (0..image.layers()).map(|layer| Ok(widen(image.layer(layer).map_err(|error| anyhow!("{error}"))?)));
+    let layers =
+        (0..image.layers()).map(|layer| Ok(LayerData::new(image.layer(layer).map_err(|error| anyhow!("{error}"))?)));
     let layers = layers.collect::<Result<Vec<LayerData>>>()?;
     let features = layers.first().map_or(0, |layer| layer.spec.n_in);
     Ok(Model { dataset, normaliser: normaliser(features), layers })

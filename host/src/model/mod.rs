@@ -1,4 +1,5 @@
-//! Saved models: `model.safetensors`, and images for a chip.
+//! Trained networks: a layer as a program reads it, `model.safetensors`, and images for a chip.
 
 pub mod chip;
+pub mod layer;
 pub mod safetensors;

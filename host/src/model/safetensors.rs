@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::DatasetName;
 use crate::data::images::Normaliser;
-use crate::engine::dynamic::LayerData;
 use crate::files::write_atomically;
+use crate::model::layer::LayerData;
 
 const VERSION: u32 = 1;
 const KEY: &str = "rewire";
@@ -108,14 +108,7 @@ fn fold(layer: &mut LayerData) {
         let [_, shift, mean, _] = parameters;
         *bias = factor(parameters) * (*bias - mean) + shift;
     }
-    let neurons: Vec<usize> = match layer.spec.storage {
-        Storage::Dense => (0..layer.weights.len()).map(|at| at / layer.spec.n_in).collect(),
-        Storage::InputMajor => layer.indices.iter().map(|&neuron| neuron as usize).collect(),
-        Storage::OutputMajor => {
-            let row = |(row, ends): (usize, &[u32])| std::iter::repeat_n(row, (ends[1] - ends[0]) as usize);
-            layer.indptr.windows(2).enumerate().flat_map(row).collect()
-        }
-    };
+    let neurons: Vec<usize> = layer.connections().map(|connection| connection.neuron).collect();
     for (weight, neuron) in layer.weights.iter_mut().zip(neurons) {
         *weight *= factor(parameters[neuron]);
     }

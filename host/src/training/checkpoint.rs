@@ -14,8 +14,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::engine::dynamic::LayerData;
 use crate::files::{remove_unfinished, write_atomically};
+use crate::model::layer::LayerData;
 use crate::settings::Config;
 
 const MAGIC: &[u8; 8] = b"REWIRECK";

@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use anyhow::{Result, anyhow};
+use rewire_core::network::Storage;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Wide};
 use rewire_core::topology::prune::survivors;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::dynamic::LayerData;
+use crate::model::layer::{LayerData, endpoints};
 
 /// A row of `topology.csv`: a sparse layer after an epoch; epoch 0 is the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ impl Tried {
 /// Gathers what a run records of its topology. After the first epoch it allocates nothing.
 #[derive(Debug)]
 pub struct Recorder {
+    /// Of the first layer: it says whether its rows or its columns are inputs.
+    storage: Storage,
     /// Survivors of the first layer, by input.
     inputs: Vec<AtomicU32>,
     /// Survivors by layer.
@@ -69,6 +72,7 @@ impl Recorder {
         };
         let inputs = layers.first().map_or(0, |layer| layer.spec.n_in);
         Self {
+            storage: layers.first().map_or(Storage::OutputMajor, |layer| layer.spec.storage),
             inputs: (0..inputs).map(|_| AtomicU32::new(0)).collect(),
             survived: layers.iter().map(|_| AtomicU64::new(0)).collect(),
             tried: layers.iter().map(tried).collect(),
@@ -111,8 +115,10 @@ impl Recorder {
     /// Counts what pruning left of a layer: what evolution shows.
     pub fn pruned<F: Format>(&self, layer: usize, matrix: CsrRef<'_, F>) {
         if layer == 0 {
-            for col in matrix.indices() {
-                self.count_input(col.to_usize());
+            for (row, (indices, _)) in matrix.rows().enumerate() {
+                for col in indices {
+                    self.count_input(row, col.to_usize());
+                }
             }
         }
         if let Some(count) = self.survived.get(layer) {
@@ -130,10 +136,10 @@ impl Recorder {
         for (i, layer) in layers.iter().enumerate().take(evolving).filter(|(_, layer)| !layer.spec.is_dense()) {
             let matrix = CsrRef::<Wide>::new(layer.spec.ncols(), &layer.indptr, &layer.indices, &layer.weights);
             let mut count = 0;
-            survivors(matrix.map_err(|error| anyhow!("layer {i}: {error}"))?, zeta, |_, col| {
+            survivors(matrix.map_err(|error| anyhow!("layer {i}: {error}"))?, zeta, |row, col| {
                 count += 1;
                 if i == 0 {
-                    self.count_input(col);
+                    self.count_input(row, col);
                 }
             });
             self.survived[i].store(count, Ordering::Relaxed);
@@ -141,7 +147,9 @@ impl Recorder {
         Ok(())
     }
 
-    fn count_input(&self, input: usize) {
+    /// Counts a connection of the first layer by its input.
+    fn count_input(&self, row: usize, col: usize) {
+        let (input, _) = endpoints(self.storage, row, col);
         if let Some(count) = self.inputs.get(input) {
             // Only the thread of the first layer writes.
             count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);

@@ -1,0 +1,165 @@
+//! One layer as a program reads it: widened integers, and connections by input and neuron whatever the storage.
+//!
+//! `W` is `[n_out, n_in]`. An output-major layer stores one row per neuron, an input-major one stores one row per input, and
+//! a dense one stores every cell without integers. Whoever wants to know which input feeds which neuron asks here, so that
+//! no other file has to look at the storage.
+//!
+//! A layer of three inputs and two neurons, with the connections (input 1, neuron 0), (0, 1) and (1, 1):
+//!
+//! ```text
+//! output-major  indptr 0 1 3    indices 1 | 0 1     a row per neuron, columns are inputs
+//! input-major   indptr 0 1 3 3  indices 1 | 0 1 |   a row per input, columns are neurons
+//! ```
+
+use rewire_core::activation::Parameters;
+use rewire_core::network::{LayerRef, LayerSpec, Storage};
+use rewire_core::sparse::{Format, Index};
+
+/// One layer with its integers widened to 32 bits, whatever the network's format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerData {
+    /// Widths, connections, storage, activation.
+    pub spec: LayerSpec,
+    /// Row pointers; empty for a dense layer.
+    pub indptr: Vec<u32>,
+    /// Columns; empty for a dense layer.
+    pub indices: Vec<u32>,
+    /// Weights, in storage order.
+    pub weights: Vec<f32>,
+    /// Biases.
+    pub bias: Vec<f32>,
+    /// Velocities of the weights; empty where there are none, or none are of interest.
+    pub velocity: Vec<f32>,
+    /// Velocities of the biases, likewise.
+    pub bias_velocity: Vec<f32>,
+    /// Parameters of the activation; empty where it has none.
+    pub activation_parameters: Vec<Parameters>,
+    /// Their velocities; empty as those of the weights.
+    pub activation_velocity: Vec<Parameters>,
+}
+
+/// One weight and what it connects.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Connection {
+    /// Input of the layer, from 0.
+    pub input: usize,
+    /// Neuron of the layer, from 0.
+    pub neuron: usize,
+    /// Weight.
+    pub weight: f32,
+}
+
+/// Input and neuron of a stored cell: the one place that knows which of the two a row is.
+pub fn endpoints(storage: Storage, row: usize, col: usize) -> (usize, usize) {
+    match storage {
+        Storage::Dense | Storage::OutputMajor => (col, row),
+        Storage::InputMajor => (row, col),
+    }
+}
+
+impl LayerData {
+    /// A copy of a layer of a network.
+    pub fn new<F: Format>(layer: LayerRef<'_, F>) -> Self {
+        let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
+            let widen = |value: usize| value as u32;
+            (
+                csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
+                csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
+            )
+        });
+        Self {
+            spec: layer.spec,
+            indptr,
+            indices,
+            weights: layer.weights.to_vec(),
+            bias: layer.bias.to_vec(),
+            velocity: layer.velocity.to_vec(),
+            bias_velocity: layer.bias_velocity.to_vec(),
+            activation_parameters: layer.activation_parameters.to_vec(),
+            activation_velocity: layer.activation_velocity.to_vec(),
+        }
+    }
+
+    /// Every connection, in the order of [`LayerData::weights`].
+    pub fn connections(&self) -> impl Iterator<Item = Connection> {
+        let LayerSpec { n_in, storage, .. } = self.spec;
+        // A dense layer has no row pointers, so one of the two parts is empty.
+        let dense = if self.spec.is_dense() { self.weights.as_slice() } else { &[] };
+        let dense = dense.iter().enumerate().map(move |(at, &weight)| (at / n_in, at % n_in, weight));
+        let stored = self.indptr.windows(2).enumerate().flat_map(move |(row, ends)| {
+            let cells = ends[0] as usize..ends[1] as usize;
+            cells.map(move |at| (row, self.indices[at] as usize, self.weights[at]))
+        });
+        dense.chain(stored).map(move |(row, col, weight)| {
+            let (input, neuron) = endpoints(storage, row, col);
+            Connection { input, neuron, weight }
+        })
+    }
+
+    /// Connections that leave each input.
+    pub fn input_degrees(&self) -> Vec<u64> {
+        self.degrees(self.spec.n_in, |connection| connection.input)
+    }
+
+    /// Connections that reach each neuron.
+    pub fn neuron_degrees(&self) -> Vec<u64> {
+        self.degrees(self.spec.n_out, |connection| connection.neuron)
+    }
+
+    fn degrees(&self, len: usize, end: impl Fn(&Connection) -> usize) -> Vec<u64> {
+        let mut degrees = vec![0; len];
+        for connection in self.connections() {
+            degrees[end(&connection)] += 1;
+        }
+        degrees
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rewire_core::activation::Activation;
+
+    /// The layer of the module's documentation in the three storages; the dense one has all six cells.
+    fn layers() -> [LayerData; 3] {
+        let sparse = LayerSpec::sparse(3, 2, 3, Activation::Relu);
+        let layer = |spec: LayerSpec, indptr: &[u32], indices: &[u32], weights: &[f32]| LayerData {
+            spec,
+            indptr: indptr.to_vec(),
+            indices: indices.to_vec(),
+            weights: weights.to_vec(),
+            bias: vec![0.0; 2],
+            velocity: vec![],
+            bias_velocity: vec![],
+            activation_parameters: vec![],
+            activation_velocity: vec![],
+        };
+        [
+            layer(sparse, &[0, 1, 3], &[1, 0, 1], &[10.0, 1.0, 11.0]),
+            layer(sparse.input_major(), &[0, 1, 3, 3], &[1, 0, 1], &[1.0, 10.0, 11.0]),
+            layer(LayerSpec::dense(3, 2, Activation::Relu), &[], &[], &[0.0, 10.0, 20.0, 1.0, 11.0, 21.0]),
+        ]
+    }
+
+    #[test]
+    fn connections_name_input_and_neuron_in_every_storage() {
+        // Each weight is 10 times its input plus its neuron.
+        for layer in layers() {
+            let mut weights = Vec::new();
+            for Connection { input, neuron, weight } in layer.connections() {
+                assert_eq!(weight, (10 * input + neuron) as f32, "{:?}", layer.spec.storage);
+                weights.push(weight);
+            }
+            assert_eq!(weights, layer.weights);
+        }
+    }
+
+    #[test]
+    fn degrees_do_not_depend_on_the_storage() {
+        let [output_major, input_major, dense] = layers();
+        for layer in [output_major, input_major] {
+            assert_eq!((layer.input_degrees(), layer.neuron_degrees()), (vec![1, 2, 0], vec![1, 2]));
+        }
+        assert_eq!((dense.input_degrees(), dense.neuron_degrees()), (vec![2; 3], vec![3; 2]));
+    }
+}
