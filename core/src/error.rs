@@ -226,6 +226,69 @@ impl fmt::Display for StructureError {
 
 impl core::error::Error for StructureError {}
 
+/// The first property in which two layers' specifications differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SpecDifference {
+    /// Input width.
+    Inputs,
+    /// Output width.
+    Outputs,
+    /// Number of connections.
+    Connections,
+    /// Storage: the same weights in another order.
+    Storage,
+    /// Activation, or its slope.
+    Activation,
+}
+
+impl fmt::Display for SpecDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inputs => "input width",
+            Self::Outputs => "output width",
+            Self::Connections => "number of connections",
+            Self::Storage => "storage",
+            Self::Activation => "activation",
+        })
+    }
+}
+
+/// Why a layer was not loaded into a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The network has no layer of this index.
+    NoLayer {
+        /// Layers of the network.
+        layers: usize,
+    },
+    /// The specification of the network's layer is another.
+    Differs(SpecDifference),
+    /// An array has the wrong length, or the structure breaks an invariant.
+    Structure(StructureError),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLayer { layers } => write!(f, "the network has only {layers} layers"),
+            Self::Differs(what) => write!(f, "the network's layer has another {what}"),
+            Self::Structure(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
+
+impl From<StructureError> for LoadError {
+    fn from(error: StructureError) -> Self {
+        Self::Structure(error)
+    }
+}
+
 /// A setting outside its range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

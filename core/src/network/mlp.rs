@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use crate::activation::Parameters;
-use crate::error::{ArenaError, BuildError, StructureError};
+use crate::error::{ArenaError, BuildError, LoadError, StructureError};
 use crate::kernel::gather::TransposedRef;
 use crate::network::arena::Arena;
 use crate::network::plan::{Description, tile_align};
@@ -145,6 +145,18 @@ impl<F: Format> Layer<'_, F> {
             indices: self.indices,
             values: self.weights,
             velocity: self.velocity,
+        }
+    }
+
+    /// Puts the layer back to how it was built: weights zero, no connections.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn clear(&mut self) {
+        for floats in [&mut *self.weights, &mut *self.bias, &mut *self.velocity, &mut *self.bias_velocity] {
+            floats.fill(0.0);
+        }
+        self.indptr.fill(F::Pointer::default());
+        if let Some(transposed) = &mut self.transposed {
+            transposed.indptr.fill(F::Pointer::default());
         }
     }
 
@@ -341,10 +353,14 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     ///
     /// # Errors
     ///
-    /// A slice of the wrong length, or structure whose invariants do not hold; the layer is then unchanged.
-    pub fn load_layer(&mut self, index: usize, from: &LayerRef<'_, F>) -> Result<(), StructureError> {
-        let found = self.layers.len();
-        let layer = self.layers.get_mut(index).ok_or(StructureError::Length { expected: index + 1, found })?;
+    /// Another specification than the layer's own, an array of the wrong length, or structure whose invariants do not
+    /// hold; the layer is then unchanged.
+    pub fn load_layer(&mut self, index: usize, from: &LayerRef<'_, F>) -> Result<(), LoadError> {
+        let layers = self.layers.len();
+        let layer = self.layers.get_mut(index).ok_or(LoadError::NoLayer { layers })?;
+        if let Some(difference) = layer.spec.difference(&from.spec) {
+            return Err(LoadError::Differs(difference));
+        }
         let length =
             |expected, found| if expected == found { Ok(()) } else { Err(StructureError::Length { expected, found }) };
         length(layer.weights.len(), from.weights.len())?;

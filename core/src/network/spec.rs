@@ -1,6 +1,7 @@
 //! What a layer is: widths, connections, storage and activation.
 
 use crate::activation::Activation;
+use crate::error::SpecDifference;
 
 /// How a layer's weights are stored. `W` is always `[n_out, n_in]`; only the memory order differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,20 @@ impl LayerSpec {
     /// Cells of the weight matrix: `n_in * n_out`.
     pub const fn cells(&self) -> usize {
         self.n_in.saturating_mul(self.n_out)
+    }
+
+    /// The first property in which another specification differs, if one does.
+    pub(crate) fn difference(&self, other: &Self) -> Option<SpecDifference> {
+        let Self { n_in, n_out, connections, storage, activation } = *other;
+        [
+            (self.n_in == n_in, SpecDifference::Inputs),
+            (self.n_out == n_out, SpecDifference::Outputs),
+            (self.connections == connections, SpecDifference::Connections),
+            (self.storage == storage, SpecDifference::Storage),
+            (self.activation == activation, SpecDifference::Activation),
+        ]
+        .iter()
+        .find_map(|&(same, what)| (!same).then_some(what))
     }
 
     /// Neurons whose activation has parameters of its own.

@@ -1,6 +1,6 @@
 //! Bytes promised are bytes used, and what cannot be built says why.
 
-use rewire_core::error::{ArenaError, BuildError, StructureError};
+use rewire_core::error::{ArenaError, BuildError, LoadError, SpecDifference, StructureError};
 use rewire_core::network::{LayerRef, MAX_LAYERS};
 use rewire_core::prelude::*;
 use rewire_core::sparse::CsrRef;
@@ -290,14 +290,14 @@ fn load_layer_refuses_what_is_broken_and_changes_nothing() {
         network.initialise(&Portable, 1, FanIn::Connections);
         let before = bits(&network);
         let good = copy(&network);
-        let mut refuse = |index: usize, layer: LayerRef<'_, Compact>, expected: StructureError| {
+        let mut refuse = |index: usize, layer: LayerRef<'_, Compact>, expected: LoadError| {
             assert_eq!(network.load_layer(index, &layer), Err(expected), "layer {index}");
             assert!(bits(&network) == before, "layer {index} changed");
         };
-        let length = |expected, found| StructureError::Length { expected, found };
+        let length = |expected, found| LoadError::Structure(StructureError::Length { expected, found });
 
-        refuse(3, good[0].as_ref(), length(4, 3));
-        refuse(usize::MAX - 1, good[0].as_ref(), length(usize::MAX, 3));
+        refuse(3, good[0].as_ref(), LoadError::NoLayer { layers: 3 });
+        refuse(usize::MAX, good[0].as_ref(), LoadError::NoLayer { layers: 3 });
         for (index, layer) in good.iter().enumerate() {
             let (connections, n_out) = (layer.spec.connections, layer.spec.n_out);
             let whole = layer.as_ref();
@@ -334,9 +334,33 @@ fn load_layer_refuses_what_is_broken_and_changes_nothing() {
             let mut indices = layer.indices.clone();
             indices[nnz] = u16::wrapping_from(ncols);
             let wider = CsrRef::new(ncols + 1, &layer.indptr, &indices, &layer.weights).unwrap();
-            let expected = StructureError::Column { row: last_row, col: ncols };
+            let expected = StructureError::Column { row: last_row, col: ncols }.into();
             refuse(index, LayerRef { csr: Some(wider), ..whole }, expected);
         }
+    }
+}
+
+#[test]
+fn load_layer_refuses_another_specification_and_says_what_differs() {
+    // Square, so that every array of the other storage has the right length: it would load transposed.
+    let layers = [LayerSpec::sparse(6, 6, 12, RELU), LayerSpec::dense(6, 3, IDENTITY)];
+    let description = Description::training(&layers, 1);
+    let mut memory = Memory::of::<Compact, 1>(&description);
+    let mut network = Mlp::<Compact, 1>::new(&description, memory.block()).unwrap();
+    network.initialise(&Portable, 1, FanIn::Connections);
+    let (before, good) = (bits(&network), copy(&network));
+    let whole = good[0].as_ref();
+    let own = whole.spec;
+    for (spec, expected) in [
+        (LayerSpec { storage: Storage::InputMajor, ..own }, SpecDifference::Storage),
+        (LayerSpec { activation: Activation::LeakyRelu { slope: 0.5 }, ..own }, SpecDifference::Activation),
+        (LayerSpec { connections: 11, ..own }, SpecDifference::Connections),
+        (LayerSpec { n_in: 7, ..own }, SpecDifference::Inputs),
+        (LayerSpec { n_out: 5, ..own }, SpecDifference::Outputs),
+    ] {
+        let found = network.load_layer(0, &LayerRef { spec, ..whole });
+        assert_eq!(found, Err(LoadError::Differs(expected)));
+        assert!(bits(&network) == before, "{expected}");
     }
 }
 
