@@ -21,13 +21,13 @@ use embedded_storage::nor_flash::NorFlash;
 
 use crate::network::mlp::Mlp;
 use crate::sparse::index::Format;
-use crate::storage::image::{Crc, ImageError, crc32, len, read_into, write_with};
+use crate::storage::crc::{Crc, crc32};
+use crate::storage::image::stream::{PAGE, read_into};
+use crate::storage::image::{ImageError, len, write_with};
 
 const MAGIC: [u8; 4] = *b"RWCK";
 /// Bytes that a slot keeps for its header: a whole page of any part up to 256 bytes a page.
 pub const HEADER: usize = 256;
-/// Bytes that are read and written at once: the largest page.
-const PAGE: usize = 256;
 
 /// Why training state cannot be saved or found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -243,24 +243,18 @@ impl<S: NorFlash> Checkpoints<S> {
     ///
     /// # Errors
     ///
-    /// When there is none, it is of another network, or the flash fails; the network's contents are then unspecified.
+    /// When there is none, or it is damaged or of another network: the network is then as it was. Flash that fails while
+    /// the network is written, which all checks precede: it is then as it was built, without connections.
     pub fn resume<F: Format, const LANES: usize, const LAYERS: usize>(
         &mut self,
         network: &mut Mlp<'_, F, LANES, LAYERS>,
     ) -> Result<Progress, CheckpointError<S::Error>> {
-        let Some(slot) = self.newest else { return Err(CheckpointError::Empty) };
-        let (flash, end) = (&mut self.flash, slot.len);
-        let (start, mut page, mut at) = (slot.index * self.slot + HEADER, [0; PAGE], 0usize);
-        read_into(network, |bytes| {
-            for byte in bytes {
-                if at.is_multiple_of(PAGE) && at < end {
-                    flash.read((start + at) as u32, &mut page).map_err(CheckpointError::Flash)?;
-                }
-                *byte = page.get(at % PAGE).copied().unwrap_or_default();
-                at += 1;
-            }
-            Ok::<(), CheckpointError<S::Error>>(())
-        })?;
+        let Some(newest) = self.newest else { return Err(CheckpointError::Empty) };
+        // The flash may have changed since the checkpoint was found.
+        let Some(slot) = self.read(newest.index)? else { return Err(CheckpointError::Empty) };
+        let start = slot.index * self.slot + HEADER;
+        let flash = &mut self.flash;
+        read_into(network, slot.len, |at, page| flash.read((start + at) as u32, page).map_err(CheckpointError::Flash))?;
         Ok(slot.progress)
     }
 }

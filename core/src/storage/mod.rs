@@ -1,5 +1,7 @@
 //! A model outside of memory: images that firmware reads in place, and checkpoints in NOR flash.
 
+pub(crate) mod crc;
 #[cfg(feature = "checkpoint")]
 pub mod flash;
+pub(crate) mod hash;
 pub mod image;

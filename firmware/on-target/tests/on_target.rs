@@ -38,7 +38,7 @@ mod tests {
     use core::ops::ControlFlow;
 
     use embedded_storage::nor_flash::NorFlash;
-    use rewire_core::error::{ArenaError, BuildError};
+    use rewire_core::error::{ArenaError, BuildError, SpecDifference};
     use rewire_core::network::LayerRef;
     use rewire_core::prelude::*;
     use rewire_core::sparse::CsrRef;
@@ -133,7 +133,7 @@ mod tests {
         let layers = [LayerSpec::sparse(20, 24, 149, Activation::Relu).input_major(), super::LAYERS[1]];
         let mut other = Network::new(&Description::training(&layers, 1), OTHER.take().unwrap()).unwrap();
         let loaded = Image::new(&file[..len]).and_then(|image| image.load(&mut other));
-        assert_eq!(loaded, Err(ImageError::Layer { layer: 0 }));
+        assert_eq!(loaded, Err(ImageError::Differs { layer: 0, what: SpecDifference::Connections }));
     }
 
     #[test]

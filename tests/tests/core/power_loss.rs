@@ -7,6 +7,7 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 use rewire_core::prelude::*;
+use rewire_core::sparse::CsrRef;
 use rewire_core::storage::flash::{CheckpointError, Checkpoints, Progress};
 use rewire_core::storage::image::hash;
 use rewire_tests::memory::Memory;
@@ -47,13 +48,15 @@ struct Mock<const WRITE: usize, const ERASE: usize> {
     /// Share of the last operation, in eighths, that still happens.
     part: usize,
     operations: u32,
+    /// Reads until they fail.
+    reads: Option<u32>,
 }
 
 impl<const WRITE: usize, const ERASE: usize> Mock<WRITE, ERASE> {
     fn new(pages: usize) -> Self {
         // What was there before is no checkpoint.
         let bytes = (0..pages * ERASE).map(|i| ((i * 31) >> 3) as u8).collect();
-        Self { bytes, wear: vec![0; pages], left: None, part: 0, operations: 0 }
+        Self { bytes, wear: vec![0; pages], left: None, part: 0, operations: 0, reads: None }
     }
 
     /// How much of an operation on `len` bytes happens.
@@ -79,6 +82,9 @@ impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for Mock<WRITE, ERASE>
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failure> {
         check_read(self, offset, bytes.len()).map_err(Failure::Misuse)?;
+        if let Some(reads) = &mut self.reads {
+            *reads = reads.checked_sub(1).ok_or(Failure::Power)?;
+        }
         bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
         Ok(())
     }
@@ -252,4 +258,99 @@ fn flash_that_is_too_small_or_of_another_network_is_an_error() {
     let mut checkpoints = Checkpoints::new(checkpoints.release(), &other).unwrap();
     assert_eq!(checkpoints.progress(), Some(Progress { epoch: 2, step: 5 }));
     assert!(matches!(checkpoints.resume(&mut other), Err(CheckpointError::Image(_))));
+}
+
+/// CRC-32 as of IEEE 802.3.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+/// Writes the checksums that a slot's bytes have now, so that the checks behind them are reached.
+fn repair(slot: &mut [u8], len: usize) {
+    let crc = crc32(&slot[256..][..len]);
+    slot[20..24].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32(&slot[..24]);
+    slot[24..28].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn assert_valid(network: &Network<'_>) {
+    let layer = network.layers().next().unwrap();
+    let csr = layer.csr.unwrap();
+    CsrRef::<Narrow>::new(csr.ncols(), csr.indptr(), csr.indices(), csr.values()).unwrap();
+}
+
+#[test]
+fn a_checkpoint_whose_structure_is_broken_is_refused_and_changes_nothing() {
+    let (mut memory, mut other) = (Memory::of::<Narrow, 1>(&NETWORK), Memory::of::<Narrow, 1>(&NETWORK));
+    let mut saved = Network::new(&NETWORK, memory.block()).unwrap();
+    saved.initialise(&Portable, 7, FanIn::Connections);
+    let mut network = Network::new(&NETWORK, other.block()).unwrap();
+    network.initialise(&Portable, 8, FanIn::Connections);
+    let mut checkpoints = Checkpoints::new(Mock::<4, 4096>::new(2), &saved).unwrap();
+    checkpoints.save(&saved, Progress { epoch: 2, step: 5 }).unwrap();
+    let mut flash = checkpoints.release();
+    let len = u32::from_le_bytes(flash.bytes[16..20].try_into().unwrap()) as usize;
+    let (mut refused, mut before) = (0, hash(&network));
+    for bit in 0..8 * len {
+        let at = 256 + bit / 8;
+        flash.bytes[at] ^= 1 << (bit % 8);
+        repair(&mut flash.bytes, len);
+        let mut checkpoints = Checkpoints::new(flash, &network).unwrap();
+        match checkpoints.resume(&mut network) {
+            Ok(progress) => {
+                assert_eq!(progress, Progress { epoch: 2, step: 5 });
+                before = hash(&network);
+            }
+            Err(CheckpointError::Image(_)) => {
+                refused += 1;
+                assert_eq!(hash(&network), before, "bit {bit}");
+            }
+            Err(error) => panic!("bit {bit}: {error}"),
+        }
+        assert_valid(&network);
+        flash = checkpoints.release();
+        flash.bytes[at] ^= 1 << (bit % 8);
+    }
+    // At least all bits of the widths and of the row pointers' upper bytes.
+    assert!(refused > 2 * 96 + 21 * 8, "{refused} of {}", 8 * len);
+}
+
+#[test]
+fn flash_that_fails_while_it_is_read_leaves_the_network_as_it_was_or_without_connections() {
+    let (mut memory, mut other) = (Memory::of::<Narrow, 1>(&NETWORK), Memory::of::<Narrow, 1>(&NETWORK));
+    let mut saved = Network::new(&NETWORK, memory.block()).unwrap();
+    saved.initialise(&Portable, 7, FanIn::Connections);
+    let mut network = Network::new(&NETWORK, other.block()).unwrap();
+    let mut checkpoints = Checkpoints::new(Mock::<4, 4096>::new(2), &saved).unwrap();
+    checkpoints.save(&saved, Progress { epoch: 2, step: 5 }).unwrap();
+    let mut flash = checkpoints.release();
+    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).unwrap();
+    let (mut unchanged, mut cleared, mut resumed) = (0, 0, false);
+    for reads in 0..1000 {
+        network.initialise(&Portable, 8, FanIn::Connections);
+        let before = hash(&network);
+        flash.reads = Some(reads);
+        if let Ok(mut checkpoints) = Checkpoints::new(Borrowed(&mut flash), &network) {
+            match checkpoints.resume(&mut network) {
+                Ok(_) => resumed = true,
+                Err(error) => assert_eq!(error, CheckpointError::Flash(Failure::Power)),
+            }
+        }
+        if resumed {
+            break;
+        }
+        if hash(&network) == before {
+            unchanged += 1;
+        } else {
+            cleared += 1;
+            let layer = network.layers().next().unwrap();
+            assert!(layer.csr.unwrap().indptr().iter().all(|&pointer| pointer == 0));
+            assert!(layer.weights.iter().all(|&weight| weight == 0.0));
+        }
+        network.evolve(&Portable, &evolution, 7, 1, |_, _| {});
+    }
+    assert!(resumed && unchanged > 10 && cleared > 3, "{unchanged} unchanged, {cleared} cleared");
+    assert_eq!(hash(&network), hash(&saved));
 }

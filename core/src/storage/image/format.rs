@@ -1,0 +1,200 @@
+//! The layout of an image: its header, its layers' headers, the lengths of their arrays, and what can be wrong with them.
+
+use core::fmt;
+
+use crate::activation::Activation;
+use crate::error::{LoadError, SpecDifference, StructureError};
+use crate::network::spec::{LayerSpec, Storage};
+use crate::sparse::index::Format;
+
+/// The first bytes of every image.
+pub(crate) const MAGIC: [u8; 4] = *b"RWIM";
+pub(crate) const VERSION: u16 = 1;
+/// Bytes before the layers' headers.
+pub(crate) const HEADER: usize = 16;
+/// Bytes of a layer's header.
+pub(crate) const LAYER: usize = 24;
+
+/// Why bytes are no image that this program can use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ImageError {
+    /// It does not begin as an image does.
+    Foreign,
+    /// Another version wrote it.
+    Version {
+        /// Its version.
+        found: u16,
+    },
+    /// It is shorter than it says, or than what it is written to must be.
+    Cut {
+        /// Bytes that it takes.
+        needed: usize,
+        /// Bytes that there are.
+        available: usize,
+    },
+    /// Its bytes are not those that were written.
+    Checksum,
+    /// Its columns and row pointers have other widths than the format's, or this machine is big-endian.
+    Format,
+    /// Its layers do not make the length that it says.
+    Length {
+        /// Bytes that its layers make.
+        layers: usize,
+        /// Bytes that it says.
+        header: usize,
+    },
+    /// It does not start at a multiple of 4 bytes.
+    Misaligned,
+    /// A layer's header describes no layer that there can be.
+    Layer {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
+    /// It has more or fewer layers than the network.
+    Layers {
+        /// Its layers.
+        image: usize,
+        /// The network's.
+        network: usize,
+    },
+    /// A layer's specification is not that of the network's layer.
+    Differs {
+        /// Layer, counted from 0.
+        layer: usize,
+        /// What differs.
+        what: SpecDifference,
+    },
+    /// A layer's activation has parameters, which images do not hold.
+    Activation {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
+    /// A layer's structure breaks an invariant.
+    Structure(StructureError),
+}
+
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Foreign => write!(f, "no model image"),
+            Self::Version { found } => write!(f, "a model image of version {found}, expected {VERSION}"),
+            Self::Cut { needed, available } => {
+                write!(f, "a model image of {needed} bytes, of which {available} are there")
+            }
+            Self::Checksum => write!(f, "a damaged model image"),
+            Self::Format => write!(f, "a model image whose columns or row pointers have other widths"),
+            Self::Length { layers, header } => {
+                write!(f, "a model image whose layers take {layers} bytes, but whose header says {header}")
+            }
+            Self::Misaligned => write!(f, "a model image that is not aligned to 4 bytes"),
+            Self::Layer { layer } => write!(f, "a model image whose layer {layer} has an invalid header"),
+            Self::Layers { image, network } => {
+                write!(f, "a model image of {image} layers, but the network has {network}")
+            }
+            Self::Differs { layer, what } => {
+                write!(f, "a model image whose layer {layer} has another {what} than the network's")
+            }
+            Self::Activation { layer } => {
+                write!(f, "layer {layer} has an activation with parameters, which a model image does not hold")
+            }
+            Self::Structure(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ImageError {}
+
+impl From<StructureError> for ImageError {
+    fn from(error: StructureError) -> Self {
+        Self::Structure(error)
+    }
+}
+
+/// Bytes of a layer's four arrays, padded.
+pub(crate) fn sections<F: Format>(spec: &LayerSpec) -> [usize; 4] {
+    let sparse = !spec.is_dense();
+    let pointers = if sparse { spec.nrows().saturating_add(1) } else { 0 };
+    let columns = if sparse { spec.connections } else { 0 };
+    [
+        spec.connections.saturating_mul(size_of::<f32>()),
+        spec.n_out.saturating_mul(size_of::<f32>()),
+        pointers.saturating_mul(size_of::<F::Pointer>()),
+        columns.saturating_mul(size_of::<F::Index>()),
+    ]
+    .map(|bytes| bytes.saturating_add(3) / 4 * 4)
+}
+
+/// Bytes of the image of a network with these layers.
+pub fn len<F: Format>(layers: impl Iterator<Item = LayerSpec>) -> usize {
+    layers.fold(HEADER, |len, spec| {
+        sections::<F>(&spec).iter().fold(len.saturating_add(LAYER), |a, &b| a.saturating_add(b))
+    })
+}
+
+/// The header of a layer in this format. An activation with parameters has none.
+pub(crate) fn encode<F: Format>(spec: &LayerSpec, layer: usize) -> Result<[u8; LAYER], ImageError> {
+    let LayerSpec { n_in, n_out, connections, storage, activation } = *spec;
+    let (activation, slope) = match activation {
+        Activation::Identity => (0, 0.0),
+        Activation::Relu => (1, 0.0),
+        Activation::LeakyRelu { slope } => (2, slope),
+        Activation::SRelu | Activation::BatchNormRelu => return Err(ImageError::Activation { layer }),
+    };
+    let storage = match storage {
+        Storage::Dense => 0,
+        Storage::OutputMajor => 1,
+        Storage::InputMajor => 2,
+    };
+    let codes = [storage, activation, size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8];
+    let words = [n_in as u32, n_out as u32, connections as u32, u32::from_le_bytes(codes), slope.to_bits(), 0];
+    Ok(bytemuck::must_cast(words.map(u32::to_le_bytes)))
+}
+
+/// What a layer's header says, if there can be such a layer in this format.
+pub(crate) fn decode<F: Format>(header: &[u8; LAYER], layer: usize) -> Result<LayerSpec, ImageError> {
+    let words: [[u8; 4]; LAYER / 4] = bytemuck::must_cast(*header);
+    let [n_in, n_out, connections, codes, slope, _] = words.map(u32::from_le_bytes);
+    let [storage, activation, index, pointer] = codes.to_le_bytes();
+    let activation = match activation {
+        0 => Activation::Identity,
+        1 => Activation::Relu,
+        2 => Activation::LeakyRelu { slope: f32::from_bits(slope) },
+        _ => return Err(ImageError::Layer { layer }),
+    };
+    let storage = match storage {
+        0 => Storage::Dense,
+        1 => Storage::OutputMajor,
+        2 => Storage::InputMajor,
+        _ => return Err(ImageError::Layer { layer }),
+    };
+    let spec = LayerSpec {
+        n_in: n_in as usize,
+        n_out: n_out as usize,
+        connections: connections as usize,
+        storage,
+        activation,
+    };
+    if spec.connections > spec.cells() || (spec.is_dense() && spec.connections != spec.cells()) {
+        return Err(ImageError::Layer { layer });
+    }
+    if usize::from(index) != size_of::<F::Index>() || usize::from(pointer) != size_of::<F::Pointer>() {
+        return Err(ImageError::Format);
+    }
+    Ok(spec)
+}
+
+/// Why the network refused a layer of an image.
+pub(crate) fn refused(layer: usize, error: LoadError) -> ImageError {
+    match error {
+        LoadError::NoLayer { .. } => ImageError::Layer { layer },
+        LoadError::Differs(what) => ImageError::Differs { layer, what },
+        LoadError::Structure(error) => ImageError::Structure(error),
+    }
+}
+
+/// Checks that a layer of an image is the network's.
+pub(crate) fn same(layer: usize, own: &LayerSpec, found: &LayerSpec) -> Result<(), ImageError> {
+    own.difference(found).map_or(Ok(()), |what| Err(ImageError::Differs { layer, what }))
+}

@@ -1,0 +1,23 @@
+//! A model as bytes that are read in place.
+//!
+//! An image is little-endian and aligned to 4 bytes, so that flash which holds one is a model without a copy:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..4 | `RWIM` |
+//! | 4..6, 6..8 | version, layers |
+//! | 8..12 | length of the image in bytes |
+//! | 12..16 | CRC-32 (IEEE 802.3) of everything from byte 16 on |
+//! | 24 a layer | inputs, neurons, connections (4 each); storage, activation, bytes of a column, of a row pointer; slope; 0 |
+//! | then, a layer | weights, biases, row pointers, columns, each padded to 4 bytes |
+
+mod format;
+mod read;
+#[cfg(feature = "checkpoint")]
+pub(crate) mod stream;
+mod write;
+
+pub use crate::storage::hash::{hash, hash_layers};
+pub use format::{ImageError, len};
+pub use read::Image;
+pub use write::{write, write_with};
