@@ -77,18 +77,18 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     /// Draws positions of every sparse layer (Erdős–Rényi: exactly its connections, uniform, no cell twice) and every
     /// weight; sets biases and velocities to zero.
     ///
-    /// Scratch comes from the tiles, so a network built for inference, which has no deltas, stays empty.
+    /// Scratch comes from the tiles, whose contents nobody reads between steps.
     pub fn initialise<B: Backend>(&mut self, backend: &B, seed: u64, fan_in: FanIn) {
         self.initialise_placed(backend, seed, fan_in, Placement::Random);
     }
 
     /// As [`Mlp::initialise`], with connections placed another way.
     pub fn initialise_placed<B: Backend>(&mut self, backend: &B, seed: u64, fan_in: FanIn, placement: Placement) {
-        let mut scratch = scratch(&mut self.workspace);
-        each_layer(backend, &mut self.layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
+        let work = |layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
             initialise_layer(layer, seed, index, fan_in, placement, scratch);
             layer.spec.connections
-        });
+        };
+        each_layer(backend, &mut self.layers, &mut self.workspace, self.training, &work);
     }
 
     /// One round of SET: prunes and regrows every sparse layer but the last, in place.
@@ -119,8 +119,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         if !self.training {
             return 0;
         }
-        let mut scratch = scratch(&mut self.workspace);
-        each_layer(backend, layers, &mut scratch, 0, &|layer: &mut Layer<'_, F>, index, scratch| {
+        let work = |layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
             if layer.spec.is_dense() {
                 return 0;
             }
@@ -156,7 +155,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
                 layer.rebuild_transposed();
             }
             added
-        })
+        };
+        each_layer(backend, layers, &mut self.workspace, true, &work)
     }
 }
 
@@ -221,40 +221,55 @@ impl Scratch<'_> {
     }
 }
 
-/// Each layer's scratch: the activations below it and its own deltas.
-fn scratch<'a, X: Element, const LANES: usize, const LAYERS: usize>(
-    workspace: &'a mut Workspace<'_, X, LANES, LAYERS>,
-) -> Vec<Scratch<'a>, LAYERS> {
-    let mut scratch = Vec::new();
-    let mut inputs = bytes(workspace.input);
-    for LayerTiles { y, delta, .. } in &mut workspace.layers {
-        // The same capacity as the vector it comes from.
-        let _ = scratch.push(Scratch { inputs, outputs: bytes(delta) });
-        inputs = bytes(y);
+/// Calls `work` for each layer with its index and scratch, perhaps on several threads; returns the sum.
+///
+/// A layer's scratch is the activations below it and its own deltas. Without deltas, in inference, it is its own
+/// activations, which the layer above would take for its inputs: one layer then follows the other.
+fn each_layer<B: Backend, F: Format, X: Element, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    layers: &mut [Layer<'_, F>],
+    workspace: &mut Workspace<'_, X, LANES, LAYERS>,
+    has_deltas: bool,
+    work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_>) -> usize + Sync),
+) -> usize {
+    if has_deltas && backend.threads() > 1 {
+        let mut scratch = Vec::<_, LAYERS>::new();
+        let mut inputs = bytes(workspace.input);
+        for LayerTiles { y, delta, .. } in &mut workspace.layers {
+            // The same capacity as the vector it comes from.
+            let _ = scratch.push(Scratch { inputs, outputs: bytes(delta) });
+            inputs = bytes(y);
+        }
+        return halves(backend, layers, &mut scratch, 0, work);
     }
-    scratch
+    let mut inputs = bytes(workspace.input);
+    let each = (0..).zip(layers.iter_mut().zip(&mut workspace.layers));
+    each.map(|(index, (layer, LayerTiles { y, delta, .. }))| {
+        let y = bytes(y);
+        let outputs = if has_deltas { bytes(delta) } else { &mut *y };
+        let done = work(layer, index, &mut Scratch { inputs: core::mem::take(&mut inputs), outputs });
+        inputs = y;
+        done
+    })
+    .sum()
 }
 
-/// Calls `work` for each layer with its index and scratch, perhaps on several threads; returns the sum.
-fn each_layer<B: Backend, F: Format>(
+/// Halves the layers until one is left.
+fn halves<B: Backend, F: Format>(
     backend: &B,
     layers: &mut [Layer<'_, F>],
     scratch: &mut [Scratch<'_>],
     first: u32,
     work: &(impl Fn(&mut Layer<'_, F>, u32, &mut Scratch<'_>) -> usize + Sync),
 ) -> usize {
-    if backend.threads() == 1 {
-        let each = (first..).zip(layers.iter_mut().zip(scratch));
-        return each.map(|(index, (layer, scratch))| work(layer, index, scratch)).sum();
-    }
     let half = layers.len() / 2;
     if half > 0
         && let Some((top, rest)) = layers.split_at_mut_checked(half)
         && let Some((top_scratch, rest_scratch)) = scratch.split_at_mut_checked(half)
     {
         let (a, b) = backend.join(
-            || each_layer(backend, top, top_scratch, first, work),
-            || each_layer(backend, rest, rest_scratch, first + half as u32, work),
+            || halves(backend, top, top_scratch, first, work),
+            || halves(backend, rest, rest_scratch, first + half as u32, work),
         );
         return a + b;
     }
@@ -327,4 +342,31 @@ fn initialise_layer<F: Format>(
         }
     }
     layer.rebuild_transposed();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+    use crate::storage::image::hash;
+
+    #[test]
+    fn a_network_for_inference_starts_as_one_that_trains() {
+        const LAYERS: [LayerSpec; 3] = [
+            LayerSpec::sparse(9, 7, 21, Activation::Relu).input_major(),
+            LayerSpec::sparse(7, 6, 20, Activation::Relu),
+            LayerSpec::dense(6, 3, Activation::Identity),
+        ];
+        let (mut a, mut b) = (Block::<2048>::new(), Block::<2048>::new());
+        let mut training = Mlp::<Narrow, 1, 3>::new(&Description::training(&LAYERS, 1), &mut a.0).unwrap();
+        let mut inference = Mlp::<Narrow, 1, 3>::new(&Description::inference(&LAYERS, 1), &mut b.0).unwrap();
+        for seed in 0..20 {
+            training.initialise(&Portable, seed, FanIn::Connections);
+            inference.initialise(&Portable, seed, FanIn::Connections);
+            for layer in inference.layers() {
+                assert!(layer.csr.is_none_or(|csr| csr.indptr().last() == Some(&(layer.spec.connections as u16))));
+            }
+            assert_eq!(hash(&inference), hash(&training));
+        }
+    }
 }
