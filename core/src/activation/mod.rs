@@ -16,9 +16,11 @@ pub use batch_norm::EPSILON as BATCH_NORM_EPSILON;
 pub type Parameters = [f32; 4];
 
 /// What a neuron does with its weighted sum `z`.
+///
+/// Not `non_exhaustive`: whoever stores a network must have a name for each activation, so a new one must fail to compile
+/// there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
 pub enum Activation {
     /// `z`: the logits of an output layer.
     #[default]

@@ -91,7 +91,8 @@ pub(crate) fn softmax_cross_entropy<const LANES: usize>(
         }
         let logit = |row: &[f32; LANES]| row.get(lane).copied().unwrap_or(0.0);
         let (mut largest, mut best) = (f32::NEG_INFINITY, 0);
-        let mut at_label = 0.0;
+        // A label that is no class makes the loss NaN, which ends a run, instead of a number that means nothing.
+        let mut at_label = f32::NAN;
         for (class, row) in logits.iter().enumerate() {
             let z = logit(row);
             if z > largest {
@@ -148,6 +149,14 @@ mod tests {
     fn a_nan_logit_is_seen_in_the_loss() {
         let metrics = softmax_cross_entropy(&[[f32::NAN], [1.0]], &[1], 1, 0.0, &mut [[0.0f32; 1]; 0]);
         assert!(metrics.loss().is_nan());
+    }
+
+    #[test]
+    fn a_label_that_is_no_class_is_seen_in_the_loss() {
+        for label in [2, u16::MAX] {
+            let metrics = softmax_cross_entropy(&[[0.0], [1.0]], &[label], 1, 0.0, &mut [[0.0f32; 1]; 2]);
+            assert!(metrics.loss().is_nan(), "{label}");
+        }
     }
 
     #[test]

@@ -61,11 +61,11 @@ struct LayerHeader {
 impl LayerHeader {
     fn new(spec: &LayerSpec) -> Self {
         let (activation, slope) = match spec.activation {
+            Activation::Identity => ("identity", None),
             Activation::Relu => ("relu", None),
             Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
             Activation::SRelu => ("srelu", None),
             Activation::BatchNormRelu => ("batch-norm-relu", None),
-            _ => ("identity", None),
         };
         let storage = match spec.storage {
             Storage::Dense => "dense",
@@ -317,5 +317,24 @@ impl Model {
     /// The layers' descriptions.
     pub fn specs(&self) -> Vec<LayerSpec> {
         self.layers.iter().map(|layer| layer.spec).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_activation_comes_back_from_its_name() {
+        for activation in [
+            Activation::Identity,
+            Activation::Relu,
+            Activation::LeakyRelu { slope: -0.5 },
+            Activation::SRelu,
+            Activation::BatchNormRelu,
+        ] {
+            let spec = LayerSpec::dense(3, 2, activation);
+            assert_eq!(LayerHeader::new(&spec).spec(6).unwrap(), spec);
+        }
     }
 }
