@@ -302,6 +302,23 @@ pub struct SettingError {
     pub expected: &'static str,
 }
 
+impl SettingError {
+    /// The value, if `holds`.
+    pub(crate) fn check(
+        name: &'static str,
+        value: f32,
+        expected: &'static str,
+        holds: bool,
+    ) -> Result<f32, SettingError> {
+        if holds { Ok(value) } else { Err(Self { name, value, expected }) }
+    }
+
+    /// A share in `[0, 1)`.
+    pub(crate) fn share(name: &'static str, value: f32) -> Result<f32, SettingError> {
+        Self::check(name, value, "at least 0 and below 1", (0.0..1.0).contains(&value))
+    }
+}
+
 impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is {}, but must be {}", self.name, self.value, self.expected)

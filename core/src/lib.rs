@@ -60,9 +60,9 @@ pub mod prelude {
     pub use crate::samples::{Samples, Table};
     pub use crate::schedule::Schedule;
     pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
+    pub use crate::step::id::{Progress, StepId};
     pub use crate::step::loss::Metrics;
     pub use crate::step::sgd::{Sgd, WeightDecay};
     pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
     pub use crate::topology::locality::{Growth, ImagePlane, Locality, Placement};
-    pub use crate::train::Place;
 }

@@ -164,7 +164,14 @@ pub(crate) struct DropoutMask {
 }
 
 impl DropoutMask {
+    /// Drops nothing.
+    pub(crate) const OFF: Self = Self { key: 0, threshold: 0, scale: 1.0 };
+
     pub(crate) fn new(rate: f32, seed: u64, epoch: u32, step: u32, layer: u32) -> Self {
+        if rate == 0.0 {
+            // Nobody draws from the key, which takes a chip longer than some layers.
+            return Self::OFF;
+        }
         Self {
             key: key(seed, Purpose::Dropout, epoch, step, layer) as u32,
             threshold: (rate * 16_777_216.0) as u32,

@@ -88,7 +88,7 @@ pub fn train(
         if end < steps {
             at.step = end;
             if end == after(end - 1, evolve_every) {
-                network.evolve_at(&Portable, &evolution, Place { seed: SEED, epoch: at.epoch, step: end }, |_, _| {});
+                network.evolve_at(&Portable, &evolution, StepId { seed: SEED, epoch: at.epoch, step: end }, |_, _| {});
             }
         } else {
             let measured = network.evaluate(&Portable, test);

@@ -25,14 +25,15 @@ use heapless::Vec;
 use crate::backend::Backend;
 use crate::error::{ArenaError, BuildError};
 use crate::network::arena::Arena;
-use crate::network::mlp::{LayerRef, LayerTiles, MAX_LAYERS, Workspace};
+use crate::network::model::LayerRef;
 use crate::network::plan::{Description, tile_align};
-use crate::network::spec::LayerSpec;
+use crate::network::spec::{LayerSpec, MAX_LAYERS};
 use crate::samples::Samples;
 use crate::sparse::index::Format;
 use crate::step::loss::Metrics;
+use crate::step::pass::{evaluate, predict};
+use crate::step::tiles::{LayerTiles, Workspace};
 use crate::storage::image::Image;
-use crate::train::{evaluate, predict};
 
 /// A network that is read from an image and cannot change. It computes the same bits as the [`Mlp`](crate::network::mlp::Mlp) that
 /// the image was written from.
@@ -104,7 +105,7 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
         start: usize,
         each: impl FnMut(&[[f32; LANES]], usize),
     ) {
-        predict(backend, samples, &self.layers, &mut self.workspace, self.batch_size, start, each);
+        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
     }
 }
 

@@ -2,208 +2,22 @@
 
 use heapless::Vec;
 
-use crate::activation::Parameters;
+use crate::backend::{Backend, Phase};
 use crate::error::{ArenaError, BuildError, LoadError, StructureError};
-use crate::kernel::gather::TransposedRef;
 use crate::network::arena::Arena;
-use crate::network::plan::{Description, tile_align};
-use crate::network::spec::{LayerSpec, Storage};
-use crate::samples::element::Element;
-use crate::sparse::csr::{CsrMut, CsrRef, transpose_into};
-use crate::sparse::index::{Format, Index};
-
-/// Layers that an [`Mlp`] holds unless its last parameter says otherwise.
-pub const MAX_LAYERS: usize = 8;
-
-/// A layer's model and optimizer state.
-#[derive(Debug)]
-pub(crate) struct Layer<'a, F: Format> {
-    pub(crate) spec: LayerSpec,
-    /// All `n_in * n_out` weights of a dense layer, or those of the connections.
-    pub(crate) weights: &'a mut [f32],
-    pub(crate) bias: &'a mut [f32],
-    /// Empty for a dense layer, as are the columns.
-    pub(crate) indptr: &'a mut [F::Pointer],
-    pub(crate) indices: &'a mut [F::Index],
-    /// One per weight, or none.
-    pub(crate) velocity: &'a mut [f32],
-    pub(crate) bias_velocity: &'a mut [f32],
-    /// One a neuron whose activation has parameters, or none.
-    pub(crate) activation_parameters: &'a mut [Parameters],
-    pub(crate) activation_velocity: &'a mut [Parameters],
-    pub(crate) transposed: Option<Transposed<'a, F>>,
-}
-
-/// The structure of a layer read from its inputs.
-#[derive(Debug)]
-pub(crate) struct Transposed<'a, F: Format> {
-    indptr: &'a mut [F::Pointer],
-    positions: &'a mut [F::Pointer],
-    rows: &'a mut [F::Index],
-}
-
-impl<F: Format> Transposed<'_, F> {
-    pub(crate) fn as_ref(&self) -> TransposedRef<'_, F> {
-        TransposedRef { indptr: self.indptr, rows: self.rows, positions: self.positions }
-    }
-}
-
-/// A layer as a pass reads it: of a network that trains, or of one whose weights stay where they are.
-pub(crate) trait Model: Sync {
-    /// Widths of the integers.
-    type Format: Format;
-
-    fn spec(&self) -> &LayerSpec;
-    fn weights(&self) -> &[f32];
-    fn bias(&self) -> &[f32];
-    fn activation_parameters(&self) -> &[Parameters];
-    /// The stored matrix, with no rows for a dense layer.
-    fn csr(&self) -> CsrRef<'_, Self::Format>;
-    fn transposed(&self) -> Option<TransposedRef<'_, Self::Format>>;
-}
-
-impl<F: Format> Model for Layer<'_, F> {
-    type Format = F;
-
-    #[inline(always)]
-    fn spec(&self) -> &LayerSpec {
-        &self.spec
-    }
-
-    #[inline(always)]
-    fn weights(&self) -> &[f32] {
-        self.weights
-    }
-
-    #[inline(always)]
-    fn bias(&self) -> &[f32] {
-        self.bias
-    }
-
-    #[inline(always)]
-    fn activation_parameters(&self) -> &[Parameters] {
-        self.activation_parameters
-    }
-
-    #[inline(always)]
-    fn csr(&self) -> CsrRef<'_, F> {
-        self.csr()
-    }
-
-    #[inline(always)]
-    fn transposed(&self) -> Option<TransposedRef<'_, F>> {
-        self.transposed.as_ref().map(Transposed::as_ref)
-    }
-}
-
-impl<F: Format> Model for LayerRef<'_, F> {
-    type Format = F;
-
-    #[inline(always)]
-    fn spec(&self) -> &LayerSpec {
-        &self.spec
-    }
-
-    #[inline(always)]
-    fn weights(&self) -> &[f32] {
-        self.weights
-    }
-
-    #[inline(always)]
-    fn bias(&self) -> &[f32] {
-        self.bias
-    }
-
-    #[inline(always)]
-    fn activation_parameters(&self) -> &[Parameters] {
-        self.activation_parameters
-    }
-
-    #[inline(always)]
-    fn csr(&self) -> CsrRef<'_, F> {
-        self.csr.unwrap_or(CsrRef::trusted(0, &[], &[], &[]))
-    }
-
-    #[inline(always)]
-    fn transposed(&self) -> Option<TransposedRef<'_, F>> {
-        None
-    }
-}
-
-impl<F: Format> Layer<'_, F> {
-    /// The stored matrix, with no rows for a dense layer.
-    #[inline(always)]
-    pub(crate) fn csr(&self) -> CsrRef<'_, F> {
-        CsrRef::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights)
-    }
-
-    /// The stored matrix as evolution changes it.
-    pub(crate) fn csr_mut(&mut self) -> CsrMut<'_, F> {
-        CsrMut {
-            ncols: self.spec.ncols(),
-            indptr: self.indptr,
-            indices: self.indices,
-            values: self.weights,
-            velocity: self.velocity,
-        }
-    }
-
-    /// Puts the layer back to how it was built: weights zero, no connections.
-    #[cfg(feature = "checkpoint")]
-    pub(crate) fn clear(&mut self) {
-        for floats in [&mut *self.weights, &mut *self.bias, &mut *self.velocity, &mut *self.bias_velocity] {
-            floats.fill(0.0);
-        }
-        self.indptr.fill(F::Pointer::default());
-        if let Some(transposed) = &mut self.transposed {
-            transposed.indptr.fill(F::Pointer::default());
-        }
-    }
-
-    /// Rebuilds the transposed structure, if the layer keeps one.
-    pub(crate) fn rebuild_transposed(&mut self) {
-        let csr = CsrRef::<F>::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights);
-        if let Some(Transposed { indptr, positions, rows }) = &mut self.transposed {
-            transpose_into(csr, indptr, rows, positions);
-        }
-    }
-}
-
-/// Activations and deltas of a layer, for all tiles of a minibatch one after the other.
-#[derive(Debug)]
-pub(crate) struct LayerTiles<'a, const LANES: usize> {
-    pub(crate) y: &'a mut [[f32; LANES]],
-    /// Holds the sums of an activation that hides their sign until the backward pass overwrites them; empty in
-    /// inference.
-    pub(crate) delta: &'a mut [[f32; LANES]],
-    /// Gradients by the parameters of the activation, summed over the tile; empty without such parameters.
-    pub(crate) activation_gradients: &'a mut [Parameters],
-}
-
-impl<'a, const LANES: usize> LayerTiles<'a, LANES> {
-    pub(crate) fn cut<F: Format>(
-        arena: &mut Arena<'a>,
-        spec: &LayerSpec,
-        description: &Description<'_>,
-    ) -> Result<Self, ArenaError> {
-        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
-        let rows = spec.n_out * tiles;
-        let (deltas, gradients) = if description.training { (rows, learned::<F>(spec) * tiles) } else { (0, 0) };
-        Ok(Self {
-            y: arena.take(rows, align)?,
-            delta: arena.take(deltas, align)?,
-            activation_gradients: arena.take(gradients, size_of::<f32>())?,
-        })
-    }
-}
-
-/// Everything that a pass over a minibatch writes besides the model.
-#[derive(Debug)]
-pub(crate) struct Workspace<'a, X: Element, const LANES: usize, const LAYERS: usize> {
-    pub(crate) input: &'a mut [[X; LANES]],
-    pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
-    pub(crate) labels: &'a mut [[u16; LANES]],
-}
+use crate::network::model::{Layer, LayerRef, Transposed};
+use crate::network::plan::{Description, learned, tile_align};
+use crate::network::spec::{MAX_LAYERS, Storage};
+use crate::random::Permutation;
+use crate::samples::Samples;
+use crate::sparse::csr::CsrRef;
+use crate::sparse::index::Format;
+use crate::step::id::StepId;
+use crate::step::loss::Metrics;
+use crate::step::pass::{Minibatch, evaluate, pass, predict};
+use crate::step::sgd::Sgd;
+use crate::step::tiles::{LayerTiles, Workspace};
+use crate::step::update::update_layers;
 
 /// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
 ///
@@ -216,27 +30,6 @@ pub struct Mlp<'a, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYE
     pub(crate) batch_size: usize,
     pub(crate) training: bool,
     pub(crate) bytes: usize,
-}
-
-/// One layer of a model, read only.
-#[derive(Clone, Copy, Debug)]
-pub struct LayerRef<'a, F: Format> {
-    /// Widths, connections, storage, activation.
-    pub spec: LayerSpec,
-    /// Biases, one a neuron.
-    pub bias: &'a [f32],
-    /// Weights in storage order: connections of a sparse layer, `[n_out, n_in]` of a dense one.
-    pub weights: &'a [f32],
-    /// The stored matrix of a sparse layer.
-    pub csr: Option<CsrRef<'a, F>>,
-    /// Velocities of the weights, in the same order; empty without.
-    pub velocity: &'a [f32],
-    /// Velocities of the biases; empty without.
-    pub bias_velocity: &'a [f32],
-    /// Parameters of the activation, one row a neuron; empty where it has none.
-    pub activation_parameters: &'a [Parameters],
-    /// Their velocities; empty without.
-    pub activation_velocity: &'a [Parameters],
 }
 
 impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, LAYERS> {
@@ -396,9 +189,67 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     }
 }
 
-/// Neurons of a layer whose activation has parameters, as far as the format knows such activations.
-fn learned<F: Format>(spec: &LayerSpec) -> usize {
-    if F::LEARNED_ACTIVATIONS { spec.learned() } else { 0 }
+impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
+    /// Trains one minibatch: samples `order.at(start)`, `order.at(start + 1)`… of up to [`Mlp::batch_size`].
+    ///
+    /// Returns the metrics before the update. A network built for inference is only evaluated.
+    pub fn step<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        order: &Permutation,
+        start: u32,
+        sgd: &Sgd,
+        id: StepId,
+    ) -> Metrics {
+        let rest = samples.len().saturating_sub(start as usize);
+        let batch = rest.min(self.batch_size);
+        let minibatch = Minibatch { order: Some(order), start, len: batch };
+        let training = self.training.then_some((sgd, id));
+        let metrics = pass(backend, samples, &self.layers, &mut self.workspace, minibatch, training);
+        if self.training && batch > 0 {
+            let tiles = batch.div_ceil(LANES);
+            let workspace = &mut self.workspace;
+            let mut update = sgd.update(batch);
+            if LANES == 1 && self.layers.iter().all(|layer| layer.bias_velocity.is_empty()) {
+                // A single sample's deltas take the learning rate once, not at every connection.
+                for tile in &mut workspace.layers {
+                    let learned = if F::LEARNED_ACTIVATIONS { &mut *tile.activation_gradients } else { &mut [] };
+                    for delta in tile.delta.as_flattened_mut().iter_mut().chain(learned.as_flattened_mut()) {
+                        *delta *= update.rate;
+                    }
+                }
+                update.rate = 1.0;
+            }
+            let (layers, input) = (&mut self.layers, &*workspace.input);
+            backend.timed(Phase::Update, || {
+                update_layers(backend, update, tiles, layers, input, &workspace.layers);
+                if let Some(factor) = sgd.periodic_decay(id.step) {
+                    for layer in layers {
+                        layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
+                    }
+                }
+            });
+        }
+        metrics
+    }
+
+    /// Measures loss and accuracy over all samples, in order and without dropout.
+    pub fn evaluate<B: Backend, S: Samples<LANES, F::Input>>(&mut self, backend: &B, samples: &S) -> Metrics {
+        evaluate(backend, samples, &self.layers, &mut self.workspace, self.batch_size)
+    }
+
+    /// Computes the logits of up to [`Mlp::batch_size`] samples from `start` on and hands them over, tile by tile:
+    /// `[n_out][LANES]` with the number of lanes in use.
+    pub fn predict<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        start: usize,
+        each: impl FnMut(&[[f32; LANES]], usize),
+    ) {
+        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
+    }
 }
 
 /// Copies element by element as far as both reach: lengths are the caller's to check, and this cannot panic.
@@ -406,15 +257,4 @@ fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to = from;
     }
-}
-
-/// A tile as bytes.
-pub(crate) fn bytes<X: Element, const LANES: usize>(rows: &mut [[X; LANES]]) -> &mut [u8] {
-    bytemuck::try_cast_slice_mut(rows.as_flattened_mut()).unwrap_or_default()
-}
-
-/// Counters for one layer's rows, borrowed from a tile that is free while no pass runs.
-pub(crate) fn counters<C: Index>(tile: &mut [u8]) -> &mut [C] {
-    let whole = tile.len() / size_of::<C>() * size_of::<C>();
-    bytemuck::try_cast_slice_mut(tile.get_mut(..whole).unwrap_or_default()).unwrap_or_default()
 }

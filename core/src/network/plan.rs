@@ -210,6 +210,11 @@ impl<'a> Description<'a> {
     }
 }
 
+/// Neurons of a layer whose activation has parameters, as far as the format knows such activations.
+pub(crate) fn learned<F: Format>(spec: &LayerSpec) -> usize {
+    if F::LEARNED_ACTIVATIONS { spec.learned() } else { 0 }
+}
+
 /// Alignment of a tile's rows: whole vectors, up to a cache line.
 pub(crate) const fn tile_align<X, const LANES: usize>() -> usize {
     let bytes = size_of::<[X; LANES]>();

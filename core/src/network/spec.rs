@@ -3,6 +3,9 @@
 use crate::activation::Activation;
 use crate::error::SpecDifference;
 
+/// Layers that an [`Mlp`](crate::network::mlp::Mlp) holds unless its last parameter says otherwise.
+pub const MAX_LAYERS: usize = 8;
+
 /// How a layer's weights are stored. `W` is always `[n_out, n_in]`; only the memory order differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

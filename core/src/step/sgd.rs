@@ -80,7 +80,7 @@ impl Sgd {
     ///
     /// When it is negative, infinite or NaN.
     pub fn with_learning_rate(mut self, learning_rate: f32) -> Result<Self, SettingError> {
-        self.learning_rate = check(
+        self.learning_rate = SettingError::check(
             "learning rate",
             learning_rate,
             "finite and at least 0",
@@ -95,7 +95,7 @@ impl Sgd {
     ///
     /// When it is outside `[0, 1)`.
     pub fn with_momentum(mut self, momentum: f32) -> Result<Self, SettingError> {
-        self.momentum = share("momentum", momentum)?;
+        self.momentum = SettingError::share("momentum", momentum)?;
         Ok(self)
     }
 
@@ -105,7 +105,7 @@ impl Sgd {
     ///
     /// When it is outside `[0, 1)`.
     pub fn with_weight_decay(mut self, weight_decay: f32, decay: WeightDecay) -> Result<Self, SettingError> {
-        self.weight_decay = share("weight decay", weight_decay)?;
+        self.weight_decay = SettingError::share("weight decay", weight_decay)?;
         self.decay = decay;
         Ok(self)
     }
@@ -116,7 +116,7 @@ impl Sgd {
     ///
     /// When it is outside `[0, 1)`.
     pub fn with_dropout(mut self, dropout: f32) -> Result<Self, SettingError> {
-        self.dropout = share("dropout", dropout)?;
+        self.dropout = SettingError::share("dropout", dropout)?;
         Ok(self)
     }
 
@@ -128,7 +128,7 @@ impl Sgd {
     ///
     /// When it is outside `[0, 1)`.
     pub fn with_label_smoothing(mut self, label_smoothing: f32) -> Result<Self, SettingError> {
-        self.label_smoothing = share("label smoothing", label_smoothing)?;
+        self.label_smoothing = SettingError::share("label smoothing", label_smoothing)?;
         Ok(self)
     }
 
@@ -165,19 +165,6 @@ impl Sgd {
         };
         Update { rate: self.learning_rate / batch.max(1) as f32, momentum: self.momentum, coupled, decoupled }
     }
-}
-
-/// A share in `[0, 1)`, or an error that names it.
-///
-/// # Errors
-///
-/// When it is outside.
-pub fn share(name: &'static str, value: f32) -> Result<f32, SettingError> {
-    check(name, value, "at least 0 and below 1", (0.0..1.0).contains(&value))
-}
-
-fn check(name: &'static str, value: f32, expected: &'static str, holds: bool) -> Result<f32, SettingError> {
-    if holds { Ok(value) } else { Err(SettingError { name, value, expected }) }
 }
 
 /// The factors that a minibatch's update multiplies by.

@@ -6,13 +6,14 @@ use crate::backend::vector::{Kernel, Vector, units};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::dense;
 use crate::kernel::weight_step::{self, SparseRows, TileUpdate};
-use crate::network::mlp::{Layer, LayerTiles};
+use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::samples::element::Element;
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
+use crate::step::block::{Block, run_block};
 use crate::step::sgd::Update;
-use crate::step::{Block, run_block};
+use crate::step::tiles::LayerTiles;
 
 /// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
 const BLOCK: usize = 1 << 19;
@@ -61,30 +62,45 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     }
     let (n_in, n_out) = (spec.n_in, spec.n_out);
     let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
-    if spec.is_dense() {
-        let matrix: Matrix<'_, F> = Matrix::Dense { weights: values, velocity };
-        let (rows, cols) = (deltas, x);
-        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
-        return run_block::<LANES, _, _>(backend, parts, block);
-    }
-    let matrix = Matrix::Sparse(SparseRows::<F> { indptr: layer.indptr, indices: layer.indices, values, velocity });
+    let matrix = if spec.is_dense() {
+        Matrix::Dense { weights: values, velocity }
+    } else {
+        Matrix::Sparse(SparseRows::<F> { indptr: layer.indptr, indices: layer.indices, values, velocity })
+    };
+    let step = Step { update, tiles, parts };
     let by_input = spec.storage == Storage::InputMajor;
+    let (inputs, outputs) = ((x, n_in), (deltas, n_out));
     if let Some(x) = X::floats(x) {
         // Both sides are floats: one copy of the code for either storage.
-        let (x, _) = x.as_chunks();
-        let ((rows, nrows), (cols, ncols)) =
-            if by_input { ((x, n_in), (deltas, n_out)) } else { ((deltas, n_out), (x, n_in)) };
-        let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
-        run_block::<LANES, _, _>(backend, parts, block);
+        let inputs = (x.as_chunks().0, n_in);
+        let (rows, cols) = if by_input { (inputs, outputs) } else { (outputs, inputs) };
+        update_rows(backend, step, matrix, rows, cols);
     } else if by_input {
-        let (rows, cols) = (x, deltas);
-        let block = Rows { update, tiles, matrix, rows, nrows: n_in, first: 0, len: n_in, cols, ncols: n_out };
-        run_block::<LANES, _, _>(backend, parts, block);
+        update_rows(backend, step, matrix, inputs, outputs);
     } else {
-        let (rows, cols) = (deltas, x);
-        let block = Rows { update, tiles, matrix, rows, nrows: n_out, first: 0, len: n_out, cols, ncols: n_in };
-        run_block::<LANES, _, _>(backend, parts, block);
+        update_rows(backend, step, matrix, outputs, inputs);
     }
+}
+
+/// What the rows of a layer share in an update.
+#[derive(Clone, Copy)]
+struct Step {
+    update: Update,
+    tiles: usize,
+    /// Parts that the rows are cut into.
+    parts: usize,
+}
+
+/// Updates a matrix from the tiles of its rows and of its columns, each with their number in a tile.
+fn update_rows<B: Backend, F: Format, R: Element, C: Element, const LANES: usize>(
+    backend: &B,
+    Step { update, tiles, parts }: Step,
+    matrix: Matrix<'_, F>,
+    (rows, nrows): (&[[R; LANES]], usize),
+    (cols, ncols): (&[[C; LANES]], usize),
+) {
+    let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
+    run_block::<LANES, _, _>(backend, parts, block);
 }
 
 /// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.

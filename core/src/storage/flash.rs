@@ -21,6 +21,7 @@ use embedded_storage::nor_flash::NorFlash;
 
 use crate::network::mlp::Mlp;
 use crate::sparse::index::Format;
+pub use crate::step::id::Progress;
 use crate::storage::crc::{Crc, crc32};
 use crate::storage::image::stream::{PAGE, read_into};
 use crate::storage::image::{ImageError, len, write_with};
@@ -87,16 +88,6 @@ impl<E> From<ImageError> for CheckpointError<E> {
     fn from(error: ImageError) -> Self {
         Self::Image(error)
     }
-}
-
-/// Where training goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Progress {
-    /// Epoch, counted from 1.
-    pub epoch: u32,
-    /// The epoch's next step, counted from 0.
-    pub step: u32,
 }
 
 /// A valid slot.

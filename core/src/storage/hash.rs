@@ -1,6 +1,7 @@
 //! A number that two models share only if they compute the same function.
 
-use crate::network::mlp::{LayerRef, Mlp};
+use crate::network::mlp::Mlp;
+use crate::network::model::LayerRef;
 use crate::network::spec::Storage;
 use crate::sparse::index::{Format, Index};
 

@@ -5,17 +5,18 @@ use heapless::Vec;
 use crate::activation::Activation;
 use crate::backend::Backend;
 use crate::error::SettingError;
-use crate::network::mlp::{Layer, LayerTiles, Mlp, Workspace, bytes, counters};
+use crate::network::mlp::Mlp;
+use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::random::{Generator, Purpose};
 use crate::samples::element::Element;
 use crate::sparse::csr::{CsrRef, row_lengths, take_mut};
 use crate::sparse::index::{Format, Index};
-use crate::step::sgd::share;
+use crate::step::id::StepId;
+use crate::step::tiles::{LayerTiles, Workspace, bytes, counters};
 use crate::topology::grow::{Growing, grow, grow_random};
 use crate::topology::locality::{Grid, Growth, Locality, Placement, normal_pair};
 use crate::topology::prune::prune_magnitude;
-use crate::train::Place;
 use crate::{activation::batch_norm, activation::srelu};
 
 /// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
@@ -57,7 +58,7 @@ impl Evolution {
     ///
     /// When `zeta` is outside `[0, 1)`.
     pub fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
-        Ok(Self { zeta: share("zeta", zeta)?, grown, fan_in, growth: Growth::Random })
+        Ok(Self { zeta: SettingError::share("zeta", zeta)?, grown, fan_in, growth: Growth::Random })
     }
 
     /// The same with new connections placed another way.
@@ -91,7 +92,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         each_layer(backend, &mut self.layers, &mut self.workspace, self.training, &work);
     }
 
-    /// One round of SET: prunes and regrows every sparse layer but the last, in place.
+    /// One round of SET: prunes and regrows every sparse layer but the last, in id.
     ///
     /// `pruned` sees the structure of each layer, by index, after pruning and before regrowth: its surviving
     /// connections. Returns how many connections were replaced. Scratch comes from the tiles, whose contents nobody
@@ -104,7 +105,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
         pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
     ) -> usize {
-        self.evolve_at(backend, evolution, Place { seed, epoch, step: 0 }, pruned)
+        self.evolve_at(backend, evolution, StepId { seed, epoch, step: 0 }, pruned)
     }
 
     /// As [`Mlp::evolve`], before a step within an epoch; step 0 is the end of the epoch.
@@ -112,7 +113,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         &mut self,
         backend: &B,
         evolution: &Evolution,
-        place: Place,
+        id: StepId,
         pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
     ) -> usize {
         let Some((_, layers)) = self.layers.split_last_mut() else { return 0 };
@@ -123,7 +124,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             if layer.spec.is_dense() {
                 return 0;
             }
-            let mut generator = Generator::new(place.seed, Purpose::Growth, place.epoch, place.step, index);
+            let mut generator = Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index);
             let limit = he_limit(match evolution.fan_in {
                 FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
                 FanIn::Dense => layer.spec.n_in,

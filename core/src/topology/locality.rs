@@ -7,7 +7,7 @@
 //! therefore stay exact and columns unique, as with random topology.
 
 use crate::error::SettingError;
-use crate::network::mlp::MAX_LAYERS;
+use crate::network::spec::MAX_LAYERS;
 use crate::random::Generator;
 
 /// Extent of the images that the inputs are.

@@ -61,7 +61,7 @@ fn measure(
     let evolution = recipe.evolution()?;
     let order = Permutation::new(SEED, 1, WARM_UP + MEASURED);
     let step = |network: &mut Network<'_>, start: u32| {
-        network.step(&Portable, &train, &order, start, &sgd, Place { seed: SEED, epoch: 1, step: start })
+        network.step(&Portable, &train, &order, start, &sgd, StepId { seed: SEED, epoch: 1, step: start })
     };
     for epoch in 1..=15 {
         for start in 0..WARM_UP {
@@ -88,7 +88,7 @@ fn measure(
     let (bright_step, ()) = instructions(|| {
         let order = Permutation::new(SEED, 1, MEASURED);
         for start in 0..MEASURED {
-            let place = Place { seed: SEED, epoch: 1, step: start };
+            let place = StepId { seed: SEED, epoch: 1, step: start };
             network.step(&Portable, &Bright, &order, start, &sgd, place);
         }
     });

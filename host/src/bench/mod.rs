@@ -16,7 +16,7 @@ use rewire_core::network::Mlp;
 use rewire_core::random::Permutation;
 use rewire_core::samples::Samples;
 use rewire_core::sparse::Standard;
-use rewire_core::train::Place;
+use rewire_core::step::StepId;
 use serde::Serialize;
 
 use self::profile::Share;
@@ -78,7 +78,7 @@ fn train<B: Backend, const LANES: usize>(
 ) {
     let Ok(sgd) = config.sgd(config.learning_rate) else { return };
     let order = Permutation::new(1, 1, BATCH as u32);
-    network.step(backend, &Noise, &order, 0, &sgd, Place { seed: 1, epoch: 1, step });
+    network.step(backend, &Noise, &order, 0, &sgd, StepId { seed: 1, epoch: 1, step });
 }
 
 impl<const LANES: usize> Timed for Subject<'_, LANES> {

@@ -64,7 +64,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
     let samples = data.select((0..batch as u32).map(|position| order.at(position) as usize));
     let oracle = Oracle::of(&network);
 
-    let place = Place { seed: 1, epoch: 1, step: 0 };
+    let place = StepId { seed: 1, epoch: 1, step: 0 };
     let metrics = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(RATE).unwrap(), place);
 
     assert_close(&[f64::from(metrics.loss())], &[oracle.loss(&samples, &[])], KERNEL, &what);
@@ -163,7 +163,7 @@ fn check_without_velocity<const LANES: usize>(activation: Activation) {
         let before = copy(&network);
         // A difference of weights near 1 keeps 24 bits behind the point: a rate of 64 puts gradients well above them.
         let order = Permutation::new(1, 1, LANES as u32);
-        let place = Place { seed: 1, epoch: 1, step: 0 };
+        let place = StepId { seed: 1, epoch: 1, step: 0 };
         let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(64.0).unwrap(), place);
         for (i, (layer, before)) in network.layers().zip(&before).enumerate() {
             let moved = |(after, before): (&f32, &f32)| f64::from(before - after) / 64.0;
@@ -202,7 +202,7 @@ fn gradients_under_dropout_are_those_of_the_network_that_is_left() {
             let (oracle, samples) = (Oracle::of(&network), data.select(0..1));
             for step in 0..20 {
                 restore(&mut network, &start);
-                let place = Place { seed: 1, epoch: 1, step };
+                let place = StepId { seed: 1, epoch: 1, step };
                 let order = Permutation::new(1, 1, 1);
                 let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd, place);
                 let found = gradients_of(&network);
@@ -255,7 +255,7 @@ fn dropout_keeps_the_expectation_and_drops_its_share() {
     let (mut sum, mut squares, mut closed) = (0.0, 0.0, 0);
     for step in 0..STEPS {
         restore(&mut network, &start);
-        let place = Place { seed: 1, epoch: 1, step };
+        let place = StepId { seed: 1, epoch: 1, step };
         let order = Permutation::new(1, 1, 1);
         let _ = network.step(&Portable, &data.table(), &order, 0, &sgd, place);
         let found = gradients_of(&network);
@@ -291,7 +291,7 @@ fn the_gradient_of_a_smoothed_target_is_its_finite_difference_and_metrics_stay_t
     let expected = oracle.finite_differences(&samples, &[], 1e-5);
 
     let sgd = Sgd::new(RATE).unwrap().with_label_smoothing(0.1).unwrap();
-    let place = Place { seed: 1, epoch: 1, step: 0 };
+    let place = StepId { seed: 1, epoch: 1, step: 0 };
     let metrics = network.step(&Portable, &data.table(), &Permutation::new(1, 1, 21), 0, &sgd, place);
     assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, "loss");
     let found = gradients_of(&network);

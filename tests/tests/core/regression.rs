@@ -110,7 +110,7 @@ fn check_rows<const LANES: usize>(n_in: usize) {
         let expected: Vec<f64> = samples.iter().flat_map(|sample| oracle.logits(&sample.x)).collect();
         assert_close(&logits, &expected, KERNEL, &format!("{n_in} inputs, {LANES} lanes, {:?}", first.storage));
 
-        let place = Place { seed: 1, epoch: 1, step: 0 };
+        let place = StepId { seed: 1, epoch: 1, step: 0 };
         let order = Permutation::new(1, 1, LANES as u32);
         let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(0.5).unwrap(), place);
         let settings = Settings { learning_rate: 0.5, momentum: 0.0, weight_decay: 0.0, coupled: false };

@@ -88,7 +88,7 @@ fn evolve_preserves_nnz_and_order_for_hundreds_of_rounds() {
         // From almost none to almost all, and a step between them so that signs change.
         let share = evolution([0.3, 0.01, 0.99, 0.5, 0.1][round as usize % 5]);
         let (replaced, survivors) = evolve(&mut network, &share.with_growth(growths[round as usize % 4]), round);
-        let place = Place { seed: 1, epoch: round, step: 0 };
+        let place = StepId { seed: 1, epoch: round, step: 0 };
         let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd(), place);
         assert!(metrics.loss().is_finite());
         let mut total = 0;

@@ -275,7 +275,7 @@ fn a_step_depends_on_nothing_but_model_samples_and_place() {
     let order = Permutation::new(1, 1, 90);
     let start = copy(&network);
     // The last minibatch has ten samples: one tile, in part.
-    let place = Place { seed: 1, epoch: 1, step: 2 };
+    let place = StepId { seed: 1, epoch: 1, step: 2 };
     let first = network.step(&Portable, &data.table(), &order, 80, &sgd, place);
     let after_first = bits(&network);
 

@@ -96,7 +96,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
             let chosen = data.select(chosen);
             let loss = oracle.loss(&chosen, &[]);
             oracle.step(&chosen, settings);
-            let place = Place { seed: 7, epoch: 1, step };
+            let place = StepId { seed: 7, epoch: 1, step };
             let metrics = network.step(backend, &data.table(), &order, start, &sgd, place);
             assert_eq!(metrics.samples() as usize, chosen.len());
             assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, &format!("{what}: loss of step {step}"));

@@ -2,7 +2,8 @@
 
 use bytemuck::Pod;
 
-use crate::network::mlp::{LayerRef, Mlp};
+use crate::network::mlp::Mlp;
+use crate::network::model::LayerRef;
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::storage::crc::crc32;

@@ -1,0 +1,250 @@
+//! A layer's backward pass over one tile: the gradient of its inputs, through the activation of the layer below.
+
+use crate::activation::batch_norm::{self, TileBatch};
+use crate::activation::srelu;
+use crate::activation::{Activation, Parameters};
+use crate::backend::vector::{Kernel, Vector, floats, units};
+use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::kernel::dense;
+use crate::kernel::gather::{self, TransposedRef};
+use crate::network::model::{BatchOf, Model};
+use crate::network::spec::Storage;
+use crate::sparse::csr::{CsrRef, take, take_mut};
+use crate::sparse::index::Format;
+use crate::step::block::{Block, Workers};
+use crate::step::spread::Scatter;
+use crate::step::tiles::LayerTiles;
+
+/// Takes the deltas above `layer` through it and through the activation of `inner`, the layer below.
+///
+/// `keep` is what dropout multiplied the kept activations by, 1 without.
+pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
+    workers: Workers<'_, B>,
+    layer: &M,
+    inner: &M,
+    keep: f32,
+    batch: BatchOf<M>,
+    above: &[[f32; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    let spec = layer.spec();
+    let activation = inner.spec().activation;
+    let mut work = Backward {
+        sums: InputSums::Ready,
+        values: layer.weights(),
+        above,
+        y: &*tile.y,
+        delta: &mut *tile.delta,
+        learned: inner.activation_parameters(),
+        learned_gradients: &mut *tile.activation_gradients,
+        activation,
+        scale: keep,
+        batch,
+    };
+    match (spec.storage, layer.transposed()) {
+        (Storage::Dense, _) => {
+            let product = MatrixMultiply {
+                m: spec.n_in,
+                n: LANES,
+                k: spec.n_out,
+                alpha: 1.0,
+                a: Strided { values: layer.weights(), row_stride: 1, col_stride: spec.n_in },
+                b: Strided { values: above.as_flattened(), row_stride: LANES, col_stride: 1 },
+                beta: 0.0,
+                c: work.delta.as_flattened_mut(),
+            };
+            // A product would overwrite the sums that wait in the delta's place.
+            if activation.hides_sign() || !workers.backend.matrix_multiply(product) {
+                work.sums = InputSums::Dense { n_in: spec.n_in, first: 0 };
+            }
+        }
+        (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed),
+        (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
+        (Storage::OutputMajor, None) => {
+            workers.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x: above, out: &mut *work.delta });
+        }
+    }
+    workers.run::<LANES, _>(spec, work);
+}
+
+/// Where the gradient of a layer's inputs comes from.
+enum InputSums<'a, F: Format> {
+    Transposed(TransposedRef<'a, F>),
+    InputMajor(CsrRef<'a, F>),
+    Dense {
+        n_in: usize,
+        first: usize,
+    },
+    /// Already in the place of the deltas.
+    Ready,
+}
+
+/// A block of a layer's inputs, backward.
+struct Backward<'a, F: Format, const LANES: usize> {
+    sums: InputSums<'a, F>,
+    /// All the layer's weights.
+    values: &'a [f32],
+    above: &'a [[f32; LANES]],
+    y: &'a [[f32; LANES]],
+    /// Holds the sums of an activation that hides their sign, until it is overwritten.
+    delta: &'a mut [[f32; LANES]],
+    learned: &'a [Parameters],
+    learned_gradients: &'a mut [Parameters],
+    activation: Activation,
+    scale: f32,
+    batch: F::Batch,
+}
+
+impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
+    fn split(self) -> (Self, Self) {
+        let Self {
+            sums,
+            values,
+            above,
+            mut y,
+            mut delta,
+            mut learned,
+            learned_gradients: mut gradients,
+            activation,
+            scale,
+            batch,
+        } = self;
+        let half = delta.len() / 2;
+        let (top, rest) = match sums {
+            InputSums::Transposed(transposed) => {
+                let (top, rest) = transposed.split(half);
+                (InputSums::Transposed(top), InputSums::Transposed(rest))
+            }
+            InputSums::InputMajor(csr) => {
+                let (top, rest) = csr.split_rows(half);
+                (InputSums::InputMajor(top), InputSums::InputMajor(rest))
+            }
+            InputSums::Dense { n_in, first } => {
+                (InputSums::Dense { n_in, first }, InputSums::Dense { n_in, first: first + half })
+            }
+            InputSums::Ready => (InputSums::Ready, InputSums::Ready),
+        };
+        let top = Self {
+            sums: top,
+            values,
+            above,
+            y: take(&mut y, half),
+            delta: take_mut(&mut delta, half),
+            learned: take(&mut learned, half),
+            learned_gradients: take_mut(&mut gradients, half),
+            activation,
+            scale,
+            batch,
+        };
+        (
+            top,
+            Self {
+                sums: rest,
+                values,
+                above,
+                y,
+                delta,
+                learned,
+                learned_gradients: gradients,
+                activation,
+                scale,
+                batch,
+            },
+        )
+    }
+}
+
+impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
+    type Output = ();
+    const NAME: &'static str = "input gradient";
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(self, vector: V) {
+        let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale, batch } = self;
+        let out = delta.iter_mut().zip(y);
+        // Known to be empty when compiling where the format has no such activations.
+        let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
+        let mut finish = Differentiate { learned, activation, hides_sign: activation.hides_sign(), scale, batch };
+        match sums {
+            InputSums::Transposed(transposed) => gather::transposed_rows(
+                vector,
+                transposed,
+                values,
+                units::<V, K, LANES>(above),
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            InputSums::InputMajor(csr) => gather::rows::<F, f32, V, K, LANES, _>(
+                vector,
+                csr,
+                above,
+                out,
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            InputSums::Dense { n_in, first } => dense::transposed_rows(
+                vector,
+                values,
+                n_in,
+                first,
+                units::<V, K, LANES>(above),
+                out,
+                #[inline(always)]
+                |(delta, y)| {
+                    let closed = activation.closes_at_zero() && is_zero(y);
+                    if closed {
+                        **delta = [0.0; LANES];
+                    }
+                    closed
+                },
+                #[inline(always)]
+                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+            ),
+            InputSums::Ready => {
+                for (delta, y) in out {
+                    let sum = *delta;
+                    finish.row((delta, y), sum);
+                }
+            }
+        }
+    }
+}
+
+/// Whether every lane is zero, of whichever sign.
+#[inline(always)]
+fn is_zero<const LANES: usize>(row: &[f32; LANES]) -> bool {
+    match row.as_slice() {
+        // A loop over one lane is not always seen to be none.
+        [lane] => *lane == 0.0,
+        lanes => lanes.iter().all(|&lane| lane == 0.0),
+    }
+}
+
+/// Turns gradients of activations into deltas, row by row.
+struct Differentiate<'a, T> {
+    learned: core::iter::Zip<core::slice::Iter<'a, Parameters>, core::slice::IterMut<'a, Parameters>>,
+    activation: Activation,
+    hides_sign: bool,
+    scale: f32,
+    batch: T,
+}
+
+impl<T: TileBatch> Differentiate<'_, T> {
+    #[inline(always)]
+    fn row<const LANES: usize>(&mut self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
+        let z = if self.hides_sign { &*delta } else { y };
+        match self.learned.next() {
+            Some((parameters, gradient)) if self.activation == Activation::BatchNormRelu => {
+                if let Some(batch) = self.batch.get() {
+                    *gradient = batch_norm::backward_row(&mut sum, y, z, self.scale, parameters, batch);
+                }
+            }
+            Some((parameters, gradient)) => {
+                *gradient = srelu::backward_row(&mut sum, y, z, self.scale, parameters);
+            }
+            None => self.activation.backward_row(&mut sum, y, z, self.scale),
+        }
+        *delta = sum;
+    }
+}

@@ -1,0 +1,259 @@
+//! A layer's forward pass over one tile.
+
+use crate::activation::batch_norm::{self, TileBatch};
+use crate::activation::srelu;
+use crate::activation::{Activation, Parameters};
+use crate::backend::vector::{Kernel, Vector, floats};
+use crate::backend::{Backend, MatrixMultiply, Strided};
+use crate::kernel::{dense, gather};
+use crate::network::model::{BatchOf, Model};
+use crate::network::spec::Storage;
+use crate::random::DropoutMask;
+use crate::samples::element::Element;
+use crate::sparse::csr::{CsrRef, take, take_mut};
+use crate::sparse::index::Format;
+use crate::step::block::{Block, Workers};
+use crate::step::spread::Scatter;
+use crate::step::tiles::LayerTiles;
+
+/// What a pass knows of the samples in a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TileSamples<T> {
+    /// Place of lane 0 in the minibatch.
+    pub(crate) first: usize,
+    /// Whether a backward pass follows.
+    pub(crate) training: bool,
+    /// What activations that normalise over the samples need, in training.
+    pub(crate) batch: T,
+}
+
+/// Computes the activations of a layer's neurons from its inputs `x`.
+pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
+    workers: Workers<'_, B>,
+    layer: &M,
+    mask: DropoutMask,
+    samples: TileSamples<BatchOf<M>>,
+    x: &[[X; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    let spec = layer.spec();
+    let activation = spec.activation;
+    let keep_sums = samples.training && activation.hides_sign();
+    let mut work = Forward {
+        sums: Sums::<M::Format>::Ready,
+        x,
+        bias: layer.bias(),
+        learned: layer.activation_parameters(),
+        y: &mut *tile.y,
+        z: if keep_sums { &mut *tile.delta } else { &mut [] },
+        first_neuron: 0,
+        activation,
+        mask,
+        first_sample: samples.first,
+        batch: samples.batch,
+    };
+    match spec.storage {
+        Storage::Dense => {
+            let mut product = |x| {
+                workers.backend.matrix_multiply(MatrixMultiply {
+                    m: spec.n_out,
+                    n: LANES,
+                    k: spec.n_in,
+                    alpha: 1.0,
+                    a: Strided { values: layer.weights(), row_stride: spec.n_in, col_stride: 1 },
+                    b: Strided { values: x, row_stride: LANES, col_stride: 1 },
+                    beta: 0.0,
+                    c: work.y.as_flattened_mut(),
+                })
+            };
+            if !X::floats(x).is_some_and(&mut product) {
+                work.sums = Sums::Dense(layer.weights());
+            }
+        }
+        Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
+        Storage::InputMajor => {
+            workers.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x, out: &mut *work.y });
+        }
+    }
+    workers.run::<LANES, _>(spec, work);
+}
+
+/// Where a layer's weighted sums come from.
+enum Sums<'a, F: Format> {
+    Sparse(CsrRef<'a, F>),
+    Dense(&'a [f32]),
+    /// Already in the place of the activations.
+    Ready,
+}
+
+/// A block of a layer's neurons, forward.
+struct Forward<'a, F: Format, X: Element, const LANES: usize> {
+    sums: Sums<'a, F>,
+    x: &'a [[X; LANES]],
+    bias: &'a [f32],
+    /// Parameters of the activation, where it has some.
+    learned: &'a [Parameters],
+    y: &'a mut [[f32; LANES]],
+    /// Where the sums are kept, or empty.
+    z: &'a mut [[f32; LANES]],
+    first_neuron: usize,
+    activation: Activation,
+    mask: DropoutMask,
+    first_sample: usize,
+    /// The tile, in training.
+    batch: F::Batch,
+}
+
+impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
+    fn split(self) -> (Self, Self) {
+        let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample, batch } =
+            self;
+        let half = y.len() / 2;
+        let (top, rest) = match sums {
+            Sums::Sparse(csr) => {
+                let (top, rest) = csr.split_rows(half);
+                (Sums::Sparse(top), Sums::Sparse(rest))
+            }
+            Sums::Dense(mut weights) => {
+                let top = take(&mut weights, half * x.len());
+                (Sums::Dense(top), Sums::Dense(weights))
+            }
+            Sums::Ready => (Sums::Ready, Sums::Ready),
+        };
+        let top = Self {
+            sums: top,
+            x,
+            bias: take(&mut bias, half),
+            learned: take(&mut learned, half),
+            y: take_mut(&mut y, half),
+            z: take_mut(&mut z, half),
+            first_neuron,
+            activation,
+            mask,
+            first_sample,
+            batch,
+        };
+        let first_neuron = first_neuron + half;
+        (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch })
+    }
+}
+
+impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LANES> {
+    type Output = ();
+    const NAME: &'static str = "forward";
+
+    #[inline(always)]
+    fn run<V: Vector, const K: usize>(self, vector: V) {
+        let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch } = self;
+        // Known to be empty when compiling where the format has no such activations.
+        let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
+        let ready = matches!(sums, Sums::Ready);
+        let mut finish =
+            Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample, batch };
+        match sums {
+            Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
+                vector,
+                csr,
+                x,
+                y.iter_mut().zip(bias),
+                #[inline(always)]
+                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
+            ),
+            Sums::Dense(weights) => dense::rows::<X, V, K, LANES, _>(
+                vector,
+                weights,
+                x,
+                y.iter_mut().zip(bias),
+                #[inline(always)]
+                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
+            ),
+            Sums::Ready => {}
+        }
+        if V::SINGLE {
+            finish.single_rows::<F>(y, bias);
+        } else if ready {
+            finish.rows(y, bias);
+        }
+    }
+}
+
+/// Turns a block's sums into activations, row by row.
+struct Activate<'a, T, const LANES: usize> {
+    learned: core::slice::Iter<'a, Parameters>,
+    /// Where sums are kept.
+    z: core::slice::IterMut<'a, [f32; LANES]>,
+    neuron: usize,
+    activation: Activation,
+    mask: DropoutMask,
+    first_sample: usize,
+    batch: T,
+}
+
+impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
+    /// Whether sums become activations by a bias and the activation alone.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.z.len() == 0 && self.learned.len() == 0 && self.mask.is_off()
+    }
+
+    #[inline(always)]
+    fn row(&mut self, (y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]) {
+        for sum in &mut sum {
+            *sum += bias;
+        }
+        if let Some(z) = self.z.next() {
+            *z = sum;
+        }
+        match self.learned.next() {
+            Some(parameters) if self.activation == Activation::BatchNormRelu => {
+                batch_norm::apply_row(&mut sum, parameters, self.batch.get());
+            }
+            Some(parameters) => srelu::apply_row(&mut sum, parameters),
+            None => self.activation.apply_row(&mut sum),
+        }
+        if !self.mask.is_off() {
+            self.mask.apply(self.neuron, self.first_sample, &mut sum);
+        }
+        self.neuron += 1;
+        *y = sum;
+    }
+
+    /// A row's sum, as it comes: those of single samples wait in the place of the activations for
+    /// [`Activate::single_rows`].
+    #[inline(always)]
+    fn sum<V: Vector>(&mut self, out: (&mut [f32; LANES], &f32), sum: [f32; LANES]) {
+        if V::SINGLE {
+            *out.0 = sum;
+        } else {
+            self.row(out, sum);
+        }
+    }
+
+    /// Sums that are in the place of the activations.
+    #[inline(always)]
+    fn rows(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+        let out = y.iter_mut().zip(bias);
+        if self.is_plain() && self.activation == Activation::Relu {
+            // What a chip does most, with nothing to decide inside the loop.
+            for (y, &bias) in out {
+                for y in y {
+                    *y = Activation::Relu.apply(*y + bias);
+                }
+            }
+        } else {
+            for (y, bias) in out {
+                let sum = *y;
+                self.row((y, bias), sum);
+            }
+        }
+    }
+
+    /// The same for single samples. A function of its own: its loop then has the registers to itself, and there is one.
+    #[inline(never)]
+    fn single_rows<F: Format>(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+        if !F::LEARNED_ACTIVATIONS {
+            self.learned = [].iter();
+        }
+        self.rows(y, bias);
+    }
+}

@@ -1,0 +1,211 @@
+//! Forward, loss and backward over the tiles of a minibatch, in training and in evaluation.
+
+use crate::activation::batch_norm::{Batch, TileBatch};
+use crate::backend::{Backend, Phase};
+use crate::network::model::{BatchOf, Model};
+use crate::random::{DropoutMask, Permutation};
+use crate::samples::Samples;
+use crate::sparse::index::Format;
+use crate::step::backward::backward;
+use crate::step::block::Workers;
+use crate::step::forward::{TileSamples, forward};
+use crate::step::id::StepId;
+use crate::step::loss::{Metrics, softmax_cross_entropy};
+use crate::step::sgd::Sgd;
+use crate::step::tiles::{Tiles, Workspace};
+
+/// Which samples of a source a pass takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Minibatch<'p> {
+    /// Maps positions to samples; evaluation takes them in order.
+    pub(crate) order: Option<&'p Permutation>,
+    /// Position of the first sample.
+    pub(crate) start: u32,
+    /// Samples.
+    pub(crate) len: usize,
+}
+
+/// Runs forward, loss and, in training, backward over the tiles of a minibatch.
+pub(crate) fn pass<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    minibatch: Minibatch<'_>,
+    training: Option<(&Sgd, StepId)>,
+) -> Metrics
+where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let count = minibatch.len.div_ceil(LANES);
+    if count == 0 {
+        return Metrics::default();
+    }
+    let workers = Workers::new(backend, count);
+    Pass { workers, samples, layers, minibatch, training }.run(Tiles::new(workspace, count))
+}
+
+/// Measures all samples, in order and without dropout.
+pub(crate) fn evaluate<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    batch_size: usize,
+) -> Metrics
+where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let mut metrics = Metrics::default();
+    for start in (0..samples.len()).step_by(batch_size.max(1)) {
+        let len = (samples.len() - start).min(batch_size);
+        let minibatch = Minibatch { order: None, start: start as u32, len };
+        metrics = metrics.merge(pass(backend, samples, layers, workspace, minibatch, None));
+    }
+    metrics
+}
+
+/// Computes the logits of up to `batch_size` samples from `start` on and hands them over, tile by tile: `[n_out][LANES]`
+/// with the number of lanes in use.
+pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    samples: &S,
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    (start, batch_size): (usize, usize),
+    mut each: impl FnMut(&[[f32; LANES]], usize),
+) where
+    B: Backend,
+    S: Samples<LANES, <M::Format as Format>::Input>,
+    M: Model,
+{
+    let len = samples.len().saturating_sub(start).min(batch_size);
+    pass(backend, samples, layers, workspace, Minibatch { order: None, start: start as u32, len }, None);
+    let n_out = layers.last().map_or(0, |layer| layer.spec().n_out).max(1);
+    if let Some(output) = workspace.layers.last() {
+        for (tile, logits) in output.y.chunks_exact(n_out).take(len.div_ceil(LANES)).enumerate() {
+            each(logits, (len - tile * LANES).min(LANES));
+        }
+    }
+}
+
+/// What every tile of a minibatch needs to know.
+struct Pass<'p, B, S, M> {
+    workers: Workers<'p, B>,
+    samples: &'p S,
+    layers: &'p [M],
+    minibatch: Minibatch<'p>,
+    /// Absent in evaluation, which has no backward pass.
+    training: Option<(&'p Sgd, StepId)>,
+}
+
+impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
+    /// Runs tiles, halving until one is left. The tree depends on their count alone, and so does the order of the sum.
+    fn run<const LANES: usize, const LAYERS: usize>(
+        &self,
+        tiles: Tiles<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    ) -> Metrics
+    where
+        S: Samples<LANES, <M::Format as Format>::Input>,
+    {
+        if tiles.count > 1 {
+            return self.run_halves(tiles);
+        }
+        let Tiles { first, input, mut layers, labels, .. } = tiles;
+        let Some(labels) = labels.first_mut() else { return Metrics::default() };
+        let Self { workers, training, .. } = *self;
+        let used = workers.backend.timed(Phase::Batch, || self.fill(first, input, labels));
+        let batch =
+            BatchOf::<M>::new(|| training.map(|(_, id)| Batch::new(used, self.minibatch.len, id.epoch, id.step)));
+        let samples = TileSamples { first: first * LANES, training: training.is_some(), batch };
+        let dropout = training.map_or(0.0, |(sgd, _)| sgd.dropout());
+
+        workers.backend.timed(Phase::Forward, || {
+            let mut x: Option<&[[f32; LANES]]> = None;
+            let last = self.layers.len().saturating_sub(1);
+            for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
+                let mask = match training {
+                    Some((_, id)) if i < last => DropoutMask::new(dropout, id.seed, id.epoch, id.step, i as u32),
+                    _ => DropoutMask::OFF,
+                };
+                match x {
+                    None => {
+                        forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, tile)
+                    }
+                    Some(x) => forward(workers, layer, mask, samples, x, tile),
+                }
+                x = Some(tile.y);
+            }
+        });
+
+        let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
+        // Evaluation needs no gradient.
+        let deltas = if training.is_some() { &mut *output.delta } else { &mut [] };
+        let smoothing = training.map_or(0.0, |(sgd, _)| sgd.label_smoothing());
+        let metrics = softmax_cross_entropy(output.y, labels, used, smoothing, deltas);
+        if training.is_some() {
+            workers.backend.timed(Phase::Backward, || {
+                let keep = 1.0 / (1.0 - dropout);
+                let mut above: &[[f32; LANES]] = output.delta;
+                let mut layers = self.layers;
+                while let Some((layer, below)) = layers.split_last() {
+                    let (Some(inner), Some((tile, rest))) =
+                        (below.last(), core::mem::take(&mut hidden).split_last_mut())
+                    else {
+                        break;
+                    };
+                    backward(workers, layer, inner, keep, batch, above, tile);
+                    above = tile.delta;
+                    (layers, hidden) = (below, rest);
+                }
+            });
+        }
+        metrics
+    }
+
+    /// Runs two or more tiles.
+    // Not inlined: its tiles would stay on the stack of a single one, which is all that a microcontroller has.
+    #[inline(never)]
+    fn run_halves<const LANES: usize, const LAYERS: usize>(
+        &self,
+        tiles: Tiles<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    ) -> Metrics
+    where
+        S: Samples<LANES, <M::Format as Format>::Input>,
+    {
+        let half = tiles.count.div_ceil(2);
+        let (a, b) = tiles.split(half);
+        let (a, b) = self.workers.backend.join(|| self.run(a), || self.run(b));
+        a.merge(b)
+    }
+
+    /// Fetches a tile's samples; returns how many there are.
+    fn fill<const LANES: usize>(
+        &self,
+        tile: usize,
+        x: &mut [[<M::Format as Format>::Input; LANES]],
+        labels: &mut [u16; LANES],
+    ) -> usize
+    where
+        S: Samples<LANES, <M::Format as Format>::Input>,
+    {
+        let first = tile * LANES;
+        let used = self.minibatch.len.saturating_sub(first).min(LANES);
+        let mut indices = [0; LANES];
+        for (position, index) in (self.minibatch.start + first as u32..).zip(indices.iter_mut()) {
+            *index = self.minibatch.order.map_or(position, |order| order.at(position));
+        }
+        if used < LANES {
+            for row in x.iter_mut() {
+                *row = [<M::Format as Format>::Input::default(); LANES];
+            }
+        }
+        let epoch = self.training.map_or(0, |(_, id)| id.epoch);
+        self.samples.fill(indices.get(..used).unwrap_or_default(), epoch, x, labels);
+        used
+    }
+}

@@ -1,0 +1,121 @@
+//! The buffers that a pass over a minibatch writes, and how they are cut into tiles.
+
+use heapless::Vec;
+
+use crate::activation::Parameters;
+use crate::error::ArenaError;
+use crate::network::arena::Arena;
+use crate::network::plan::{Description, learned, tile_align};
+use crate::network::spec::LayerSpec;
+use crate::samples::element::Element;
+use crate::sparse::csr::take_mut;
+use crate::sparse::index::{Format, Index};
+
+/// Activations and deltas of a layer, for all tiles of a minibatch one after the other.
+#[derive(Debug)]
+pub(crate) struct LayerTiles<'a, const LANES: usize> {
+    pub(crate) y: &'a mut [[f32; LANES]],
+    /// Holds the sums of an activation that hides their sign until the backward pass overwrites them; empty in
+    /// inference.
+    pub(crate) delta: &'a mut [[f32; LANES]],
+    /// Gradients by the parameters of the activation, summed over the tile; empty without such parameters.
+    pub(crate) activation_gradients: &'a mut [Parameters],
+}
+
+impl<'a, const LANES: usize> LayerTiles<'a, LANES> {
+    pub(crate) fn cut<F: Format>(
+        arena: &mut Arena<'a>,
+        spec: &LayerSpec,
+        description: &Description<'_>,
+    ) -> Result<Self, ArenaError> {
+        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
+        let rows = spec.n_out * tiles;
+        let (deltas, gradients) = if description.training { (rows, learned::<F>(spec) * tiles) } else { (0, 0) };
+        Ok(Self {
+            y: arena.take(rows, align)?,
+            delta: arena.take(deltas, align)?,
+            activation_gradients: arena.take(gradients, size_of::<f32>())?,
+        })
+    }
+}
+
+/// Everything that a pass over a minibatch writes besides the model.
+#[derive(Debug)]
+pub(crate) struct Workspace<'a, X: Element, const LANES: usize, const LAYERS: usize> {
+    pub(crate) input: &'a mut [[X; LANES]],
+    pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    pub(crate) labels: &'a mut [[u16; LANES]],
+}
+
+/// Tiles that one call works on, with the buffers of all layers.
+pub(crate) struct Tiles<'a, X: Element, const LANES: usize, const LAYERS: usize> {
+    /// Index of the first of these tiles within the minibatch.
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) input: &'a mut [[X; LANES]],
+    pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    pub(crate) labels: &'a mut [[u16; LANES]],
+}
+
+impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES, LAYERS> {
+    /// The first `count` tiles of a workspace.
+    pub(crate) fn new(workspace: &'a mut Workspace<'_, X, LANES, LAYERS>, count: usize) -> Self {
+        let tiles = workspace.labels.len();
+        let count = count.min(tiles);
+        let mut layers = Vec::new();
+        for tile in &mut workspace.layers {
+            // Both have the capacity of the vector they are taken from, here and in `split`.
+            let _ = layers.push(LayerTiles {
+                y: cut(&mut &mut *tile.y, tiles, count).0,
+                delta: cut(&mut &mut *tile.delta, tiles, count).0,
+                activation_gradients: cut(&mut &mut *tile.activation_gradients, tiles, count).0,
+            });
+        }
+        let input = cut(&mut &mut *workspace.input, tiles, count).0;
+        let labels = cut(&mut &mut *workspace.labels, tiles, count).0;
+        Self { first: 0, count, input, layers, labels }
+    }
+
+    /// The first `count` tiles, and the rest.
+    pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
+        let (tiles, count) = (self.count.max(1), count.min(self.count));
+        let input_rows = self.input.len() / tiles * count;
+        let (mut input, mut labels) = (self.input, self.labels);
+        let mut top = Tiles {
+            first: self.first,
+            count,
+            input: take_mut(&mut input, input_rows),
+            layers: Vec::new(),
+            labels: take_mut(&mut labels, count),
+        };
+        let mut rest =
+            Tiles { first: self.first + count, count: self.count - count, input, layers: Vec::new(), labels };
+        // Not by value: the iterator's end would have a place to panic in.
+        for LayerTiles { y, delta, activation_gradients } in &mut self.layers {
+            let (y, y_rest) = cut(y, tiles, count);
+            let (delta, delta_rest) = cut(delta, tiles, count);
+            let (activation_gradients, gradients_rest) = cut(activation_gradients, tiles, count);
+            let _ = top.layers.push(LayerTiles { y, delta, activation_gradients });
+            let _ = rest.layers.push(LayerTiles { y: y_rest, delta: delta_rest, activation_gradients: gradients_rest });
+        }
+        (top, rest)
+    }
+}
+
+/// The rows of the first `count` of `tiles` tiles, and the rest.
+fn cut<'a, T>(rows: &mut &'a mut [T], tiles: usize, count: usize) -> (&'a mut [T], &'a mut [T]) {
+    let mut rows = core::mem::take(rows);
+    let at = rows.len() / tiles.max(1) * count;
+    (take_mut(&mut rows, at), rows)
+}
+
+/// A tile as bytes.
+pub(crate) fn bytes<X: Element, const LANES: usize>(rows: &mut [[X; LANES]]) -> &mut [u8] {
+    bytemuck::try_cast_slice_mut(rows.as_flattened_mut()).unwrap_or_default()
+}
+
+/// Counters for one layer's rows, borrowed from a tile that is free while no pass runs.
+pub(crate) fn counters<C: Index>(tile: &mut [u8]) -> &mut [C] {
+    let whole = tile.len() / size_of::<C>() * size_of::<C>();
+    bytemuck::try_cast_slice_mut(tile.get_mut(..whole).unwrap_or_default()).unwrap_or_default()
+}
