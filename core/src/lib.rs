@@ -49,7 +49,7 @@ pub mod train;
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::activation::Activation;
+    pub use crate::activation::kind::Activation;
     pub use crate::backend::{Backend, Portable};
     pub use crate::network::arena::Block;
     pub use crate::network::mlp::Mlp;

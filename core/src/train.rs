@@ -5,7 +5,7 @@ use core::ops::{ControlFlow, Range};
 use crate::backend::{Backend, Phase};
 use crate::network::mlp::Mlp;
 use crate::random::Permutation;
-use crate::samples::Samples;
+use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
 use crate::step::loss::Metrics;

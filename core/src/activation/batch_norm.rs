@@ -13,7 +13,7 @@
 //! Source: Ioffe and Szegedy 2015, arXiv 1502.03167; parts of a minibatch that are normalised apart: Hoffer et al. 2017,
 //! arXiv 1705.08741.
 
-use crate::activation::Parameters;
+use crate::activation::kind::Parameters;
 use crate::kernel::row::{PARTS, fold};
 
 /// Added to the variance.

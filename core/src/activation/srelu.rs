@@ -10,7 +10,7 @@
 //! as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here: it is
 //! dropout's mask. So a left slope had better not be zero, where it starts once in 2^24 draws.
 
-use crate::activation::Parameters;
+use crate::activation::kind::Parameters;
 use crate::kernel::row::{PARTS, fold};
 use crate::random::Generator;
 

@@ -28,7 +28,7 @@ use crate::network::arena::Arena;
 use crate::network::model::LayerRef;
 use crate::network::plan::{Description, tile_align};
 use crate::network::spec::{LayerSpec, MAX_LAYERS};
-use crate::samples::Samples;
+use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::loss::Metrics;
 use crate::step::pass::{evaluate, predict};

@@ -9,7 +9,7 @@ use crate::network::model::{Layer, LayerRef, Transposed};
 use crate::network::plan::{Description, learned, tile_align};
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Permutation;
-use crate::samples::Samples;
+use crate::samples::source::Samples;
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;

@@ -1,6 +1,6 @@
 //! A layer's arrays: as training writes them, as a pass reads them, and as the world sees them.
 
-use crate::activation::Parameters;
+use crate::activation::kind::Parameters;
 use crate::kernel::gather::TransposedRef;
 use crate::network::spec::LayerSpec;
 use crate::sparse::csr::{CsrMut, CsrRef, transpose_into};

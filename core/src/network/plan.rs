@@ -17,7 +17,7 @@
 //! # let _ = &BLOCK;
 //! ```
 
-use crate::activation::Activation;
+use crate::activation::kind::Activation;
 use crate::error::BuildError;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::{Format, Index};
@@ -151,7 +151,7 @@ impl<'a> Description<'a> {
             layer += 1;
         }
         let last = &self.layers[self.layers.len() - 1];
-        if !matches!(last.activation, crate::activation::Activation::Identity) || last.n_out > 65_536 {
+        if !matches!(last.activation, crate::activation::kind::Activation::Identity) || last.n_out > 65_536 {
             return Err(BuildError::OutputLayer { layer: self.layers.len() - 1 });
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<'a> Description<'a> {
     /// A network larger than the address space has `usize::MAX` bytes, which no block does.
     pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
         let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
-        let learned = size_of::<crate::activation::Parameters>();
+        let learned = size_of::<crate::activation::kind::Parameters>();
         let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
         let (input, input_align) = (size_of::<[F::Input; LANES]>(), tile_align::<F::Input, LANES>());
         let tiles = self.tiles(LANES);

@@ -1,6 +1,6 @@
 //! What a layer is: widths, connections, storage and activation.
 
-use crate::activation::Activation;
+use crate::activation::kind::Activation;
 use crate::error::SpecDifference;
 
 /// Layers that an [`Mlp`](crate::network::mlp::Mlp) holds unless its last parameter says otherwise.

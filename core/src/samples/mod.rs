@@ -1,84 +1,18 @@
 //! Where samples come from.
+//!
+//! | file | answers |
+//! |---|---|
+//! | `source.rs` | what a source of samples offers |
+//! | `table.rs` | samples in memory |
+//! | `shift.rs` | images moved by whole pixels in training |
+//! | `element.rs` | what a feature is stored as |
 
 pub(crate) mod element;
 pub(crate) mod shift;
+pub(crate) mod source;
+pub(crate) mod table;
 
 pub use element::Element;
 pub use shift::{PixelShift, Shifted};
-
-/// A source of labelled samples, whose features are floats unless `X` says otherwise.
-pub trait Samples<const LANES: usize, X: Element = f32>: Sync {
-    /// How many there are.
-    fn len(&self) -> usize;
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Writes up to `LANES` samples into a tile: sample `indices[lane]` into lane `lane` of every row.
-    ///
-    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below the
-    /// output width: the loss of another label is NaN. `epoch` is 0 in evaluation, where a source leaves samples as they are. What is written must be a
-    /// function of the arguments alone.
-    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
-}
-
-/// Samples in memory, one after the other.
-///
-/// A network with more inputs than a sample has features finds zeros in the others; one with fewer takes the first ones.
-///
-/// ```
-/// use rewire_core::samples::{Samples, Table};
-///
-/// let table = Table::new(&[0.0, 1.0, 2.0, 3.0], &[0, 1]).unwrap();
-/// let (mut x, mut labels) = ([[0.0f32; 2]; 2], [0u16; 2]);
-/// table.fill(&[1, 0], 0, &mut x, &mut labels);
-/// assert_eq!((x, labels), ([[2.0, 0.0], [3.0, 1.0]], [1, 0]));
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Table<'a, X = f32> {
-    features: &'a [X],
-    labels: &'a [u16],
-    n_in: usize,
-}
-
-impl<'a, X: Element> Table<'a, X> {
-    /// Samples whose features, `[labels.len(), n_in]`, lie one after the other; `None` when they do not divide evenly.
-    pub fn new(features: &'a [X], labels: &'a [u16]) -> Option<Self> {
-        let n_in = features.len().checked_div(labels.len())?;
-        (n_in > 0 && n_in * labels.len() == features.len()).then_some(Self { features, labels, n_in })
-    }
-}
-
-impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
-    fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
-        for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
-            let index = index as usize;
-            *label = self.labels.get(index).copied().unwrap_or_default();
-            let features = self.features.chunks_exact(self.n_in).nth(index).unwrap_or_default();
-            let mut features = features.iter();
-            for slot in x.iter_mut().filter_map(|row| row.get_mut(lane)) {
-                *slot = features.next().copied().unwrap_or_default();
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_ends_where_the_next_begins() {
-        let table = Table::new(&[1.0, 2.0, 3.0, 4.0], &[0, 1]).unwrap();
-        let (mut wide, mut narrow) = ([[9.0f32; 1]; 3], [[9.0f32; 1]; 1]);
-        table.fill(&[0], 0, &mut wide, &mut [0; 1]);
-        table.fill(&[1], 0, &mut narrow, &mut [0; 1]);
-        assert_eq!((wide, narrow), ([[1.0], [2.0], [0.0]], [[3.0]]));
-    }
-}
+pub use source::Samples;
+pub use table::Table;

@@ -8,8 +8,8 @@
 //! The draw is a function of (seed, epoch, sample), so it depends neither on threads nor on the tile width.
 
 use crate::random::{Generator, Purpose};
-use crate::samples::Samples;
 use crate::samples::element::Element;
+use crate::samples::source::Samples;
 use crate::topology::locality::ImagePlane;
 
 /// Moves images by up to `reach` pixels in each direction, uniformly.

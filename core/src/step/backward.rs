@@ -1,8 +1,8 @@
 //! A layer's backward pass over one tile: the gradient of its inputs, through the activation of the layer below.
 
 use crate::activation::batch_norm::{self, TileBatch};
+use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
-use crate::activation::{Activation, Parameters};
 use crate::backend::vector::{Kernel, Vector, floats, units};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::dense;

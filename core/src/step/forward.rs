@@ -1,8 +1,8 @@
 //! A layer's forward pass over one tile.
 
 use crate::activation::batch_norm::{self, TileBatch};
+use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
-use crate::activation::{Activation, Parameters};
 use crate::backend::vector::{Kernel, Vector, floats};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::{dense, gather};

@@ -4,7 +4,7 @@ use crate::activation::batch_norm::{Batch, TileBatch};
 use crate::backend::{Backend, Phase};
 use crate::network::model::{BatchOf, Model};
 use crate::random::{DropoutMask, Permutation};
-use crate::samples::Samples;
+use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::backward::backward;
 use crate::step::block::Workers;

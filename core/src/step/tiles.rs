@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::activation::Parameters;
+use crate::activation::kind::Parameters;
 use crate::error::ArenaError;
 use crate::network::arena::Arena;
 use crate::network::plan::{Description, learned, tile_align};

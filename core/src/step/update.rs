@@ -1,7 +1,7 @@
 //! The update over blocks of rows of all layers.
 
-use crate::activation::Parameters;
 use crate::activation::batch_norm;
+use crate::activation::kind::Parameters;
 use crate::backend::vector::{Kernel, Vector, units};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::dense;

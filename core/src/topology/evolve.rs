@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::activation::Activation;
+use crate::activation::kind::Activation;
 use crate::backend::Backend;
 use crate::error::SettingError;
 use crate::network::mlp::Mlp;

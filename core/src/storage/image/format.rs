@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::activation::Activation;
+use crate::activation::kind::Activation;
 use crate::error::{LoadError, SpecDifference, StructureError};
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::Format;

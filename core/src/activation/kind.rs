@@ -1,0 +1,175 @@
+//! The activations, and their derivatives.
+
+/// Parameters that some activations keep for each neuron.
+///
+/// SReLU: left joint, left slope, width of the middle piece, right slope. Normalised ReLU: scale, shift, and the averages of
+/// mean and variance.
+pub type Parameters = [f32; 4];
+
+/// What a neuron does with its weighted sum `z`.
+///
+/// Not `non_exhaustive`: whoever stores a network must have a name for each activation, so a new one must fail to compile
+/// there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Activation {
+    /// `z`: the logits of an output layer.
+    #[default]
+    Identity,
+    /// `max(z, 0)`.
+    Relu,
+    /// `z` above zero, `slope * z` below. A negative slope is allowed: All-ReLU alternates its sign.
+    LeakyRelu {
+        /// Slope below zero, finite.
+        slope: f32,
+    },
+    /// Three straight pieces whose joints and outer slopes each neuron learns: see `srelu.rs`. For formats
+    /// with [`Format::LEARNED_ACTIVATIONS`](crate::sparse::index::Format::LEARNED_ACTIVATIONS).
+    SRelu,
+    /// ReLU of the sum normalised over a tile's samples, then scaled and shifted as the neuron learns: see
+    /// `batch_norm.rs`. For the same formats, tiles of at least two lanes and minibatches of at least two
+    /// samples.
+    BatchNormRelu,
+}
+
+impl Activation {
+    /// All-ReLU of a hidden layer counted from 0: slope `-slope`, `+slope`, `-slope`…
+    ///
+    /// Source: Curci et al. 2021, equation 2, arXiv 2102.01732.
+    pub const fn all_relu(slope: f32, hidden_layer: usize) -> Self {
+        Self::LeakyRelu { slope: if hidden_layer.is_multiple_of(2) { -slope } else { slope } }
+    }
+
+    /// The activation of one sum; that of one with parameters is the identity, since they are the neuron's.
+    #[inline(always)]
+    pub fn apply(self, z: f32) -> f32 {
+        match self {
+            Self::Identity | Self::SRelu | Self::BatchNormRelu => z,
+            Self::Relu => {
+                // Not `max`: a NaN must stay visible in the loss.
+                if z <= 0.0 { 0.0 } else { z }
+            }
+            Self::LeakyRelu { slope } => {
+                if z <= 0.0 {
+                    slope * z
+                } else {
+                    z
+                }
+            }
+        }
+    }
+
+    /// Whether the derivative needs `z`: the activation hides its sign, or has parameters.
+    #[inline(always)]
+    pub(crate) const fn hides_sign(self) -> bool {
+        match self {
+            Self::Identity | Self::Relu => false,
+            Self::LeakyRelu { slope } => slope < 0.0,
+            Self::SRelu | Self::BatchNormRelu => true,
+        }
+    }
+
+    /// Whether its neurons have parameters of their own.
+    #[inline(always)]
+    pub const fn is_learned(self) -> bool {
+        matches!(self, Self::SRelu | Self::BatchNormRelu)
+    }
+
+    /// How many of a neuron's parameters follow their gradient; the others are averages.
+    pub(crate) const fn trained_parameters(self) -> usize {
+        if matches!(self, Self::BatchNormRelu) { 2 } else { 4 }
+    }
+
+    /// Whether an activation of zero passes no gradient.
+    #[inline(always)]
+    pub(crate) const fn closes_at_zero(self) -> bool {
+        match self {
+            Self::Identity | Self::Relu | Self::LeakyRelu { .. } => true,
+            // Its rows also leave a gradient by their parameters.
+            Self::SRelu | Self::BatchNormRelu => false,
+        }
+    }
+
+    /// Applies the activation to a row of sums.
+    #[inline(always)]
+    pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {
+        // One loop for each kind: a choice inside the loop would keep it from being vectorised.
+        match self {
+            Self::Identity | Self::SRelu | Self::BatchNormRelu => {}
+            Self::Relu => row.iter_mut().for_each(|value| *value = Self::Relu.apply(*value)),
+            Self::LeakyRelu { .. } => row.iter_mut().for_each(|value| *value = self.apply(*value)),
+        }
+    }
+
+    /// Multiplies the gradient by an activation's row with the derivative with respect to `z`.
+    ///
+    /// `y` is the activation after dropout; `z` the sum if the activation hides its sign, otherwise anything with the
+    /// sign of `z` (that is, `y`). `scale` is dropout's, 1 without.
+    #[inline(always)]
+    pub(crate) fn backward_row<const LANES: usize>(
+        self,
+        gradient: &mut [f32; LANES],
+        y: &[f32; LANES],
+        z: &[f32; LANES],
+        scale: f32,
+    ) {
+        match self {
+            Self::Identity | Self::Relu | Self::SRelu | Self::BatchNormRelu => {
+                // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
+                let linear = !matches!(self, Self::Relu);
+                for ((g, &y), _) in gradient.iter_mut().zip(y).zip(z) {
+                    let open = if linear { y != 0.0 } else { y > 0.0 };
+                    *g = if open { *g * scale } else { 0.0 };
+                }
+            }
+            Self::LeakyRelu { slope } => {
+                for ((g, &y), &z) in gradient.iter_mut().zip(y).zip(z) {
+                    let slope = if z > 0.0 { scale } else { slope * scale };
+                    *g = if y == 0.0 { 0.0 } else { *g * slope };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0 at exactly zero.
+    fn derivative(activation: Activation, z: f32) -> f32 {
+        match activation {
+            Activation::LeakyRelu { slope } if z < 0.0 => slope,
+            _ if z > 0.0 => 1.0,
+            _ => 0.0,
+        }
+    }
+
+    #[test]
+    fn values_at_hand() {
+        assert_eq!(Activation::Relu.apply(-2.0), 0.0);
+        assert_eq!(Activation::Relu.apply(3.0), 3.0);
+        assert!(Activation::Relu.apply(f32::NAN).is_nan());
+        assert_eq!(Activation::all_relu(0.5, 0).apply(-2.0), 1.0);
+        assert_eq!(Activation::all_relu(0.5, 1).apply(-2.0), -1.0);
+    }
+
+    #[test]
+    fn all_relu_alternates() {
+        assert_eq!(Activation::all_relu(0.6, 0), Activation::LeakyRelu { slope: -0.6 });
+        assert_eq!(Activation::all_relu(0.6, 1), Activation::LeakyRelu { slope: 0.6 });
+        assert!(Activation::all_relu(0.6, 2).hides_sign());
+    }
+
+    #[test]
+    fn backward_row_is_the_derivative() {
+        for activation in [Activation::Relu, Activation::LeakyRelu { slope: 0.1 }, Activation::all_relu(0.6, 0)] {
+            let z = [-1.5f32, 2.0];
+            let y = z.map(|z| activation.apply(z));
+            let mut gradient = [3.0f32, 5.0];
+            activation.backward_row(&mut gradient, &y, if activation.hides_sign() { &z } else { &y }, 1.0);
+            let expected = [3.0 * derivative(activation, -1.5), 5.0 * derivative(activation, 2.0)];
+            assert_eq!(gradient, expected);
+        }
+    }
+}
