@@ -1,6 +1,7 @@
 //! What the exit code tells apart: bad usage, an interruption, and everything else.
 
 use crate::data;
+use crate::settings::Invalid;
 
 /// A mistake in what was asked for: exit code 2.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub const INTERRUPTED: u8 = 130;
 /// The exit code of an error: 2 for bad usage, 130 for an interruption, 1 otherwise.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let code = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Usage>() {
+        if cause.is::<Usage>() || cause.is::<Invalid>() {
             return Some(2);
         }
         if cause.is::<Interrupted>() {

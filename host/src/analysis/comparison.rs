@@ -1,24 +1,18 @@
-//! The three models side by side: trained where they are not yet, and a table of what they came to.
-//!
-//! Each run is a process of its own, so that its peak memory is its own too.
+//! Saved runs side by side: a row for each model, over its seeds.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::data::manifest;
-use crate::error::{Interrupted, Usage};
 use crate::figures::curves::mean_and_deviation;
 use crate::files::write_atomically;
-use crate::settings::{ActivationKind, Config, ModelKind};
-use crate::text::thousands;
-use crate::training::checkpoint::Checkpoint;
+use crate::settings::ModelKind;
+use crate::text::{as_written, thousands};
 
 /// What the seeds of a model came to; accuracies and losses are of the last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,7 +58,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
     let runs: Vec<_> = group.runs.iter().filter(|run| !run.epochs.is_empty()).collect();
     let config = &runs.first()?.config;
     let last = |value: fn(&crate::training::directory::Epoch) -> f32| -> Vec<f64> {
-        runs.iter().filter_map(|run| run.epochs.last()).map(|row| f64::from(value(row))).collect()
+        runs.iter().filter_map(|run| run.epochs.last()).map(|row| as_written(value(row))).collect()
     };
     let (test_accuracy, test_accuracy_deviation) = mean_and_deviation(&last(|row| row.test_accuracy));
     let times: Vec<f64> = runs.iter().flat_map(|run| &run.epochs).map(|row| row.train_seconds).collect();
@@ -150,123 +144,6 @@ pub fn markdown(rows: &[Row]) -> String {
         let _ = writeln!(text, "| {} |", cells(row).join(" | "));
     }
     text
-}
-
-/// What to train.
-#[derive(Debug)]
-pub struct Plan<'a> {
-    /// Settings of all runs.
-    pub config: &'a Config,
-    /// Models.
-    pub models: &'a [ModelKind],
-    /// Learning rate of the dense model, where it is another.
-    pub dense_learning_rate: Option<f32>,
-    /// Activation of the dense model, where it is not [`Config::dense_activation`].
-    pub dense_activation: Option<ActivationKind>,
-    /// Seeds of each model.
-    pub seeds: &'a [u64],
-    /// Arguments for each `rewire train`, such as threads.
-    pub train: &'a [String],
-    /// Set when the user wants to end.
-    pub interrupted: &'a AtomicBool,
-}
-
-/// The runs of a comparison.
-#[derive(Debug, Default)]
-pub struct Trained {
-    /// Directories of runs that finished.
-    pub done: Vec<PathBuf>,
-    /// Those that did not, for a reason that they said.
-    pub failed: Vec<PathBuf>,
-}
-
-/// Trains what is not there yet, as far as it goes.
-///
-/// # Errors
-///
-/// When a folder holds another run, nothing can be started, or the user interrupts.
-pub fn train(plan: &Plan<'_>, out: &Path) -> Result<Trained> {
-    let Plan { config, models, seeds, .. } = *plan;
-    let mut runs: Vec<(PathBuf, Config)> = Vec::new();
-    for &model in models {
-        for &seed in seeds {
-            let path = out.join(format!("{model}-seed{seed}"));
-            if runs.iter().any(|(other, _)| *other == path) {
-                return Err(Usage(format!("{model} with seed {seed} is asked for twice")).into());
-            }
-            let (learning_rate, activation) = if model == ModelKind::Dense {
-                let activation = plan.dense_activation.unwrap_or_else(|| config.dense_activation());
-                (plan.dense_learning_rate.unwrap_or(config.learning_rate), activation)
-            } else {
-                (config.learning_rate, config.activation)
-            };
-            let config = Config { model, activation, learning_rate, seed, ..config.clone() };
-            config.validate()?;
-            runs.push((path, config));
-        }
-    }
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("cannot make the folder --out {}; choose another", out.display()))?;
-    // Everything that can be refused is refused before the first run.
-    let states: Vec<State> = runs.iter().map(|(path, config)| state(path, config)).collect::<Result<_>>()?;
-    let recipe = out.join("recipe.toml");
-    write_atomically(&recipe, toml::to_string(config)?.as_bytes())?;
-    let program = std::env::current_exe().context("the program cannot find itself")?;
-    let mut trained = Trained::default();
-    for ((path, config), state) in runs.into_iter().zip(states) {
-        let mut command = Command::new(&program);
-        command.arg("train").arg("--out").arg(&path).args(plan.train).stdout(std::process::Stdio::null());
-        match state {
-            State::Done => {
-                trained.done.push(path);
-                continue;
-            }
-            State::Begun => {
-                command.arg("--resume");
-            }
-            State::New => {
-                command.arg("--config").arg(&recipe);
-                command.args(["--model", &config.model.to_string(), "--seed", &config.seed.to_string()]);
-                command.args(["--learning-rate", &config.learning_rate.to_string()]);
-                command.args(["--activation", &config.activation.to_string()]);
-            }
-        }
-        crate::training::progress::say(&format!("{}: {} of seed {}", path.display(), config.model, config.seed));
-        let status = command.status().context("a run cannot be started")?;
-        if plan.interrupted.load(Ordering::Relaxed) {
-            return Err(Interrupted(format!("interrupted; the same command continues in {}", out.display())).into());
-        }
-        if status.success() { trained.done.push(path) } else { trained.failed.push(path) }
-    }
-    Ok(trained)
-}
-
-/// How far a run is.
-enum State {
-    New,
-    Begun,
-    Done,
-}
-
-fn state(path: &Path, config: &Config) -> Result<State> {
-    if !path.join("config.toml").exists() {
-        return Ok(State::New);
-    }
-    let saved = SavedRun::read(path)?;
-    if !Checkpoint::exists(path) && saved.epochs.is_empty() {
-        // It ended within its first epoch: nothing of it is worth keeping.
-        crate::training::directory::RunDirectory::discard(path)?;
-        return Ok(State::New);
-    }
-    let differences = saved.config.differences(config);
-    if !differences.is_empty() {
-        let (shown, differences) = (path.display(), differences.join("; "));
-        return Err(Usage(format!("{shown} holds another run: {differences}; name another --out")).into());
-    }
-    if saved.done() == config.epochs && path.join(crate::training::directory::MODEL).exists() {
-        return Ok(State::Done);
-    }
-    Ok(State::Begun)
 }
 
 /// Reads the runs and writes the table beside them.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::de::DeserializeOwned;
 
-use crate::data::{DatasetName, ImageShape, manifest};
+use crate::data::{ImageShape, manifest};
 use crate::error::Usage;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
@@ -56,8 +56,7 @@ impl SavedRun {
             let why = if path.is_dir() { "has no config.toml" } else { "is no folder" };
             return Err(Usage(format!("{shown} {why}; name a run directory that `rewire train` wrote")).into());
         }
-        let dataset = Config::dataset_in(&settings)?.unwrap_or(DatasetName::MnistMini);
-        let config = Config::defaults(dataset).overlay(&settings)?;
+        let config = Config::read(&settings)?;
         let text = std::fs::read_to_string(&settings).unwrap_or_default();
         let record = text.parse::<toml::Table>().ok().and_then(|table| table.get(RECORD)?.clone().try_into().ok());
         let mut missing = Vec::new();
@@ -201,23 +200,10 @@ pub fn model_name(model: ModelKind) -> &'static str {
     }
 }
 
-/// The settings without the seed and what the model does not look at.
-fn effective(config: &Config) -> Config {
-    let mut config = Config { seed: 0, ..config.clone() };
-    let defaults = Config::defaults(config.dataset);
-    if config.model != ModelKind::Set {
-        let Config { zeta, zeta_schedule, evolve_every, evolve_until, grown, growth, reach, .. } = defaults.clone();
-        config = Config { zeta, zeta_schedule, evolve_every, evolve_until, grown, growth, reach, ..config };
-    }
-    if config.model == ModelKind::Dense {
-        let Config { epsilon, connections, topology, sigma, .. } = defaults;
-        config = Config { epsilon, connections, topology, sigma, ..config };
-    }
-    config
-}
-
 /// Puts runs that differ in the seed alone together, and names each group by what tells it from the others.
 pub fn group(runs: &[SavedRun]) -> Vec<Group<'_>> {
+    // All but the seed and what had no effect.
+    let effective = |config: &Config| Config { seed: 0, ..config.effective() };
     let same = |a: &Config, b: &Config| effective(a) == effective(b);
     let mut groups: Vec<Group<'_>> = Vec::new();
     for run in runs {
@@ -246,6 +232,7 @@ pub fn group(runs: &[SavedRun]) -> Vec<Group<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DatasetName;
 
     fn run(model: ModelKind, seed: u64, epsilon: f64) -> SavedRun {
         let config = Config { model, epsilon, seed, ..Config::defaults(DatasetName::MnistMini) };

@@ -1,3 +1,82 @@
-//! The command line, one file a subcommand.
+//! The program's subcommands: one file each, with its arguments, its work and what it prints.
+//!
+//! A new subcommand is a file here and a line in [`Command`] and in [`Command::run`]. A new flag of one subcommand is a field
+//! of its `Arguments`; a new setting of a run is an entry of the table in [`settings`](crate::settings).
 
-pub mod cli;
+mod bench;
+mod compare;
+pub mod data;
+mod evaluate;
+mod export;
+mod features;
+mod footprint;
+mod image;
+mod output;
+mod parse;
+mod plot;
+mod report;
+mod settings;
+mod shared;
+mod train;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Trains truly sparse neural networks whose connections evolve while they learn.
+#[derive(Debug, Parser)]
+#[command(name = "rewire", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network and write a run directory
+    Train(Box<train::Arguments>),
+    /// Measure a saved model on test samples: accuracy and loss
+    Evaluate(evaluate::Arguments),
+    /// Train the three models side by side and print the results
+    Compare(Box<compare::Arguments>),
+    /// Predict the memory of a network, buffer by buffer, sparse beside dense
+    Footprint(Box<footprint::Arguments>),
+    /// Write a saved model as an image for a microcontroller, which reads it in place from flash
+    Export(export::Arguments),
+    /// Describe an image: layers, connections, bytes, checksum and hash
+    Image(image::Arguments),
+    /// Draw the figures of saved runs
+    Plot(plot::Arguments),
+    /// Write one HTML page about saved runs: settings, tables, figures, animation
+    Report(report::Arguments),
+    /// Rank the inputs of a run by their connections, and train new networks on the best inputs alone
+    Features(features::Arguments),
+    /// List, fetch and verify datasets
+    Data(data::Arguments),
+    /// Time training steps on this machine, sparse beside dense
+    Bench(bench::Arguments),
+}
+
+impl Command {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, where, and what to do; [`exit_code`](crate::error::exit_code) tells the kinds apart.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Self::Train(arguments) => arguments.run(),
+            Self::Evaluate(arguments) => arguments.run(),
+            Self::Compare(arguments) => arguments.run(),
+            Self::Footprint(arguments) => arguments.run(),
+            Self::Export(arguments) => arguments.run(),
+            Self::Image(arguments) => arguments.run(),
+            Self::Plot(arguments) => arguments.run(),
+            Self::Report(arguments) => arguments.run(),
+            Self::Features(arguments) => arguments.run(),
+            Self::Data(arguments) => arguments.run(),
+            Self::Bench(arguments) => arguments.run(),
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::DatasetName;
 #[non_exhaustive]
 pub enum Error {
     /// The name is none of the known datasets.
-    #[error("unknown dataset `{found}`; the datasets are {}", DatasetName::list())]
+    #[error("unknown dataset `{found}`; the datasets are {}{}", DatasetName::list(), meant(found))]
     UnknownName {
         /// What was given.
         found: String,
@@ -137,6 +137,12 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.reason)
     }
+}
+
+/// What someone may have meant who wrote the name of no dataset.
+fn meant(found: &str) -> String {
+    let name = crate::text::similar(found, DatasetName::ALL.map(DatasetName::as_str));
+    name.map_or(String::new(), |name| format!("; did you mean `{name}`?"))
 }
 
 fn lines<T: fmt::Display>(items: &[T]) -> String {

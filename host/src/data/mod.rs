@@ -32,7 +32,6 @@ use serde::{Deserialize, Serialize};
 
 pub mod augment;
 pub mod cifar10;
-pub mod command;
 mod error;
 pub mod fetch;
 pub mod idx;
@@ -73,6 +72,15 @@ impl DatasetName {
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion-mnist",
             Self::Cifar10 => "cifar10",
+        }
+    }
+
+    /// What its labels mean: datasets with the same labels can be measured on each other's models.
+    pub const fn labels(self) -> &'static str {
+        match self {
+            Self::MnistMini | Self::Mnist => "digits",
+            Self::FashionMnist => "clothes",
+            Self::Cifar10 => "animals and vehicles",
         }
     }
 

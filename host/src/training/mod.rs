@@ -453,17 +453,25 @@ pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
     }))
 }
 
-/// Measures a saved model on the test samples of a dataset.
+/// The test samples that a run measures: drawn by its settings, or all.
+pub fn test_samples(run: Option<&Config>, dataset: &Dataset) -> Vec<u32> {
+    // A run that holds samples out has not measured test samples at all.
+    let drawn = run.filter(|run| run.validation_samples == 0).map(|run| (run.seed, run.test_samples));
+    let (seed, count) = drawn.unwrap_or((0, 0));
+    draw(seed, TEST_STREAM, dataset.test.len(), count.min(dataset.test.len()))
+}
+
+/// Measures a saved model on some test samples of a dataset.
 ///
 /// # Errors
 ///
 /// When the dataset's images are not what the model takes, or its labels not what it names.
-pub fn evaluate(model: &Model, dataset: &Dataset, native: &Native) -> Result<Metrics> {
+pub fn evaluate(model: &Model, dataset: &Dataset, samples: Vec<u32>, native: &Native) -> Result<Metrics> {
     const LANES: usize = 64;
     check_fits(model, dataset.name)?;
     let specs = model.specs();
     let description = Description::inference(&specs, 2 * LANES);
-    let images = Images::new(&dataset.test, (0..dataset.test.len() as u32).collect(), &model.normaliser);
+    let images = Images::new(&dataset.test, samples, &model.normaliser);
     with_network(&specs, LANES, &description, |network| {
         network.import(&model.layers)?;
         Ok(network.evaluate(native, &images))

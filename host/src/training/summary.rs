@@ -54,6 +54,7 @@ pub struct Summary {
     /// Wall time of all evolutions.
     pub evolve_seconds: f64,
     /// The run directory.
+    #[serde(serialize_with = "crate::text::lossy")]
     pub out: PathBuf,
 }
 

@@ -4,11 +4,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::Parser;
-use rewire::commands::cli::{Cli, Command as Subcommand};
+use rewire::commands::{Cli, Command as Subcommand};
 use rewire::data::images::{Images, Normaliser};
 use rewire::data::{self, DatasetName};
 use rewire::engine::native::Native;
-use rewire::settings::Config;
 use rewire_core::prelude::*;
 
 use crate::firmware::{Build, M0, M4F};
@@ -74,8 +73,7 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     let settings = settings(chip);
     let words = ["rewire", "train", "mnist-mini"].into_iter().chain(settings.split_whitespace());
     let Subcommand::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("no training") };
-    let config = arguments.settings.overlay(Config::defaults(DatasetName::MnistMini));
-    config.validate().unwrap();
+    let config = arguments.settings.resolve(None).unwrap();
     let data = data::load(DatasetName::MnistMini, &data::cache_dir(None)).unwrap();
     let layers = config.layers(PIXELS, 10);
     let description = Description::training(&layers, 1);

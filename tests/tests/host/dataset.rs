@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use flate2::{Compression, GzBuilder, write::GzEncoder};
+use rewire::commands::data as command;
 use rewire::data::manifest::{self, Entry, Role, Source};
 use rewire::data::store::{self, State};
-use rewire::data::{self, DatasetName, Error, Progress, Silent, command, fetch, idx};
+use rewire::data::{self, DatasetName, Error, Progress, Silent, fetch, idx};
 
 const SAMPLES: [usize; 2] = [40, 20];
 const FEATURES: usize = 28 * 28;

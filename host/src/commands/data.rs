@@ -1,15 +1,76 @@
-//! What `rewire data list`, `fetch` and `verify` do.
+//! `rewire data list`, `fetch` and `verify`: which datasets are here.
 
 use std::io::Write;
 use std::path::Path;
 
+use anyhow::Result;
+use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use super::manifest::{self, Entry};
-use super::store::{self, Finding, State};
-use super::{DatasetName, Error, Progress, fetch as fetching};
+use crate::commands::shared::{CacheArguments, interruption};
+use crate::data::manifest::{self, Entry};
+use crate::data::store::{self, Finding, State};
+use crate::data::{Bar, DatasetName, Error, Progress, fetch as fetching};
 use crate::text::thousands;
+
+/// What to do about datasets.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// A subcommand of `data`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the datasets and whether they are here
+    List(ListArguments),
+    /// Fetch datasets, verified by SHA-256 (all, unless some are named)
+    Fetch(Selection),
+    /// Hash the files again and compare
+    Verify(Selection),
+}
+
+/// Where datasets are, and how to list them.
+#[derive(Debug, clap::Args)]
+pub struct ListArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+}
+
+/// Which datasets, and where.
+#[derive(Debug, clap::Args)]
+pub struct Selection {
+    /// mnist-mini, mnist, fashion-mnist, cifar10 [default: all]
+    pub datasets: Vec<DatasetName>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        match &self.command {
+            DataCommand::List(arguments) => list(&arguments.data.folder(), arguments.json, &mut out)?,
+            DataCommand::Fetch(chosen) => {
+                let mut progress = Bar::with_cancel(interruption()?);
+                fetch(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut progress, &mut out)?;
+            }
+            DataCommand::Verify(chosen) => verify(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut out)?,
+        }
+        Ok(())
+    }
+}
 
 #[derive(Serialize)]
 struct Listed<'a> {
@@ -31,7 +92,7 @@ struct Listed<'a> {
 ///
 /// # Errors
 /// [`Error::Output`] when `out` fails.
-pub fn list(cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
+fn list(cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
     if json {
         let listed: Vec<_> = manifest::entries().iter().map(|entry| listed(entry, cache)).collect();
         return write_json(&listed, out);
@@ -92,7 +153,7 @@ struct Fetched<'a> {
 ///
 /// # Errors
 /// As [`fetching::bring`], at the first dataset that fails, and [`Error::Output`].
-pub fn fetch(
+fn fetch(
     names: &[DatasetName],
     cache: &Path,
     json: bool,
@@ -130,7 +191,7 @@ struct Verified {
 /// # Errors
 /// [`Error::Unverified`] with every bad file, after all are checked; [`Error::Io`] when one cannot be read;
 /// [`Error::Output`].
-pub fn verify(names: &[DatasetName], cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
+fn verify(names: &[DatasetName], cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
     let mut chosen = Vec::new();
     for name in or_all(names) {
         let entry = manifest::entry(name);
@@ -143,10 +204,11 @@ pub fn verify(names: &[DatasetName], cache: &Path, json: bool, out: &mut impl Wr
     verify_entries(&chosen, cache, json, out)
 }
 
-/// Hashes every file of `entries` again; [`verify`] for any manifest.
+/// Hashes every file of `entries` again and writes a line for each: `verify` for any manifest.
 ///
 /// # Errors
-/// As [`verify`].
+/// [`Error::Unverified`] with every bad file, after all are checked; [`Error::Io`] when one cannot be read;
+/// [`Error::Output`].
 pub fn verify_entries(entries: &[&Entry], cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
     let mut report = Vec::new();
     for entry in entries {

@@ -1,0 +1,206 @@
+//! `rewire compare`: the models side by side, trained where they are not yet.
+//!
+//! Each run is a process of its own, so that its peak memory is its own too.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+
+use crate::analysis::comparison::{conclude, table};
+use crate::analysis::saved::SavedRun;
+use crate::commands::output::{print, print_json};
+use crate::commands::parse::In;
+use crate::commands::settings::SharedSettings;
+use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
+use crate::error::{Interrupted, Usage};
+use crate::files::write_atomically;
+use crate::settings::{ActivationKind, Config, ModelKind};
+use crate::training::checkpoint::Checkpoint;
+use crate::training::directory::{MODEL, RunDirectory};
+use crate::training::progress::say;
+
+/// What to compare.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "These are the settings that most people change first; --help lists all of them, by group.",
+    after_long_help = ""
+)]
+pub struct Arguments {
+    /// Settings of all models.
+    #[command(flatten)]
+    pub settings: SharedSettings,
+    /// Models to train
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", default_value = "set,fixprob,dense",
+        value_parser = In::<ModelKind>::ANY, help_heading = "Comparison")]
+    pub models: Vec<ModelKind>,
+    /// Seeds to train each model with
+    #[arg(long, value_delimiter = ',', value_name = "N,N,…", default_value = "1", allow_negative_numbers = true,
+        value_parser = In::<u64>::setting("seed"), help_heading = "Comparison")]
+    pub seeds: Vec<u64>,
+    /// Learning rate of the dense model, which may need a smaller one [default: that of all models]
+    #[arg(long, value_name = "F", allow_negative_numbers = true, value_parser = In::<f32>::setting("learning_rate"),
+        help_heading = "Comparison")]
+    pub dense_learning_rate: Option<f32>,
+    /// Activation of the dense model [default: that of all models, but relu for all-relu, with which it diverges]
+    #[arg(long, value_name = "NAME", value_parser = In::<ActivationKind>::ANY, hide_possible_values = true,
+        help_heading = "Comparison")]
+    pub dense_activation: Option<ActivationKind>,
+    /// Folder for the runs and the table; runs that are there already are used or continued [default: runs/compare-DATASET]
+    #[arg(long, value_name = "DIR", help_heading = "Comparison")]
+    pub out: Option<PathBuf>,
+    /// Print the table as JSON
+    #[arg(long, hide_short_help = true, help_heading = "Comparison")]
+    pub json: bool,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<()> {
+        let config = self.settings.0.resolve(None)?;
+        let out = self.out.clone().unwrap_or_else(|| format!("runs/compare-{}", config.dataset).into());
+        let runs = self.runs(&config, &out)?;
+        self.settings.0.note_idle(&runs.iter().map(|(_, config)| config.clone()).collect::<Vec<_>>());
+        // The program that is started listens for Ctrl-C too; this one waits for it to end.
+        let interrupted = interruption()?;
+        let trained = self.train(&config, runs, &out, &interrupted)?;
+        let rows = conclude(&trained.done, &out)?;
+        if self.json {
+            print_json(&rows)?;
+        } else {
+            print(format_args!("{}\nalso in {}", table(&rows), out.join("comparison.md").display()))?;
+        }
+        if !trained.failed.is_empty() {
+            let failed: Vec<String> = trained.failed.iter().map(|path| path.display().to_string()).collect();
+            bail!(
+                "not in the table, because the run did not finish: {}; a dense model may need --dense-learning-rate",
+                failed.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// The folder and the settings of each run.
+    fn runs(&self, config: &Config, out: &Path) -> Result<Vec<(PathBuf, Config)>> {
+        let mut runs: Vec<(PathBuf, Config)> = Vec::new();
+        for &model in &self.models {
+            for &seed in &self.seeds {
+                let path = out.join(format!("{model}-seed{seed}"));
+                if runs.iter().any(|(other, _)| *other == path) {
+                    return Err(Usage(format!("{model} with seed {seed} is asked for twice")).into());
+                }
+                let (learning_rate, activation) = if model == ModelKind::Dense {
+                    let activation = self.dense_activation.unwrap_or_else(|| config.dense_activation());
+                    (self.dense_learning_rate.unwrap_or(config.learning_rate), activation)
+                } else {
+                    (config.learning_rate, config.activation)
+                };
+                let config = Config { model, activation, learning_rate, seed, ..config.clone() };
+                config.validate()?;
+                runs.push((path, config));
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Trains what is not there yet, as far as it goes.
+    fn train(
+        &self,
+        config: &Config,
+        runs: Vec<(PathBuf, Config)>,
+        out: &Path,
+        interrupted: &AtomicBool,
+    ) -> Result<Trained> {
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("cannot make the folder --out {}; choose another", out.display()))?;
+        // Everything that can be refused is refused before the first run.
+        let states: Vec<State> = runs.iter().map(|(path, config)| state(path, config)).collect::<Result<_>>()?;
+        let recipe = out.join("recipe.toml");
+        write_atomically(&recipe, toml::to_string(config)?.as_bytes())?;
+        let program = std::env::current_exe().context("the program cannot find itself")?;
+        let machine = self.machine();
+        let mut trained = Trained::default();
+        for ((path, config), state) in runs.into_iter().zip(states) {
+            let mut command = Command::new(&program);
+            command.arg("train").arg("--out").arg(&path).args(&machine).stdout(Stdio::null());
+            match state {
+                State::Done => {
+                    trained.done.push(path);
+                    continue;
+                }
+                State::Begun => {
+                    command.arg("--resume");
+                }
+                State::New => {
+                    command.arg("--config").arg(&recipe);
+                    command.args(["--model", &config.model.to_string(), "--seed", &config.seed.to_string()]);
+                    command.args(["--learning-rate", &config.learning_rate.to_string()]);
+                    command.args(["--activation", &config.activation.to_string()]);
+                }
+            }
+            say(&format!("{}: {} of seed {}", path.display(), config.model, config.seed));
+            let status = command.status().context("a run cannot be started")?;
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Interrupted(format!("interrupted; the same command continues in {}", out.display())).into());
+            }
+            if status.success() { trained.done.push(path) } else { trained.failed.push(path) }
+        }
+        Ok(trained)
+    }
+
+    /// The flags of each run that are no settings.
+    fn machine(&self) -> Vec<OsString> {
+        let mut flags = vec!["--threads".into(), self.machine.threads.to_string().into()];
+        if let Some(level) = self.machine.simd {
+            flags.extend(["--simd".into(), level.to_string().into()]);
+        }
+        if let Some(folder) = &self.data.data_dir {
+            flags.extend(["--data-dir".into(), folder.into()]);
+        }
+        flags
+    }
+}
+
+/// The runs of a comparison.
+#[derive(Debug, Default)]
+struct Trained {
+    /// Directories of runs that finished.
+    done: Vec<PathBuf>,
+    /// Those that did not, for a reason that they said.
+    failed: Vec<PathBuf>,
+}
+
+/// How far a run is.
+enum State {
+    New,
+    Begun,
+    Done,
+}
+
+fn state(path: &Path, config: &Config) -> Result<State> {
+    if !path.join("config.toml").exists() {
+        return Ok(State::New);
+    }
+    let saved = SavedRun::read(path)?;
+    if !Checkpoint::exists(path) && saved.epochs.is_empty() {
+        // It ended within its first epoch: nothing of it is worth keeping.
+        RunDirectory::discard(path)?;
+        return Ok(State::New);
+    }
+    let differences = saved.config.differences(config);
+    if !differences.is_empty() {
+        let (shown, differences) = (path.display(), differences.join("; "));
+        return Err(Usage(format!("{shown} holds another run: {differences}; name another --out")).into());
+    }
+    if saved.done() == config.epochs && path.join(MODEL).exists() {
+        return Ok(State::Done);
+    }
+    Ok(State::Begun)
+}

@@ -1,0 +1,33 @@
+//! `rewire export`: a saved model as an image for a microcontroller.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::commands::output::print;
+use crate::commands::shared::model_file;
+use crate::model::safetensors::Model;
+
+/// What to export.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// A model.safetensors, or a run directory that holds one
+    pub model: PathBuf,
+    /// For a microcontroller: columns and inputs in bytes, in the order of training; the only form so far
+    #[arg(long, required = true)]
+    pub chip: bool,
+    /// The image [default: model.image beside the model]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<()> {
+        let path = model_file(&self.model);
+        let out = self.out.clone().unwrap_or_else(|| path.with_extension("image"));
+        let model = Model::load(&path)?;
+        let bytes = crate::model::chip::export(&model, &out)
+            .with_context(|| format!("{} cannot be exported for a chip", path.display()))?;
+        print(format_args!("{}: {bytes} bytes", out.display()))
+    }
+}

@@ -1,0 +1,88 @@
+//! `rewire footprint`: predicted memory of a network, by buffer and on boards.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::analysis::footprint::{Accounting, Measured, account, boards, boards_table, fit, measured, on_board};
+use crate::analysis::saved::SavedRun;
+use crate::commands::output::{print, print_json};
+use crate::commands::parse::In;
+use crate::commands::settings::SettingsArguments;
+use crate::settings::Config;
+
+/// What to count.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Settings; those that change no size are accepted and ignored.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    /// Run directory whose settings to use, with what it measured beside the prediction
+    #[arg(long, value_name = "RUN", conflicts_with = "config", help_heading = "Run")]
+    pub run: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, help_heading = "Run")]
+    pub json: bool,
+    /// Predict for a board that trains one sample at a time: a name such as nrf52840, or all
+    #[arg(long, value_name = "NAME", conflicts_with = "run", help_heading = "Board")]
+    pub board: Option<String>,
+    /// Find the largest epsilon that fits --board
+    #[arg(long, requires = "board", help_heading = "Board")]
+    pub fit: bool,
+    /// RAM of the board to leave for stack and program, in bytes
+    #[arg(long, value_name = "N", default_value = "4096", requires = "board", allow_negative_numbers = true,
+        help_heading = "Board", value_parser = In::<usize>::ANY)]
+    pub reserve: usize,
+}
+
+#[derive(Serialize)]
+struct Json {
+    prediction: Accounting,
+    run: Option<Measured>,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<()> {
+        let run = self.run.as_ref().map(|path| SavedRun::read(path)).transpose()?;
+        let recorded = self.run.as_ref().map(|path| path.join("config.toml"));
+        let config = self.settings.resolve(recorded.as_deref())?;
+        self.settings.note_idle(std::slice::from_ref(&config));
+        if let Some(name) = &self.board {
+            return self.on_boards(name, &config);
+        }
+        let prediction = account(&config);
+        let measured = run.as_ref().and_then(measured);
+        if self.json {
+            return print_json(&Json { prediction, run: measured });
+        }
+        print(prediction.text().trim_end())?;
+        match (measured, &run) {
+            (Some(m), _) => print(format_args!(
+                "measured: {} bytes of training state in RAM, {:+.2} % from the prediction; whole process {} at its peak",
+                m.measured,
+                100.0 * m.difference,
+                m.process_peak.map_or("not measured".into(), |bytes| format!("{bytes} bytes"))
+            )),
+            (None, Some(run)) => print(format_args!("{} measured no memory", run.path.display())),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn on_boards(&self, name: &str, config: &Config) -> Result<()> {
+        // A chip keeps no velocity unless it is asked for.
+        let momentum = self.settings.given.momentum.is_some_and(|momentum| momentum > 0.0);
+        let boards = boards(name)?;
+        let mut rows = Vec::new();
+        for &board in &boards {
+            let config = if self.fit { fit(config, momentum, board, self.reserve) } else { Ok(config.clone()) };
+            match config {
+                Ok(config) => rows.push(on_board(&config, momentum, board, self.reserve)?),
+                // Of all boards some are too small.
+                Err(_) if boards.len() > 1 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.json { print_json(&rows) } else { print(boards_table(&rows)) }
+    }
+}

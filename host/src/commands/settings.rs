@@ -1,0 +1,159 @@
+//! The settings of a run on the command line: flags from the table, over a file, over defaults.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
+
+use crate::commands::output::note;
+use crate::commands::parse::SettingText;
+use crate::data::DatasetName;
+use crate::settings::{Config, Given, Group, Kind, ModelKind, Setting, SettingsFile, TABLE};
+
+/// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsArguments {
+    /// A settings file.
+    pub config: Option<PathBuf>,
+    /// The flags that were given.
+    pub given: Given,
+}
+
+impl SettingsArguments {
+    /// The settings that defaults, a file and flags make: the file is that of a run that is continued, or `--config`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or a setting is wrong.
+    pub fn resolve(&self, recorded: Option<&Path>) -> Result<Config> {
+        let file = recorded.or(self.config.as_deref()).map(SettingsFile::read).transpose()?;
+        let nothing = Given::default();
+        let from_file = file.as_ref().map_or(&nothing, SettingsFile::given);
+        let dataset = self.given.dataset.or(from_file.dataset).unwrap_or(DatasetName::MnistMini);
+        let over = |defaults: Config| defaults.with(from_file).with(&self.given);
+        let defaults = Config::defaults(dataset);
+        let mut config = over(defaults.clone());
+        if config.model == ModelKind::Dense {
+            config = over(Config { activation: defaults.dense_activation(), ..defaults });
+        }
+        config.validate().map_err(|error| {
+            let is_flag = Setting::named(error.setting).is_some_and(|setting| (setting.is_given)(&self.given));
+            let place = file.as_ref().filter(|_| !is_flag).and_then(|file| file.place(error.setting));
+            error.at(place)
+        })?;
+        Ok(config)
+    }
+
+    /// Notes each flag that was given and has no effect in any of the runs.
+    pub fn note_idle(&self, runs: &[Config]) {
+        self.idle(runs).iter().for_each(note);
+    }
+
+    /// A sentence for each flag that was given and has no effect in any of the runs.
+    pub fn idle(&self, runs: &[Config]) -> Vec<String> {
+        let idle = |setting: &Setting| {
+            let reasons: Option<Vec<_>> = runs.iter().map(|config| setting.idle(config)).collect();
+            Some(format!("{} has no effect {}", setting.shown(), reasons?.first()?))
+        };
+        TABLE.iter().filter(|setting| (setting.is_given)(&self.given)).filter_map(idle).collect()
+    }
+}
+
+/// The headings of help.
+fn heading(group: Group) -> &'static str {
+    match group {
+        Group::Data => "Data",
+        Group::Network => "Network",
+        Group::Topology => "Topology",
+        Group::Optimiser => "Optimiser",
+        Group::Augmentation => "Augmentation",
+        Group::Run => "Run",
+    }
+}
+
+/// The argument of a setting.
+fn argument(setting: &'static Setting) -> Arg {
+    let default = format!(" [default: {}]", setting.default_text());
+    let idle: Vec<_> = setting.applies.iter().map(|condition| condition.otherwise).collect();
+    let effect = if idle.is_empty() { String::new() } else { format!(". No effect {}", idle.join(", or ")) };
+    let help = setting.help();
+    let argument = Arg::new(setting.name)
+        .value_parser(SettingText(setting))
+        .action(ArgAction::Set)
+        .help(format!("{help}{default}"))
+        .long_help(format!("{help}{effect}{default}"))
+        .hide_short_help(!setting.common);
+    if setting.positional {
+        return argument.value_name("DATASET");
+    }
+    let argument = argument
+        .long(setting.flag())
+        .value_name(setting.kind.placeholder())
+        .allow_negative_numbers(true)
+        .help_heading(heading(setting.group));
+    if setting.kind == Kind::Bool { argument.num_args(0..=1).default_missing_value("true") } else { argument }
+}
+
+/// Adds the arguments of these settings, and `--config`.
+fn add(command: Command, listed: impl Fn(&Setting) -> bool) -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("TOML file with settings, such as one of host/experiments or a run's config.toml. Flags override it")
+        .help_heading(heading(Group::Run));
+    command.args(TABLE.iter().filter(|setting| listed(setting)).map(argument)).arg(file)
+}
+
+impl FromArgMatches for SettingsArguments {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut given = Given::default();
+        for setting in TABLE {
+            // A subcommand may do without a setting.
+            if let Ok(Some(text)) = matches.try_get_one::<String>(setting.name) {
+                // It was read once, when the argument was parsed.
+                (setting.read_text)(&mut given, text);
+            }
+        }
+        Ok(Self { config: matches.get_one("config").cloned(), given })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for SettingsArguments {
+    fn augment_args(command: Command) -> Command {
+        add(command, |_| true)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The settings that all runs of a comparison share: all but model and seed.
+#[derive(Clone, Debug, Default)]
+pub struct SharedSettings(pub SettingsArguments);
+
+impl FromArgMatches for SharedSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        SettingsArguments::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl Args for SharedSettings {
+    fn augment_args(command: Command) -> Command {
+        add(command, |setting| !["model", "seed"].contains(&setting.name))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}

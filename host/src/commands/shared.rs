@@ -1,0 +1,100 @@
+//! Arguments that several subcommands share, and what is made of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::analysis::saved::SavedRun;
+use crate::commands::parse::In;
+use crate::data::cache_dir;
+use crate::engine::native::{Native, SimdLevel};
+use crate::error::INTERRUPTED;
+use crate::settings::Range;
+use crate::training::directory::MODEL;
+
+/// What of the machine to use. Results do not depend on it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Machine")]
+pub struct MachineArguments {
+    /// Threads (0: one a processor)
+    #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true, hide_short_help = true,
+        value_parser = In::<usize>::range(Range::Whole(0, 4096)))]
+    pub threads: usize,
+    /// Vector instructions: baseline, v3 or v4 [default: the best of this processor]
+    #[arg(long, value_name = "LEVEL", hide_short_help = true)]
+    pub simd: Option<SimdLevel>,
+}
+
+impl MachineArguments {
+    /// Starts the threads.
+    pub(super) fn native(&self) -> Result<Native> {
+        let native = Native::new(self.threads).context("the system grants no threads; try a smaller --threads")?;
+        Ok(match self.simd {
+            Some(level) => native.with_simd(level),
+            None => native,
+        })
+    }
+}
+
+/// Where datasets are.
+#[derive(Clone, Debug, Args)]
+pub struct CacheArguments {
+    /// Folder of fetched datasets [default: $REWIRE_DATA, or rewire in the user's cache folder]
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Machine")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl CacheArguments {
+    /// The folder.
+    pub(super) fn folder(&self) -> PathBuf {
+        cache_dir(self.data_dir.as_deref())
+    }
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+pub(super) fn interruption() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(interrupted)
+}
+
+/// The model of a run directory, or the file itself.
+pub(super) fn model_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(MODEL) } else { path.to_owned() }
+}
+
+/// Reads run directories; a folder of runs, such as `rewire compare` writes, stands for its runs.
+pub(super) fn read_runs(paths: &[PathBuf]) -> Result<Vec<SavedRun>> {
+    let mut runs = Vec::new();
+    for path in paths {
+        let inner = if is_run(path) { Vec::new() } else { runs_in(path) };
+        if inner.is_empty() {
+            // What is no run either says so.
+            runs.push(SavedRun::read(path)?);
+        }
+        for path in inner {
+            runs.push(SavedRun::read(&path)?);
+        }
+    }
+    Ok(runs)
+}
+
+fn is_run(path: &Path) -> bool {
+    path.join("config.toml").exists()
+}
+
+fn runs_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_run(path)).collect();
+    runs.sort();
+    runs
+}

@@ -1,0 +1,89 @@
+//! `rewire train`: a network from settings to a run directory.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::analysis::saved::SavedRun;
+use crate::commands::output::{print, print_json};
+use crate::commands::parse::In;
+use crate::commands::settings::SettingsArguments;
+use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
+use crate::error::Usage;
+use crate::settings::{Bound, Range};
+use crate::training::Surroundings;
+use crate::training::directory::RunDirectory;
+
+/// What to train, and where to.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "These are the settings that most people change first; --help lists all of them, by group.",
+    after_long_help = ""
+)]
+pub struct Arguments {
+    /// Settings.
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    /// Run directory [default: runs/DATASET-MODEL-seedN, the first that is free]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub out: Option<PathBuf>,
+    /// Continue the run in --out after its last finished epoch, with its settings
+    #[arg(long, requires = "out", conflicts_with = "config", help_heading = "Run")]
+    pub resume: bool,
+    /// Seconds between samples of CPU, memory and I/O in monitor.csv (0: no monitor)
+    #[arg(long, value_name = "F", default_value = "0.5", allow_negative_numbers = true, hide_short_help = true,
+        help_heading = "Run", value_parser = In::<f32>::range(Range::Real(Bound::Included(0.0), Bound::Included(3600.0))))]
+    pub monitor_interval: f32,
+    /// Also write the metrics, samples and input connections as the tutorial's Python does
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
+    pub reference_files: bool,
+    /// Print the summary as JSON
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
+    pub json: bool,
+    /// Threads and vectors.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
+}
+
+impl Arguments {
+    pub(super) fn run(&self) -> Result<()> {
+        // A run that is continued has recorded its settings.
+        let recorded = self.out.as_ref().filter(|_| self.resume).map(|out| out.join("config.toml"));
+        let config = self.settings.resolve(recorded.as_deref())?;
+        self.settings.note_idle(std::slice::from_ref(&config));
+        let monitor_interval = monitor_interval(self.monitor_interval)?;
+        // What can be refused is refused before a dataset is fetched.
+        let checkpoint = match &self.out {
+            Some(out) if self.resume => Some(crate::training::resumable(out, &config)?),
+            Some(out) => {
+                RunDirectory::check_free(out)?;
+                None
+            }
+            None => None,
+        };
+        let native = self.machine.native()?;
+        let interrupted = interruption()?;
+        let dataset = crate::training::load(config.dataset, &self.data.folder(), &interrupted)?;
+        let out = self.out.clone();
+        let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted: &interrupted };
+        let summary = crate::training::train(&config, dataset, surroundings)?;
+        if self.reference_files {
+            crate::analysis::reference::write(&SavedRun::read(&summary.out)?)?;
+        }
+        if self.json {
+            return print_json(&summary);
+        }
+        print(format_args!("{}\nrun directory: {}", summary.table(), summary.out.display()))
+    }
+}
+
+fn monitor_interval(seconds: f32) -> Result<Duration, Usage> {
+    if seconds != 0.0 && seconds < 0.01 {
+        return Err(Usage(format!("--monitor-interval is {seconds}, but must be 0.01 to 3600 seconds, or 0 for none")));
+    }
+    Ok(Duration::from_secs_f32(seconds))
+}

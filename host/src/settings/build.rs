@@ -1,0 +1,199 @@
+//! What settings make of a run: its layers, training steps, schedules, evolutions and augmentation.
+
+use rewire_core::activation::Activation;
+use rewire_core::error::SettingError;
+use rewire_core::network::{LayerSpec, erdos_renyi_connections};
+use rewire_core::samples::PixelShift;
+use rewire_core::schedule::Schedule;
+use rewire_core::step::{Sgd, WeightDecay};
+use rewire_core::topology::evolve::{Evolution, FanIn, GrownWeight};
+use rewire_core::topology::locality::{Growth, ImagePlane, Locality, Placement};
+
+use crate::data::ImageShape;
+use crate::data::augment::Augmentation;
+use crate::settings::Config;
+use crate::settings::choice::{
+    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind, TopologyKind,
+};
+use crate::text::as_written;
+
+impl Config {
+    /// The activation that a dense model takes where another was not asked for: with All-ReLU, its loss overflows at the
+    /// learning rates of the sparse ones.
+    pub fn dense_activation(&self) -> ActivationKind {
+        if self.activation == ActivationKind::AllRelu { ActivationKind::Relu } else { self.activation }
+    }
+
+    /// The training step's settings at a learning rate.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range.
+    pub fn sgd(&self, learning_rate: f32) -> Result<Sgd, SettingError> {
+        let decay = match self.decay {
+            DecayKind::Decoupled => WeightDecay::Decoupled,
+            DecayKind::Coupled => WeightDecay::Coupled,
+            DecayKind::Periodic => WeightDecay::Periodic,
+        };
+        Sgd::new(learning_rate)?
+            .with_momentum(self.momentum)?
+            .with_weight_decay(self.weight_decay, decay)?
+            .with_dropout(self.dropout)?
+            .with_label_smoothing(self.label_smoothing)
+    }
+
+    fn schedule_of(&self, kind: ScheduleKind) -> Schedule {
+        match kind {
+            ScheduleKind::Constant => Schedule::Constant,
+            ScheduleKind::Linear => Schedule::Linear,
+            ScheduleKind::Cosine => Schedule::Cosine,
+            ScheduleKind::Step => Schedule::Step { every: self.step_every, factor: self.step_factor },
+        }
+    }
+
+    /// The learning rate of an epoch.
+    pub fn learning_rate_of(&self, epoch: u32) -> f32 {
+        self.schedule_of(self.schedule).at(self.learning_rate, epoch, self.epochs, self.warmup)
+    }
+
+    /// The fraction of the connections that the evolution after an epoch replaces.
+    pub fn zeta_of(&self, epoch: u32) -> f32 {
+        self.schedule_of(self.zeta_schedule).at(self.zeta, epoch, self.epochs, 0)
+    }
+
+    /// Whether connections are replaced in and after this epoch.
+    pub fn evolves(&self, epoch: u32) -> bool {
+        // What is a whole number on paper may be a little less here.
+        let until = (as_written(self.evolve_until) * f64::from(self.epochs) + 1e-6) as u32;
+        self.model == ModelKind::Set && epoch < self.epochs && epoch <= until
+    }
+
+    /// Evolution's settings after an epoch, for images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// A zeta or sigma outside its range.
+    pub fn evolution(&self, epoch: u32, shape: ImageShape) -> Result<Evolution, SettingError> {
+        let grown = match self.grown {
+            GrownKind::Zero => GrownWeight::Zero,
+            GrownKind::Uniform => GrownWeight::Uniform,
+        };
+        let growth = match self.growth {
+            GrowthKind::Random => Growth::Random,
+            GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
+            GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
+        };
+        Ok(Evolution::new(self.zeta_of(epoch), grown, self.fan_in())?.with_growth(growth))
+    }
+
+    /// The initial topology, for images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// A sigma outside its range.
+    pub fn placement(&self, shape: ImageShape) -> Result<Placement, SettingError> {
+        Ok(match self.topology {
+            TopologyKind::Random => Placement::Random,
+            TopologyKind::Local => Placement::Local(Locality::new(plane(shape), &self.sigma)?),
+        })
+    }
+
+    /// Data augmentation, if there is any.
+    pub fn augmentation(&self, shape: ImageShape) -> Option<Augmentation> {
+        let Self { rotation, shift, flip, seed, .. } = *self;
+        self.augment.then_some(Augmentation { rotation, shift, flip, shape, seed })
+    }
+
+    /// Random translation by whole pixels.
+    pub fn pixel_shift(&self, shape: ImageShape) -> PixelShift {
+        PixelShift { image: plane(shape), reach: self.pixel_shift, seed: self.seed }
+    }
+
+    /// Fan-in for weight initialisation.
+    pub fn fan_in(&self) -> FanIn {
+        match self.fan_in {
+            FanInKind::Connections => FanIn::Connections,
+            FanInKind::Dense => FanIn::Dense,
+        }
+    }
+
+    /// The network's layers.
+    pub fn layers(&self, features: usize, classes: usize) -> Vec<LayerSpec> {
+        let widths: Vec<usize> =
+            std::iter::once(features).chain(self.hidden.iter().copied()).chain([classes]).collect();
+        let last = self.hidden.len();
+        let layer = |(i, pair): (usize, &[usize])| {
+            let activation = if i == last { Activation::Identity } else { self.hidden_activation(i) };
+            let connections = match (self.model, self.connections.get(i)) {
+                (ModelKind::Dense, _) => usize::MAX,
+                (ModelKind::Set | ModelKind::Fixprob, Some(&connections)) => connections,
+                // At least one, however small epsilon is.
+                (ModelKind::Set | ModelKind::Fixprob, None) => {
+                    erdos_renyi_connections(pair[0], pair[1], self.epsilon).max(1)
+                }
+            };
+            let layer = LayerSpec::sparse(pair[0], pair[1], connections, activation);
+            if i == 0 && self.storage == StorageKind::InputMajor { layer.input_major() } else { layer }
+        };
+        widths.windows(2).enumerate().map(layer).collect()
+    }
+
+    fn hidden_activation(&self, layer: usize) -> Activation {
+        match self.activation {
+            ActivationKind::Relu => Activation::Relu,
+            ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: self.slope },
+            ActivationKind::AllRelu => Activation::all_relu(self.slope, layer),
+            ActivationKind::Srelu => Activation::SRelu,
+            ActivationKind::BatchNormRelu => Activation::BatchNormRelu,
+        }
+    }
+
+    /// Samples in a tile: what was asked for, or what cuts a minibatch of a usual size in two, so that two threads have
+    /// work and little of the last tile is padding. It depends on the settings alone, because the bits depend on it.
+    pub fn lanes(&self) -> usize {
+        if self.lanes != 0 {
+            return self.lanes;
+        }
+        match (self.model, self.batch_size) {
+            // What such networks are built with, see `supports`.
+            (_, 2..) if self.hidden.iter().any(|&width| width > 1 << 16) => 64,
+            (ModelKind::Dense, 65..) => 128,
+            (ModelKind::Dense, 33..=64) | (_, 65..) => 64,
+            (_, 33..=64) => 32,
+            (_, 2..=32) => 16,
+            (_, _) => 1,
+        }
+    }
+
+    /// Whether minibatches need a velocity for every parameter.
+    pub fn needs_velocity(&self) -> bool {
+        self.momentum != 0.0 || self.batch_size > self.lanes()
+    }
+}
+
+/// The plane that neurons lie in.
+fn plane(shape: ImageShape) -> ImagePlane {
+    ImagePlane { channels: shape.channels as u32, height: shape.height as u32, width: shape.width as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DatasetName;
+
+    #[test]
+    fn layers_are_those_of_the_reference() {
+        let layers = Config::defaults(DatasetName::Cifar10).layers(3072, 10);
+        let connections: Vec<_> = layers.iter().map(|layer| layer.connections).collect();
+        assert_eq!(connections, [141_440, 100_000, 100_000, 40_000]);
+        assert!(layers[3].is_dense());
+    }
+
+    #[test]
+    fn connections_are_those_that_were_asked_for() {
+        let connections = vec![5_000, 7, 1 << 40, 40_000];
+        let config = Config { connections, ..Config::defaults(DatasetName::Cifar10) };
+        let found: Vec<_> = config.layers(3072, 10).iter().map(|layer| layer.connections).collect();
+        assert_eq!(found, [5_000, 7, 4_000_000, 40_000]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether settings are in their ranges and go with each other.
+
+use crate::settings::choice::ActivationKind;
+use crate::settings::invalid::Invalid;
+use crate::settings::{Config, TABLE};
+
+impl Config {
+    /// Checks every setting against its range and the others.
+    ///
+    /// # Errors
+    ///
+    /// The first that is wrong.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let outside = TABLE.iter().find_map(|setting| Some((setting, (setting.outside)(self, &setting.range)?)));
+        if let Some((setting, outside)) = outside {
+            return Err(Invalid::outside(setting, outside));
+        }
+        if self.hidden.is_empty() {
+            return Err(Invalid::because("hidden", "needs at least one layer, such as --hidden 1000,1000"));
+        }
+        if self.hidden.len() >= rewire_core::network::MAX_LAYERS {
+            let (layers, most) = (self.hidden.len(), rewire_core::network::MAX_LAYERS - 1);
+            return Err(Invalid::because("hidden", format!("has {layers} layers; at most {most} are supported")));
+        }
+        let layers = self.hidden.len() + 1;
+        if !self.connections.is_empty() && self.connections.len() != layers {
+            let given = self.connections.len();
+            let reason = format!("has {given} numbers, but the network has {layers} layers, output included");
+            return Err(Invalid::because("connections", reason));
+        }
+        if self.sigma.is_empty() {
+            return Err(Invalid::because("sigma", "needs at least one number of pixels, such as --sigma 2,4,8"));
+        }
+        if self.activation == ActivationKind::BatchNormRelu && self.lanes().min(self.batch_size) < 2 {
+            let setting = if self.batch_size == 1 { "batch_size" } else { "lanes" };
+            let must_be = "larger: --activation batch-norm-relu normalises over the samples of a tile";
+            return Err(Invalid::value(setting, 1, must_be));
+        }
+        if self.augment && self.pixel_shift > 0 {
+            let reason = "translates images, as --augment does; give one of them";
+            return Err(Invalid::because("pixel_shift", reason));
+        }
+        if !self.evolve_every.is_multiple_of(self.batch_size) {
+            let must_be = format!("a multiple of --batch-size {}", self.batch_size);
+            return Err(Invalid::value("evolve_every", self.evolve_every, must_be));
+        }
+        if self.warmup >= self.epochs {
+            return Err(Invalid::value("warmup", self.warmup, format!("below --epochs {}", self.epochs)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DatasetName;
+    use crate::settings::value::{Kind, Range};
+
+    #[test]
+    fn settings_outside_their_range_are_refused_by_flag() {
+        let refused = |change: fn(&mut Config), flag: &str| {
+            let mut config = Config::defaults(DatasetName::Mnist);
+            change(&mut config);
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains(flag), "{flag}: {error}");
+        };
+        refused(|c| c.epsilon = 0.0, "--epsilon");
+        refused(|c| c.epsilon = f64::NAN, "--epsilon");
+        refused(|c| c.zeta = 1.0, "--zeta is 1, but must be a number, at least 0 and below 1");
+        refused(|c| c.zeta = f32::NAN, "--zeta is NaN");
+        refused(|c| c.dropout = 1.0, "--dropout");
+        refused(|c| c.dropout = -0.1, "--dropout");
+        refused(|c| c.learning_rate = f32::INFINITY, "--learning-rate is inf");
+        refused(|c| c.momentum = 1.0, "--momentum");
+        refused(|c| c.weight_decay = f32::NAN, "--weight-decay");
+        refused(|c| c.label_smoothing = 2.0, "--label-smoothing");
+        refused(|c| c.hidden = vec![], "--hidden");
+        refused(|c| c.hidden = vec![10, 0], "layer 2");
+        refused(|c| c.batch_size = 0, "--batch-size");
+        refused(|c| c.epochs = 0, "--epochs");
+        refused(|c| c.lanes = 7, "--lanes is 7");
+        refused(|c| (c.activation, c.lanes) = (ActivationKind::BatchNormRelu, 1), "--lanes is 1");
+        refused(|c| (c.activation, c.batch_size) = (ActivationKind::BatchNormRelu, 1), "--batch-size is 1");
+        refused(|c| c.connections = vec![10, 10], "--connections");
+        refused(|c| c.connections = vec![10, 0, 10, 10], "layer 2");
+        refused(|c| c.sigma = vec![], "--sigma");
+        refused(|c| c.sigma = vec![2.0, 0.0], "--sigma: layer 2 is 0");
+        refused(|c| c.step_every = 0, "--step-every");
+        refused(|c| c.step_factor = f32::NAN, "--step-factor");
+        refused(|c| c.warmup = 20, "--warmup");
+        refused(|c| c.slope = 0.0, "--slope");
+        refused(|c| c.evolve_every = 64, "--evolve-every");
+        refused(|c| c.evolve_until = f32::NAN, "--evolve-until");
+        refused(|c| c.seed = 1 << 63, "--seed is 9223372036854775808, but must be a whole number, at most 9,223,");
+        refused(|c| (c.augment, c.pixel_shift) = (true, 1), "--pixel-shift");
+    }
+
+    #[test]
+    fn every_default_is_valid() {
+        for dataset in DatasetName::ALL {
+            Config::defaults(dataset).validate().unwrap();
+        }
+    }
+
+    /// The core refuses what it cannot compute with; the table must refuse it before, by flag.
+    #[test]
+    fn the_core_accepts_what_the_table_accepts() {
+        for setting in TABLE.iter().filter(|setting| setting.kind == Kind::Real) {
+            for text in ["0", "0.5", "0.99999994", "1", "-0.1", "1e30", "nan", "inf"] {
+                let mut given = crate::settings::Given::default();
+                assert!((setting.read_text)(&mut given, text));
+                let config = Config::defaults(DatasetName::Mnist).with(&given);
+                if config.validate().is_ok() {
+                    let shape = crate::data::ImageShape { channels: 1, height: 28, width: 28 };
+                    assert!(config.sgd(config.learning_rate).is_ok(), "{} {text}", setting.name);
+                    assert!(config.evolution(1, shape).is_ok(), "{} {text}", setting.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_fit_their_types() {
+        for setting in TABLE {
+            match (setting.kind, setting.range) {
+                (Kind::Whole | Kind::WholeList, Range::Whole(..) | Range::OneOf(_))
+                | (Kind::Real | Kind::RealList, Range::Real(..) | Range::NotZero)
+                | (Kind::Bool | Kind::Choice(_), Range::Any) => {}
+                (kind, range) => panic!("{}: {kind:?} {range:?}", setting.name),
+            }
+        }
+    }
+}

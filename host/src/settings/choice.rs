@@ -1,0 +1,103 @@
+//! The settings that are one of some names.
+
+use crate::settings::value::choice;
+
+choice! {
+    /// Which of the three models.
+    ModelKind {
+        /// Sparse; its connections evolve after every epoch but the last.
+        Set = "set",
+        /// The same sparse network whose connections never change.
+        Fixprob = "fixprob",
+        /// A network with every connection.
+        Dense = "dense",
+    }
+
+    /// Activation of the hidden layers.
+    ActivationKind {
+        /// max(z, 0).
+        Relu = "relu",
+        /// ReLU with a slope below zero.
+        LeakyRelu = "leaky-relu",
+        /// ReLU with a slope below zero whose sign alternates by layer.
+        AllRelu = "all-relu",
+        /// SReLU: each neuron learns two thresholds and the slopes outside of them.
+        Srelu = "srelu",
+        /// Batch normalisation over the samples of a tile, then ReLU; each neuron learns scale and shift.
+        BatchNormRelu = "batch-norm-relu",
+    }
+
+    /// How the learning rate or zeta changes over the epochs.
+    ScheduleKind {
+        /// The same in every epoch.
+        Constant = "constant",
+        /// Linear decay to 0.
+        Linear = "linear",
+        /// Cosine decay to 0.
+        Cosine = "cosine",
+        /// Multiplied by --step-factor after every --step-every epochs.
+        Step = "step",
+    }
+
+    /// Where weight decay enters.
+    DecayKind {
+        /// `w -= weight_decay * w` at each step, whatever the learning rate, as the SET reference does.
+        Decoupled = "decoupled",
+        /// `gradient += weight_decay * w`, as PyTorch and Keras do.
+        Coupled = "coupled",
+        /// `w *= (1 - learning_rate * weight_decay)^64` after every 64th step of an epoch, which is cheap on a chip.
+        Periodic = "periodic",
+    }
+
+    /// Fan-in for weight initialisation.
+    FanInKind {
+        /// The connections that a neuron has.
+        Connections = "connections",
+        /// The inputs of the layer, as the SET reference does.
+        Dense = "dense",
+    }
+
+    /// Initial value of regrown weights.
+    GrownKind {
+        /// Zero.
+        Zero = "zero",
+        /// Uniform, scaled by the fan-in, as the SET reference does.
+        Uniform = "uniform",
+    }
+
+    /// Initial topology.
+    TopologyKind {
+        /// Uniform over all positions (Erdős–Rényi).
+        Random = "random",
+        /// Between neurons that are near each other in the image plane.
+        Local = "local",
+    }
+
+    /// Positions of regrown connections.
+    GrowthKind {
+        /// Uniform over the free positions, as SET does.
+        Random = "random",
+        /// Near an input that the neuron is connected to.
+        Near = "near",
+        /// As a local initial topology draws them.
+        Local = "local",
+    }
+
+    /// Order in which the first layer's connections are stored.
+    StorageKind {
+        /// One row a neuron, which threads can share.
+        OutputMajor = "output-major",
+        /// One row an input, so that an input of zero costs nothing: for a microcontroller.
+        InputMajor = "input-major",
+    }
+
+    /// How pixels become inputs.
+    Scaling {
+        /// Divided by 255.
+        Unit = "unit",
+        /// Mean 0 and standard deviation 1 over all pixels of the training set.
+        Global = "global",
+        /// Mean 0 and standard deviation 1 of each feature over the training set; a constant feature becomes 0.
+        Feature = "feature",
+    }
+}

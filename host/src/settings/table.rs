@@ -1,0 +1,251 @@
+//! Every setting, once: its type, default, range, help, group, and when it has an effect.
+//!
+//! A new setting is one entry here and the code that uses it. The entry makes the field of [`Config`], the flag and its help,
+//! the key in settings files and in `config.toml`, the check of the range, the note on a flag without effect, and the
+//! comparison of runs. A default that reproduces runs of before is what keeps their files readable.
+
+use crate::data::DatasetName::{self, Cifar10, MnistMini};
+use crate::settings::choice::{
+    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, StorageKind,
+    TopologyKind,
+};
+use crate::settings::setting::{Condition, Field, Group, Setting, settings};
+use crate::settings::value::{Bound, Range, Value};
+
+/// Samples in a tile that the program is built for.
+pub const LANES: [usize; 5] = [1, 16, 32, 64, 128];
+
+/// A fraction of something of which some is left.
+const FRACTION: Range = Range::Real(Bound::Included(0.0), Bound::Excluded(1.0));
+
+const SPARSE: Condition = Condition { holds: |config| config.model != ModelKind::Dense, otherwise: "in a dense model" };
+const SET: Condition =
+    Condition { holds: |config| config.model == ModelKind::Set, otherwise: "in a model other than set" };
+const EPOCHS: Condition = Condition { holds: |config| config.epochs > 1, otherwise: "with --epochs 1" };
+const EVOLVES: Condition =
+    Condition { holds: |config| config.evolves(1), otherwise: "where --epochs or --evolve-until leave no evolution" };
+const AUGMENT: Condition = Condition { holds: |config| config.augment, otherwise: "without --augment" };
+const STEP: Condition = Condition {
+    holds: |config| {
+        let zeta = config.model == ModelKind::Set && config.zeta_schedule == ScheduleKind::Step;
+        config.schedule == ScheduleKind::Step || zeta
+    },
+    otherwise: "without --schedule step or --zeta-schedule step",
+};
+
+settings! { |dataset|
+    Data {
+        /// Dataset.
+        dataset: DatasetName = dataset, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
+
+        /// How pixels become inputs.
+        scaling: Scaling = if dataset == Cifar10 { Scaling::Feature } else { Scaling::Global }, {}
+
+        /// Train on this many samples, drawn by the seed (0: all).
+        train_samples: usize = 0, {}
+
+        /// Measure on this many test samples, drawn by the seed (0: all).
+        test_samples: usize = 0, {
+            applies: &[Condition {
+                holds: |config| config.validation_samples == 0,
+                otherwise: "with --validation-samples",
+            }],
+        }
+
+        /// Hold out this many training samples, and measure on them instead of on the test samples.
+        validation_samples: usize = 0, {}
+    }
+
+    Network {
+        /// Model.
+        model: ModelKind = ModelKind::Set, { common: true }
+
+        /// Neurons of each hidden layer, such as 4000,1000,4000.
+        hidden: Vec<usize> = if dataset == Cifar10 { vec![4000, 1000, 4000] } else { vec![1000; 3] }, {
+            common: true,
+            range: Range::Whole(1, 1 << 24),
+        }
+
+        /// Activation of the hidden layers. A dense model has relu where a sparse one has all-relu by default.
+        activation: ActivationKind = match dataset {
+            Cifar10 => ActivationKind::Relu,
+            _ => ActivationKind::AllRelu,
+        }, { common: true }
+
+        /// Slope below zero of leaky-relu and all-relu.
+        slope: f32 = if dataset == Cifar10 { 0.75 } else { 0.6 }, {
+            range: Range::NotZero,
+            applies: &[Condition {
+                holds: |config| matches!(config.activation, ActivationKind::LeakyRelu | ActivationKind::AllRelu),
+                otherwise: "without --activation leaky-relu or all-relu",
+            }],
+        }
+
+        /// Fan-in for weight initialisation.
+        fan_in: FanInKind = if dataset == Cifar10 { FanInKind::Dense } else { FanInKind::Connections }, {
+            applies: &[SPARSE],
+        }
+
+        /// Order in which the first layer's connections are stored, and in which the initial topology is drawn.
+        storage: StorageKind = StorageKind::OutputMajor, {}
+    }
+
+    Topology {
+        /// Density: a layer has epsilon * (inputs + outputs) connections.
+        epsilon: f64 = 20.0, {
+            common: true,
+            range: Range::Real(Bound::Excluded(0.0), Bound::Open),
+            applies: &[SPARSE, Condition {
+                holds: |config| config.connections.is_empty(),
+                otherwise: "with --connections, which says how many there are",
+            }],
+        }
+
+        /// Connections of each layer, the output layer included, instead of those by epsilon. A layer that is given as many
+        /// as it has positions, or more, is dense.
+        connections: Vec<usize> = vec![], {
+            range: Range::Whole(1, 1 << 48),
+            applies: &[SPARSE],
+        }
+
+        /// Initial topology.
+        topology: TopologyKind = TopologyKind::Random, { applies: &[SPARSE] }
+
+        /// Fraction of the connections that an evolution replaces.
+        zeta: f32 = 0.3, { common: true, range: FRACTION, applies: &[SET] }
+
+        /// How zeta changes over the epochs.
+        zeta_schedule: ScheduleKind = match dataset {
+            Cifar10 => ScheduleKind::Constant,
+            _ => ScheduleKind::Cosine,
+        }, { applies: &[SET, EPOCHS] }
+
+        /// Also evolve within an epoch, each time this many training samples have passed (0: only after epochs).
+        evolve_every: usize = 0, { applies: &[SET, EVOLVES] }
+
+        /// Fraction of the epochs that are followed by an evolution. The last epoch never is.
+        evolve_until: f32 = 1.0, {
+            range: Range::Real(Bound::Included(0.0), Bound::Included(1.0)),
+            applies: &[SET, EPOCHS],
+        }
+
+        /// Positions of regrown connections.
+        growth: GrowthKind = GrowthKind::Random, { applies: &[SET, EVOLVES] }
+
+        /// Initial value of regrown weights.
+        grown: GrownKind = if dataset == Cifar10 { GrownKind::Uniform } else { GrownKind::Zero }, {
+            applies: &[SET, EVOLVES],
+        }
+
+        /// Standard deviation of local connections by layer, in pixels. The last number holds for the layers after it.
+        sigma: Vec<f32> = vec![2.0, 4.0, 8.0], {
+            range: Range::Real(Bound::Excluded(0.0), Bound::Open),
+            applies: &[SPARSE, Condition {
+                holds: |config| {
+                    let grows = config.growth == GrowthKind::Local && config.model == ModelKind::Set;
+                    config.topology == TopologyKind::Local || (grows && config.evolves(1))
+                },
+                otherwise: "without --topology local or --growth local",
+            }],
+        }
+
+        /// Neighbourhood radius of near growth, in pixels.
+        reach: u32 = 2, {
+            range: Range::Whole(1, 1 << 15),
+            applies: &[SET, EVOLVES, Condition {
+                holds: |config| config.growth == GrowthKind::Near,
+                otherwise: "without --growth near",
+            }],
+        }
+    }
+
+    Optimiser {
+        /// Learning rate of the first epoch after warm-up.
+        learning_rate: f32 = match dataset {
+            MnistMini => 0.03,
+            Cifar10 => 0.01,
+            _ => 0.05,
+        }, { common: true, range: Range::Real(Bound::Included(0.0), Bound::Open) }
+
+        /// Learning-rate schedule.
+        schedule: ScheduleKind = match dataset {
+            Cifar10 => ScheduleKind::Constant,
+            _ => ScheduleKind::Cosine,
+        }, { applies: &[EPOCHS] }
+
+        /// Warm-up: epochs over which the learning rate rises to --learning-rate.
+        warmup: u32 = 0, {
+            applies: &[Condition {
+                holds: |config| config.warmup != 1 || config.schedule != ScheduleKind::Constant,
+                otherwise: "with 1 and a constant --schedule: the one epoch has the whole learning rate",
+            }],
+        }
+
+        /// Epochs between the decays of a step schedule.
+        step_every: u32 = 100, { range: Range::Whole(1, u32::MAX as u64), applies: &[STEP] }
+
+        /// Decay factor of a step schedule.
+        step_factor: f32 = 0.5, {
+            range: Range::Real(Bound::Excluded(0.0), Bound::Included(1.0)),
+            applies: &[STEP],
+        }
+
+        /// Momentum.
+        momentum: f32 = 0.9, { range: FRACTION }
+
+        /// Weight decay.
+        weight_decay: f32 = if dataset == MnistMini { 0.0002 } else { 0.0 }, { range: FRACTION }
+
+        /// How weight decay enters a step.
+        decay: DecayKind = DecayKind::Decoupled, {
+            applies: &[Condition { holds: |config| config.weight_decay != 0.0, otherwise: "without --weight-decay" }],
+        }
+
+        /// Fraction of the hidden activations that are dropped in training.
+        dropout: f32 = if dataset == Cifar10 { 0.3 } else { 0.2 }, { range: FRACTION }
+
+        /// Label smoothing: fraction of the target that is spread over all classes.
+        label_smoothing: f32 = 0.0, { range: FRACTION }
+
+        /// Samples in a minibatch.
+        batch_size: usize = if dataset == MnistMini { 32 } else { 128 }, {
+            common: true,
+            range: Range::Whole(1, i64::MAX as u64),
+        }
+
+        /// Passes over the training samples.
+        epochs: u32 = match dataset {
+            MnistMini => 40,
+            Cifar10 => 100,
+            _ => 20,
+        }, { common: true, range: Range::Whole(1, u32::MAX as u64) }
+    }
+
+    Augmentation {
+        /// Data augmentation: random rotation, translation and horizontal flip.
+        augment: bool = false, {}
+
+        /// Largest rotation either way, in degrees.
+        rotation: f32 = 10.0, {
+            range: Range::Real(Bound::Included(0.0), Bound::Included(180.0)),
+            applies: &[AUGMENT],
+        }
+
+        /// Largest translation either way, as a fraction of height and width.
+        shift: f32 = 0.1, { range: FRACTION, applies: &[AUGMENT] }
+
+        /// Horizontal flip of half of the images.
+        flip: bool = dataset == Cifar10, { applies: &[AUGMENT] }
+
+        /// Random translation by up to this many whole pixels either way, without interpolation.
+        pixel_shift: u16 = 0, {}
+    }
+
+    Run {
+        /// Seed of everything random.
+        seed: u64 = 1, { common: true }
+
+        /// Samples in a tile (0: chosen by the batch size). With 1, results are bit-identical to the firmware.
+        lanes: usize = 0, { range: Range::OneOf(&[0, 1, 16, 32, 64, 128]) }
+    }
+}

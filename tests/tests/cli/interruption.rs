@@ -1,0 +1,76 @@
+//! Ctrl-C.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::program::{command, succeed};
+use crate::support::{QUICK, listing, rows};
+
+/// Sends the signal of Ctrl-C.
+#[cfg(unix)]
+fn interrupt(process: u32) {
+    let status = Command::new("/bin/sh").args(["-c", "kill -INT \"$0\"", &process.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_with_what_was_recorded() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --train-samples 300 --hidden 30 --learning-rate 0.0001 --epochs 1000000 --out run";
+    let mut child = command(folder.path(), arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = folder.path().join("run/metrics.csv");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while fs::read_to_string(&metrics).unwrap_or_default().lines().count() < 4 {
+        assert!(child.try_wait().unwrap().is_none() && Instant::now() < deadline, "the run writes rows");
+        sleep(Duration::from_millis(10));
+    }
+    // The epochs' lines must not fill the pipe meanwhile.
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    let sentence = stderr.lines().last().unwrap();
+    let kept = rows(&folder.path().join("run")).len();
+    assert!(sentence.starts_with("rewire: interrupted in epoch "), "{stderr}");
+    assert!(sentence.contains(&format!(" {kept} finished")) && sentence.contains(" run"), "{kept}: {stderr}");
+    assert!(kept >= 3);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let evaluated = succeed(folder.path(), "evaluate run --json");
+    assert_eq!(serde_json::from_str::<Value>(&evaluated).unwrap()["samples"], 1000);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_the_first_epoch_leaves_the_folder_free() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --hidden 3000,3000 --epsilon 300 --batch-size 10 --out run";
+    let child = command(folder.path(), arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !folder.path().join("run/monitor.csv").exists() {
+        assert!(Instant::now() < deadline, "the run begins");
+        sleep(Duration::from_millis(5));
+    }
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("interrupted in epoch 1 of") && stderr.contains("nothing is kept in run"), "{stderr}");
+    assert_eq!(listing(&folder.path().join("run")), "");
+    succeed(folder.path(), &format!("train {QUICK} --out run"));
+}

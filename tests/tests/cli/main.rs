@@ -1,0 +1,16 @@
+//! The command line from end to end: bad input, interruptions, full disks, and that equal settings give equal bytes.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
+mod datasets;
+mod equal;
+mod help;
+mod interruption;
+mod models;
+mod output;
+#[path = "../program/mod.rs"]
+mod program;
+mod run_directory;
+mod settings;
+mod settings_files;
+mod support;

@@ -1,0 +1,116 @@
+//! Run directories: what is refused, what is kept, what a full disk leaves.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::tempdir;
+
+use crate::program::{Outcome, isolate, outcome, program, run, succeed};
+use crate::support::{QUICK, assert_refused, listing, model_bytes, names, rows};
+
+#[test]
+fn an_out_that_cannot_be_written_is_refused() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("file"), "mine").unwrap();
+    let before = listing(folder.path());
+    assert_refused(
+        &run(folder.path(), &format!("train {QUICK} --out file")),
+        2,
+        &["--out file", "is a file", "folder"],
+    );
+    let below = run(folder.path(), &format!("train {QUICK} --out file/below"));
+    assert_refused(&below, 1, &["--out file/below", "choose another"]);
+    assert_eq!(listing(folder.path()), before);
+    assert_eq!(fs::read_to_string(folder.path().join("file")).unwrap(), "mine");
+}
+
+#[test]
+fn an_out_that_holds_a_run_is_refused_and_left_alone() {
+    let folder = tempdir().unwrap();
+    for file in ["config.toml", "metrics.csv", "checkpoint", "model.safetensors"] {
+        let out = tempdir().unwrap();
+        fs::write(out.path().join(file), "mine").unwrap();
+        let before = listing(out.path());
+        let outcome = run(folder.path(), &format!("train {QUICK} --out {}", out.path().display()));
+        assert_refused(&outcome, 2, &["--out", "already holds a run", file, "name another folder or remove it"]);
+        assert_eq!(listing(out.path()), before);
+        assert_eq!(fs::read_to_string(out.path().join(file)).unwrap(), "mine");
+    }
+    // An empty folder, or one with other things in it, will do.
+    fs::create_dir(folder.path().join("notes")).unwrap();
+    fs::write(folder.path().join("notes/note"), "mine").unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out notes"));
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_epochs_before() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --train-samples 100 --test-samples 50 --hidden 16 --batch-size 100 --momentum 0";
+    let outcome = run(folder.path(), &format!("{arguments} --epochs 500 --learning-rate 1e5 --out slow"));
+    assert_refused(&outcome, 1, &["loss is no number at epoch ", "step 1", "--learning-rate", "metrics.csv in slow"]);
+    let kept = rows(&folder.path().join("slow"));
+    assert!(outcome.stderr.contains(&format!("at epoch {}, ", kept.len() + 1)), "{}", outcome.stderr);
+    assert!(!kept.is_empty());
+    assert!(kept.iter().flatten().all(|cell| cell.parse::<f64>().unwrap().is_finite()), "{kept:?}");
+    assert!(!folder.path().join("slow/model.safetensors").exists());
+    // What one last step spoiled is not saved either.
+    let outcome = run(folder.path(), &format!("{arguments} --epochs 1 --learning-rate 3e38 --out fast"));
+    assert_refused(&outcome, 1, &["the test loss is no number at epoch 1, step 1"]);
+    assert_eq!(rows(&folder.path().join("fast")).len(), 0);
+    assert!(!folder.path().join("fast/model.safetensors").exists());
+}
+
+/// The program where no file may grow beyond `blocks` of 512 bytes: a write past that fails midway, as on a full disk,
+/// without the right to mount one.
+#[cfg(unix)]
+fn with_file_limit(folder: &Path, blocks: u32, arguments: &str) -> Outcome {
+    let mut command = Command::new("/bin/sh");
+    isolate(&mut command, folder);
+    // Ignoring the signal makes the write return an error instead.
+    command.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" {arguments}")).arg(program());
+    outcome(&mut command)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let folder = tempdir().unwrap();
+    // What a network is saved in takes 6 to 10 KiB here, because it holds 784 means and scales.
+    let arguments =
+        "train --train-samples 50 --test-samples 10 --hidden 8 --epsilon 0.1 --batch-size 50 --monitor-interval 0";
+    // No room for the settings.
+    let outcome = with_file_limit(folder.path(), 0, &format!("{arguments} --out none"));
+    assert_refused(&outcome, 1, &["cannot write none/config.toml", "free some space"]);
+    assert_eq!(listing(&folder.path().join("none")), "");
+    // Room for the settings, not for a network.
+    let outcome = with_file_limit(folder.path(), 4, &format!("{arguments} --out start"));
+    assert_refused(&outcome, 1, &["cannot write start/start.safetensors", "free some space"]);
+    // Room for some rows: the one that does not fit is taken back whole.
+    let outcome = with_file_limit(folder.path(), 20, &format!("{arguments} --epochs 200 --out inputs"));
+    assert_refused(&outcome, 1, &["cannot write input_connections.npy in inputs", "free some space"]);
+    let length = fs::metadata(folder.path().join("inputs/input_connections.npy")).unwrap().len();
+    assert_eq!((length - 128) % (2 * 784), 0);
+    let outcome = with_file_limit(folder.path(), 20, &format!("{arguments} --model fixprob --epochs 200 --out rows"));
+    assert_refused(&outcome, 1, &["cannot write rows/phases.csv", "free some space"]);
+    assert!(fs::read(folder.path().join("rows/phases.csv")).unwrap().ends_with(b"\n"));
+    let kept = rows(&folder.path().join("rows")).len();
+    assert!((5..200).contains(&kept), "{kept}");
+    assert_eq!(outcome.stderr.lines().filter(|line| line.starts_with("epoch ")).count(), kept, "{}", outcome.stderr);
+    // Room for everything but the model: with more, the run is finished.
+    let arguments = format!("{arguments} --model dense --momentum 0");
+    let outcome = with_file_limit(folder.path(), 4, &format!("{arguments} --epochs 200 --out checkpoint"));
+    assert_refused(&outcome, 1, &["cannot write checkpoint/checkpoint", "free some space"]);
+    assert_eq!(names(&folder.path().join("checkpoint")), ["config.toml", "metrics.csv", "phases.csv"]);
+    assert_eq!(rows(&folder.path().join("checkpoint")).len(), 1);
+    let outcome = with_file_limit(folder.path(), 60, &format!("{arguments} --epochs 2 --out model"));
+    assert_refused(&outcome, 1, &["cannot write model/model.safetensors", "free some space"]);
+    assert_eq!(
+        names(&folder.path().join("model")),
+        ["checkpoint", "checkpoint.previous", "config.toml", "metrics.csv", "phases.csv"]
+    );
+    assert_eq!(rows(&folder.path().join("model")).len(), 2);
+    succeed(folder.path(), "train --out model --resume");
+    succeed(folder.path(), &format!("{arguments} --epochs 2 --out whole"));
+    assert_eq!(model_bytes(folder.path(), "model"), model_bytes(folder.path(), "whole"));
+}
