@@ -1,6 +1,6 @@
 //! Watch connections move to the inputs that carry information: of twelve inputs only the first four matter.
 
-use std::{error::Error, ops::ControlFlow, sync::Mutex};
+use std::{error::Error, ops::ControlFlow};
 
 use rewire_core::prelude::*;
 use rewire_core::random::{Generator, Purpose};
@@ -19,6 +19,23 @@ fn fan_out(csr: CsrRef<'_, Narrow>) -> [usize; 12] {
     counts
 }
 
+/// What the network found useful: connections that survived the last pruning.
+#[derive(Default)]
+struct Survivors([usize; 12]);
+
+impl Observer<Narrow, 16> for Survivors {
+    fn pruned(&mut self, _id: StepId, _layer: usize, survivors: CsrRef<'_, Narrow>) {
+        self.0 = fan_out(survivors);
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, Narrow, 16>) -> ControlFlow<()> {
+        if epoch.epoch == 1 || epoch.epoch % 10 == 0 {
+            println!("{:>5}  {:>6.1} %  {:>3?}", epoch.epoch, 100.0 * epoch.measured.accuracy(), self.0);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut generator = Generator::new(7, Purpose::Subset, 0, 0, 0);
     let features: Vec<f32> = (0..12 * 2000).map(|_| generator.symmetric(1.0)).collect();
@@ -30,23 +47,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     network.initialise(&Portable, 1, FanIn::Connections);
     println!("epoch  accuracy  connections of each input that survive, 0 to 11");
 
-    let sgd = Sgd::new(0.02)?.with_momentum(0.9)?.with_weight_decay(1e-3, WeightDecay::Decoupled)?;
-    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections)?;
-    let survivors = Mutex::new([0; 12]);
-    for epoch in 1..=60 {
-        let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-        // Between pruning and growth: what is left is what the network found useful.
-        network.evolve(&Portable, &evolution, 1, epoch, |_, csr| {
-            if let Ok(mut survivors) = survivors.lock() {
-                *survivors = fan_out(csr);
-            }
-        });
-        if epoch == 1 || epoch % 10 == 0 {
-            let accuracy = 100.0 * network.evaluate(&Portable, &samples).accuracy();
-            println!("{epoch:>5}  {accuracy:>6.1} %  {:>3?}", &*survivors.lock().map_err(|_| "poisoned")?);
-        }
-    }
-    let counts = survivors.into_inner()?;
+    let settings = TrainSettings {
+        evolution: Some(Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections)?),
+        ..TrainSettings::new(60, Sgd::new(0.02)?.with_momentum(0.9)?.with_weight_decay(1e-3, WeightDecay::Decoupled)?)
+    };
+    let mut survivors = Survivors::default();
+    Trainer::new(&settings)?.run(&mut network, &Portable, &samples, &samples, &mut survivors)?;
+    let counts = survivors.0;
     assert!(counts[..4].iter().min() > counts[4..].iter().max(), "the inputs that matter keep the most");
     Ok(())
 }

@@ -2,8 +2,7 @@
 
 #![cfg_attr(target_os = "none", no_std)]
 
-use core::ops::ControlFlow;
-use rewire_core::{error::BuildError, prelude::Activation::*, prelude::*};
+use rewire_core::{error::TrainError, prelude::Activation::*, prelude::*};
 
 // 24 readings of three axes in, six motions out; 600 of 3,456 possible connections in the sparse layer.
 const LAYERS: [LayerSpec; 2] = [LayerSpec::sparse(72, 48, 600, Relu).input_major(), LayerSpec::dense(48, 6, Identity)];
@@ -30,25 +29,23 @@ impl Samples<1> for Accelerometer {
     }
 }
 
-/// Trains, then measures on windows that were not trained on.
+/// Trains for five epochs, evolving between them, then measures on windows that were not trained on.
 ///
 /// # Errors
 ///
-/// A description of which no network can be built.
-pub fn train(memory: &mut Memory, sgd: &Sgd, evolution: &Evolution) -> Result<Metrics, BuildError> {
+/// Settings out of range, a network that cannot be built, or training that diverged.
+pub fn train(memory: &mut Memory) -> Result<Metrics, TrainError> {
+    let evolution = Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?;
+    let settings = TrainSettings { evolution: Some(evolution), ..TrainSettings::new(5, Sgd::new(0.01)?) };
     let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut memory.0)?;
     network.initialise(&Portable, 1, FanIn::Connections);
-    for epoch in 1..=5 {
-        let _ = network.train_epoch(&Portable, &Accelerometer(0), sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-        network.evolve(&Portable, evolution, 1, epoch, |_layer, _survivors| {});
-    }
+    Trainer::new(&settings)?.run(&mut network, &Portable, &Accelerometer(0), &(), &mut ())?;
     Ok(network.evaluate(&Portable, &Accelerometer(1200)))
 }
 
 #[cfg(not(target_os = "none"))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (sgd, evolution) = (Sgd::new(0.01)?, Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?);
-    let measured = train(&mut Memory::new(), &sgd, &evolution)?;
+    let measured = train(&mut Memory::new())?;
     println!("{} of {} windows right, in {} bytes", measured.correct(), measured.samples(), size_of::<Memory>());
     Ok(())
 }

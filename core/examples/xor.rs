@@ -4,8 +4,8 @@
 //! cargo run --example xor -p rewire-core
 //! ```
 
-use core::ops::ControlFlow;
 use std::error::Error;
+use std::ops::ControlFlow;
 
 use rewire_core::prelude::*;
 
@@ -16,6 +16,19 @@ const LAYERS: [LayerSpec; 2] =
 const XOR: Description = Description::training(&LAYERS, 4);
 const FOOTPRINT: Footprint = XOR.footprint::<Narrow, 4>();
 
+/// Says how the loss falls.
+struct Log;
+
+impl Observer<Narrow, 4> for Log {
+    fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, Narrow, 4>) -> ControlFlow<()> {
+        if epoch.epoch % 50 == 0 {
+            let (loss, accuracy) = (epoch.trained.loss(), 100.0 * epoch.trained.accuracy());
+            println!("epoch {}: loss {loss:.3}, accuracy {accuracy:.0} %", epoch.epoch);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut block = Block::<{ FOOTPRINT.bytes() }>::new();
     println!("{} bytes, of which the model takes {}", FOOTPRINT.bytes(), FOOTPRINT.model());
@@ -25,14 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let features = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
     let samples = Table::new(&features, &[0, 1, 1, 0]).ok_or("two features for each label")?;
 
-    let sgd = Sgd::new(0.5)?;
-    for epoch in 1..=200 {
-        let each_step = |_, _: &Metrics| ControlFlow::Continue(());
-        let result = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, each_step);
-        if let (ControlFlow::Continue(metrics), 0) = (result, epoch % 50) {
-            println!("epoch {epoch}: loss {:.3}, accuracy {:.0} %", metrics.loss(), 100.0 * metrics.accuracy());
-        }
-    }
+    let settings = TrainSettings::new(200, Sgd::new(0.5)?);
+    Trainer::new(&settings)?.run(&mut network, &Portable, &samples, &(), &mut Log)?;
     network.predict(&Portable, &samples, 0, |logits, used| {
         for (lane, x) in features.chunks(2).enumerate().take(used) {
             println!("{} xor {} = {}", x[0], x[1], u8::from(logits[1][lane] > logits[0][lane]));

@@ -16,10 +16,8 @@
 //! let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
 //! network.initialise(&Portable, 1, FanIn::Connections);
 //! let samples = Table::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0, 1, 1, 0]).unwrap();
-//! let sgd = Sgd::new(0.1)?;
-//! for epoch in 1..=500 {
-//!     let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| core::ops::ControlFlow::Continue(()));
-//! }
+//! let settings = TrainSettings::new(500, Sgd::new(0.1)?);
+//! Trainer::new(&settings)?.run(&mut network, &Portable, &samples, &(), &mut ())?;
 //! assert_eq!(network.evaluate(&Portable, &samples).accuracy(), 1.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -65,4 +63,5 @@ pub mod prelude {
     pub use crate::step::sgd::{Sgd, WeightDecay};
     pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
     pub use crate::topology::locality::{Growth, ImagePlane, Locality, Placement};
+    pub use crate::train::{Ended, Epoch, Observer, Step, TrainSettings, Trainer};
 }

@@ -33,6 +33,8 @@ impl Schedule {
     /// assert!((Schedule::Cosine.at(1.0, 3, 4, 0) - 0.5).abs() < 1e-6);
     /// assert_eq!(Schedule::Constant.at(1.0, 2, 4, 4), 0.5); // warming up: 2 of 4
     /// ```
+    // Inlined: where the kind is a constant, the others are not linked; a cosine needs 64-bit floats.
+    #[inline(always)]
     pub fn at(self, base: f32, epoch: u32, epochs: u32, warmup: u32) -> f32 {
         if epoch <= warmup {
             return base * (epoch as f32 / warmup.max(1) as f32);
@@ -51,13 +53,31 @@ impl Schedule {
         }
     }
 
+    /// Checks that a setting never rises above its first value.
+    ///
+    /// # Errors
+    ///
+    /// A step's factor outside `[0, 1]`.
+    pub const fn validate(self) -> Result<(), SettingError> {
+        match self {
+            Self::Constant | Self::Linear | Self::Cosine => Ok(()),
+            Self::Step { factor, .. } => {
+                // A NaN is neither.
+                if factor >= 0.0 && factor <= 1.0 {
+                    return Ok(());
+                }
+                Err(SettingError { name: "schedule factor", value: factor, expected: "at least 0 and at most 1" })
+            }
+        }
+    }
+
     /// Checks that a run has epochs left after its warm-up.
     ///
     /// # Errors
     ///
     /// When it has not.
-    pub fn check_warmup(warmup: u32, epochs: u32) -> Result<(), SettingError> {
-        if warmup < epochs.max(1) {
+    pub const fn check_warmup(warmup: u32, epochs: u32) -> Result<(), SettingError> {
+        if warmup == 0 || warmup < epochs {
             Ok(())
         } else {
             Err(SettingError { name: "warm-up", value: warmup as f32, expected: "fewer epochs than the run has" })

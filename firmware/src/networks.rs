@@ -130,15 +130,31 @@ pub const RECIPE: Recipe = if cfg!(network = "16") {
 pub const IMAGE: ImagePlane = ImagePlane { channels: 1, height: 28, width: 28 };
 
 impl Recipe {
-    /// The learning rate's settings in an epoch of so many.
+    /// Gradient descent in the first epoch.
     ///
     /// # Errors
     ///
     /// A number outside its range.
-    pub fn sgd(&self, epoch: u32, epochs: u32) -> Result<Sgd, SettingError> {
-        Sgd::new(Schedule::Linear.at(self.learning_rate, epoch, epochs, 0))?
+    pub fn sgd(&self) -> Result<Sgd, SettingError> {
+        Sgd::new(self.learning_rate)?
             .with_weight_decay(self.weight_decay, WeightDecay::Periodic)?
             .with_label_smoothing(self.label_smoothing)
+    }
+
+    /// A run of so many epochs. Connections are replaced in the first four fifths of it.
+    ///
+    /// # Errors
+    ///
+    /// A number outside its range.
+    pub fn training(&self, epochs: u32) -> Result<TrainSettings, SettingError> {
+        Ok(TrainSettings {
+            seed: SEED,
+            schedule: Schedule::Linear,
+            evolution: Some(self.evolution()?),
+            evolve_every: self.evolve_every,
+            evolve_until: epochs - epochs.div_ceil(5),
+            ..TrainSettings::new(epochs, self.sgd()?)
+        })
     }
 
     /// How connections are replaced.
@@ -149,11 +165,6 @@ impl Recipe {
     pub fn evolution(&self) -> Result<Evolution, SettingError> {
         let near = Growth::Near { image: IMAGE, reach: self.reach };
         Ok(Evolution::new(self.zeta, GrownWeight::Zero, FanIn::Connections)?.with_growth(near))
-    }
-
-    /// Whether connections are replaced in and after an epoch of so many: in the first four fifths of a run.
-    pub fn evolves(&self, epoch: u32, epochs: u32) -> bool {
-        epoch < epochs && 5 * epoch <= 4 * epochs
     }
 
     /// Where the first connections are.

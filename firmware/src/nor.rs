@@ -108,7 +108,7 @@ impl<M: Medium> ReadNorFlash for Nor<M> {
     const READ_SIZE: usize = 1;
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
-        check_read(self, offset, bytes.len()).map_err(NorError::StepId)?;
+        check_read(self, offset, bytes.len()).map_err(NorError::Place)?;
         self.fetch(offset, bytes)
     }
 
@@ -122,7 +122,7 @@ impl<M: Medium> NorFlash for Nor<M> {
     const ERASE_SIZE: usize = PAGE;
 
     fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
-        check_erase(self, from, to).map_err(NorError::StepId)?;
+        check_erase(self, from, to).map_err(NorError::Place)?;
         for at in (from..to).step_by(CHUNK) {
             self.medium.write(at, &[0xFF; CHUNK]).map_err(NorError::Medium)?;
         }
@@ -130,7 +130,7 @@ impl<M: Medium> NorFlash for Nor<M> {
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
-        check_write(self, offset, bytes.len()).map_err(NorError::StepId)?;
+        check_write(self, offset, bytes.len()).map_err(NorError::Place)?;
         for (at, chunk) in (offset..).step_by(CHUNK).zip(bytes.chunks(CHUNK)) {
             let mut old = [0; CHUNK];
             self.fetch(at, old.get_mut(..chunk.len()).unwrap_or_default())?;

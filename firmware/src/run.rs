@@ -1,20 +1,16 @@
-//! A run of training: from where it stands to the end of its last epoch, with stops on the way.
+//! A run of training, as the chip's programs observe it: a log, and a network to save on the way.
 
 use core::ops::ControlFlow;
 
 use defmt::info;
-use rewire_core::error::SettingError;
+use rewire_core::error::{SettingError, TrainError};
 use rewire_core::prelude::*;
-use rewire_core::storage::flash::Progress;
 use rewire_core::storage::image::{Image, hash};
 
 use crate::fault::fail;
 use crate::host::{self, Source};
 use crate::networks::{FOOTPRINT, LAYERS, MODEL, Network, RECIPE, SEED};
 use crate::stack;
-
-/// The first step of the first epoch.
-pub const START: Progress = Progress { epoch: 1, step: 0 };
 
 /// Epochs of the run: the argument `epochs`, else 3.
 pub fn epochs() -> u32 {
@@ -56,69 +52,74 @@ pub fn start(network: &mut Network<'_>) -> Result<(), SettingError> {
 
 /// Trains from `at` to the end of the last epoch.
 ///
-/// `stop` sees the network after every epoch and wherever else training stops: to evolve, and after every `every` steps if
-/// that is not 0. It is given where training goes on.
+/// `save` sees the network after every epoch, and after every `every` steps within it if that is not 0. It is given where
+/// training goes on.
 ///
 /// # Errors
 ///
-/// A recipe with a number outside its range.
+/// A recipe with a number outside its range, or a loss that is infinite or NaN.
 #[inline(never)]
 pub fn train(
     network: &mut Network<'_>,
     train: Source,
     test: &Source,
     epochs: u32,
-    mut at: Progress,
+    at: Progress,
     every: u32,
-    mut stop: impl FnMut(&Network<'_>, Progress),
-) -> Result<(), SettingError> {
-    let evolution = RECIPE.evolution()?;
+    save: impl FnMut(&Network<'_>, Progress),
+) -> Result<(), TrainError> {
+    let settings = RECIPE.training(epochs)?;
     let train = Shifted { samples: train, shift: RECIPE.shift() };
-    let steps = Samples::<1, u8>::len(&train) as u32;
-    let mut trained = Metrics::default();
-    while at.epoch <= epochs {
-        let sgd = RECIPE.sgd(at.epoch, epochs)?;
-        let evolves = RECIPE.evolves(at.epoch, epochs);
-        let evolve_every = if evolves { RECIPE.evolve_every } else { 0 };
-        let end = steps.min(after(at.step, every)).min(after(at.step, evolve_every));
-        let part = network
-            .train_steps(&Portable, &train, &sgd, SEED, at.epoch, at.step..end, |_, _| ControlFlow::Continue(()));
-        let (ControlFlow::Continue(part) | ControlFlow::Break(part)) = part;
-        trained = trained.merge(part);
-        if end < steps {
-            at.step = end;
-            if end == after(end - 1, evolve_every) {
-                network.evolve_at(&Portable, &evolution, StepId { seed: SEED, epoch: at.epoch, step: end }, |_, _| {});
-            }
-        } else {
-            let measured = network.evaluate(&Portable, test);
-            let replaced = if evolves { network.evolve(&Portable, &evolution, SEED, at.epoch, |_, _| {}) } else { 0 };
-            say(at.epoch, trained, measured, replaced);
-            (at, trained) = (Progress { epoch: at.epoch + 1, step: 0 }, Metrics::default());
-        }
-        stop(network, at);
-    }
+    let mut log = Log { every, left: every, save };
+    Trainer::new(&settings)?.starting_at(at).run(network, &Portable, &train, test, &mut log)?;
     Ok(())
 }
 
-/// The first multiple of `every` after `step`; never, if `every` is 0.
-fn after(step: u32, every: u32) -> u32 {
-    step.checked_div(every).map_or(u32::MAX, |whole| (whole + 1).saturating_mul(every))
+/// Says how an epoch went, and hands the network over to be saved.
+struct Log<S> {
+    /// Steps between two saves, 0 for none within an epoch.
+    every: u32,
+    /// Steps until the next.
+    left: u32,
+    save: S,
+}
+
+impl<S: FnMut(&Network<'_>, Progress)> Observer<Bytes, 1, 2> for Log<S> {
+    fn step(&mut self, step: &Step<'_>, network: &Network<'_>) -> ControlFlow<()> {
+        if self.every > 0 {
+            self.left -= 1;
+            if self.left == 0 {
+                self.left = self.every;
+                // What follows the last step is the end of the epoch.
+                if !step.is_last() {
+                    (self.save)(network, step.progress());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, network: &Network<'_>) -> ControlFlow<()> {
+        self.left = self.every;
+        say(epoch);
+        (self.save)(network, epoch.progress());
+        ControlFlow::Continue(())
+    }
 }
 
 /// The loss is of what was trained since the start of the program.
 #[inline(never)]
-fn say(epoch: u32, trained: Metrics, measured: Metrics, replaced: usize) {
+fn say(epoch: &Epoch) {
     info!(
         "epoch {=u32}: training loss {=f32}, test loss {=f32}, test accuracy {=f32} % ({=u32} of {=u32}), {=usize} \
          connections replaced",
-        epoch,
-        trained.loss(),
-        measured.loss(),
-        100.0 * measured.accuracy(),
-        measured.correct(),
-        measured.samples(),
-        replaced
+        epoch.epoch,
+        epoch.trained.loss(),
+        epoch.measured.loss(),
+        100.0 * epoch.measured.accuracy(),
+        epoch.measured.correct(),
+        epoch.measured.samples(),
+        epoch.replaced
     );
 }
 

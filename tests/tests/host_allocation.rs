@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rewire::data::images::{Images, Normaliser};
 use rewire::data::{self, DatasetName};
-use rewire::engine::dynamic::with_network;
+use rewire::engine::dynamic::{Network, RunObserver, with_network};
 use rewire::engine::native::Native;
 use rewire::settings::{Config, ModelKind};
 use rewire::training::description;
 use rewire::training::recorder::Recorder;
+use rewire_core::train::{Epoch, Step, Trainer};
 
 /// Counts on every thread while it is on.
 static ON: AtomicBool = AtomicBool::new(false);
@@ -41,6 +42,25 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Counts from the end of the first epoch on.
+struct Counter(Recorder);
+
+impl RunObserver for Counter {
+    fn step(&mut self, _step: &Step<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        Some(&self.0)
+    }
+
+    fn epoch(&mut self, _epoch: &Epoch, _network: &dyn Network) -> ControlFlow<()> {
+        self.0.begin();
+        ON.store(true, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    }
+}
+
 /// Allocations of epochs 2 to 5 of a recipe.
 fn allocations(config: &Config) -> usize {
     let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
@@ -53,27 +73,12 @@ fn allocations(config: &Config) -> usize {
     let native = Native::new(2).unwrap();
     with_network(&layers, config.lanes(), &description(config, &layers), |network| {
         network.initialise(&native, 1, config.fan_in(), config.placement(dataset.shape).unwrap());
-        let recorder = Recorder::new(&network.export());
         native.on_each(|| train.prepare());
-        native.install(|| {
-            for epoch in 1..=5 {
-                let sgd = config.sgd(config.learning_rate_of(epoch)).unwrap();
-                let evolution = config.evolution(epoch, dataset.shape).unwrap();
-                ON.store(epoch > 1, Ordering::Relaxed);
-                let mut after = |_, _: &_| ControlFlow::Continue(());
-                native
-                    .clock()
-                    .training(|| network.train_epoch(&native, &train, &sgd, (&evolution, 0), 1, epoch, &mut after))
-                    .0
-                    .is_break();
-                network.evaluate(&native, &test);
-                recorder.begin();
-                if config.model == ModelKind::Set {
-                    network.evolve(&native, &evolution, 1, epoch, Some(&recorder));
-                }
-                ON.store(false, Ordering::Relaxed);
-            }
-        });
+        let settings = config.training(dataset.shape).unwrap();
+        let mut counter = Counter(Recorder::new(&network.export()));
+        let mut trainer = Trainer::new(&settings).unwrap();
+        native.install(|| network.train(&native, &mut trainer, &train, &test, &mut counter)).unwrap();
+        ON.store(false, Ordering::Relaxed);
         Ok(())
     })
     .unwrap();
@@ -83,7 +88,7 @@ fn allocations(config: &Config) -> usize {
 // One test: the counter sees every thread of the program.
 #[test]
 fn epochs_after_the_first_allocate_nothing() {
-    let base = Config { hidden: vec![40, 30], batch_size: 48, ..Config::defaults(DatasetName::MnistMini) };
+    let base = Config { hidden: vec![40, 30], batch_size: 48, epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
     for config in [
         base.clone(),
         Config { augment: true, ..base.clone() },

@@ -20,8 +20,12 @@ pub enum Phase {
     Backward,
     /// Gradients into velocities and weights.
     Update,
-    /// Replacing connections between two steps.
+    /// Replacing connections, between two steps or after an epoch.
     Evolve,
+    /// The steps of an epoch: all of the phases above but the evolution after it.
+    Steps,
+    /// Measuring the test samples after an epoch.
+    Evaluate,
 }
 
 /// What a machine offers to the training loop. Every method has a default that needs nothing.

@@ -3,7 +3,7 @@
 use heapless::Vec;
 
 use crate::backend::{Backend, Phase};
-use crate::error::{ArenaError, BuildError, LoadError, StructureError};
+use crate::error::{ArenaError, BuildError, LoadError, StructureError, TrainError};
 use crate::network::arena::Arena;
 use crate::network::model::{Layer, LayerRef, Transposed};
 use crate::network::plan::{Description, learned, tile_align};
@@ -29,6 +29,7 @@ pub struct Mlp<'a, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYE
     pub(crate) workspace: Workspace<'a, F::Input, LANES, LAYERS>,
     pub(crate) batch_size: usize,
     pub(crate) training: bool,
+    pub(crate) velocity: bool,
     pub(crate) bytes: usize,
 }
 
@@ -97,6 +98,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             workspace: Workspace { input, layers: tile_layers, labels },
             batch_size: description.batch_size,
             training: description.training,
+            velocity: description.velocity,
             bytes: arena.used(),
         })
     }
@@ -192,8 +194,71 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
 impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
     /// Trains one minibatch: samples `order.at(start)`, `order.at(start + 1)`… of up to [`Mlp::batch_size`].
     ///
-    /// Returns the metrics before the update. A network built for inference is only evaluated.
+    /// Returns the metrics before the update. This is what [`Trainer`](crate::train::Trainer) calls again and again.
+    ///
+    /// # Errors
+    ///
+    /// A network built for inference, or a momentum for which it has no velocity.
     pub fn step<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        order: &Permutation,
+        start: u32,
+        sgd: &Sgd,
+        id: StepId,
+    ) -> Result<Metrics, TrainError> {
+        self.check_training(sgd)?;
+        Ok(self.train_minibatch(backend, samples, order, start, sgd, id))
+    }
+
+    /// Trains every sample once, in the order of the epoch, a last partial minibatch too; connections stay where they are.
+    ///
+    /// Returns the metrics before each update.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mlp::step`].
+    pub fn train_epoch<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        sgd: &Sgd,
+        seed: u64,
+        epoch: u32,
+    ) -> Result<Metrics, TrainError> {
+        self.check_training(sgd)?;
+        let (len, batch) = (samples.len() as u32, self.batch_size.max(1) as u32);
+        let order = Permutation::new(seed, epoch, len);
+        let metrics = (0..len.div_ceil(batch)).fold(Metrics::default(), |metrics, step| {
+            let id = StepId { seed, epoch, step };
+            metrics.merge(self.train_minibatch(backend, samples, &order, step * batch, sgd, id))
+        });
+        Ok(metrics)
+    }
+
+    /// Checks that the network has what training with these settings needs.
+    pub(crate) fn check_training(&self, sgd: &Sgd) -> Result<(), TrainError> {
+        if !self.training {
+            return Err(TrainError::Inference);
+        }
+        if sgd.momentum() != 0.0 && !self.velocity {
+            return Err(TrainError::Momentum);
+        }
+        Ok(())
+    }
+
+    /// Checks that the network has an output for a source's largest label, if that is known.
+    pub(crate) fn check_label(&self, largest: Option<u16>) -> Result<(), TrainError> {
+        let n_out = self.n_out();
+        match largest {
+            Some(label) if usize::from(label) >= n_out => Err(TrainError::Label { label, n_out }),
+            _ => Ok(()),
+        }
+    }
+
+    /// [`Mlp::step`], checked by the caller.
+    pub(crate) fn train_minibatch<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,
@@ -205,13 +270,12 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let rest = samples.len().saturating_sub(start as usize);
         let batch = rest.min(self.batch_size);
         let minibatch = Minibatch { order: Some(order), start, len: batch };
-        let training = self.training.then_some((sgd, id));
-        let metrics = pass(backend, samples, &self.layers, &mut self.workspace, minibatch, training);
-        if self.training && batch > 0 {
+        let metrics = pass(backend, samples, &self.layers, &mut self.workspace, minibatch, Some((sgd, id)));
+        if batch > 0 {
             let tiles = batch.div_ceil(LANES);
             let workspace = &mut self.workspace;
             let mut update = sgd.update(batch);
-            if LANES == 1 && self.layers.iter().all(|layer| layer.bias_velocity.is_empty()) {
+            if LANES == 1 && !self.velocity {
                 // A single sample's deltas take the learning rate once, not at every connection.
                 for tile in &mut workspace.layers {
                     let learned = if F::LEARNED_ACTIVATIONS { &mut *tile.activation_gradients } else { &mut [] };

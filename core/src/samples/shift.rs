@@ -97,6 +97,10 @@ impl<X: Element, const LANES: usize, S: Samples<LANES, X>> Samples<LANES, X> for
         self.samples.len()
     }
 
+    fn largest_label(&self) -> Option<u16> {
+        self.samples.largest_label()
+    }
+
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         self.samples.fill(indices, epoch, x, labels);
         // Evaluation is epoch 0.

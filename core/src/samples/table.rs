@@ -35,6 +35,10 @@ impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
         self.labels.len()
     }
 
+    fn largest_label(&self) -> Option<u16> {
+        self.labels.iter().copied().max()
+    }
+
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
             let index = index as usize;

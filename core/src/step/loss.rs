@@ -49,6 +49,11 @@ impl Metrics {
         (self.sum + self.carry) / self.samples as f32
     }
 
+    /// Whether the loss is neither infinite nor NaN; also without samples.
+    pub fn is_finite(&self) -> bool {
+        (self.sum + self.carry).is_finite()
+    }
+
     /// Share of samples whose largest logit is their label's; NaN without samples.
     pub fn accuracy(&self) -> f32 {
         self.correct as f32 / self.samples as f32

@@ -62,7 +62,7 @@ impl Sgd {
     /// # Errors
     ///
     /// When the learning rate is negative, infinite or NaN.
-    pub fn new(learning_rate: f32) -> Result<Self, SettingError> {
+    pub const fn new(learning_rate: f32) -> Result<Self, SettingError> {
         let plain = Self {
             learning_rate: 0.0,
             momentum: 0.0,
@@ -79,13 +79,15 @@ impl Sgd {
     /// # Errors
     ///
     /// When it is negative, infinite or NaN.
-    pub fn with_learning_rate(mut self, learning_rate: f32) -> Result<Self, SettingError> {
-        self.learning_rate = SettingError::check(
-            "learning rate",
-            learning_rate,
-            "finite and at least 0",
-            learning_rate.is_finite() && learning_rate >= 0.0,
-        )?;
+    pub const fn with_learning_rate(mut self, learning_rate: f32) -> Result<Self, SettingError> {
+        if !learning_rate.is_finite() || learning_rate < 0.0 {
+            return Err(SettingError {
+                name: "learning rate",
+                value: learning_rate,
+                expected: "finite and at least 0",
+            });
+        }
+        self.learning_rate = learning_rate;
         Ok(self)
     }
 
@@ -94,8 +96,11 @@ impl Sgd {
     /// # Errors
     ///
     /// When it is outside `[0, 1)`.
-    pub fn with_momentum(mut self, momentum: f32) -> Result<Self, SettingError> {
-        self.momentum = SettingError::share("momentum", momentum)?;
+    pub const fn with_momentum(mut self, momentum: f32) -> Result<Self, SettingError> {
+        match SettingError::share("momentum", momentum) {
+            Ok(share) => self.momentum = share,
+            Err(error) => return Err(error),
+        }
         Ok(self)
     }
 
@@ -104,8 +109,11 @@ impl Sgd {
     /// # Errors
     ///
     /// When it is outside `[0, 1)`.
-    pub fn with_weight_decay(mut self, weight_decay: f32, decay: WeightDecay) -> Result<Self, SettingError> {
-        self.weight_decay = SettingError::share("weight decay", weight_decay)?;
+    pub const fn with_weight_decay(mut self, weight_decay: f32, decay: WeightDecay) -> Result<Self, SettingError> {
+        match SettingError::share("weight decay", weight_decay) {
+            Ok(share) => self.weight_decay = share,
+            Err(error) => return Err(error),
+        }
         self.decay = decay;
         Ok(self)
     }
@@ -115,8 +123,11 @@ impl Sgd {
     /// # Errors
     ///
     /// When it is outside `[0, 1)`.
-    pub fn with_dropout(mut self, dropout: f32) -> Result<Self, SettingError> {
-        self.dropout = SettingError::share("dropout", dropout)?;
+    pub const fn with_dropout(mut self, dropout: f32) -> Result<Self, SettingError> {
+        match SettingError::share("dropout", dropout) {
+            Ok(share) => self.dropout = share,
+            Err(error) => return Err(error),
+        }
         Ok(self)
     }
 
@@ -127,23 +138,37 @@ impl Sgd {
     /// # Errors
     ///
     /// When it is outside `[0, 1)`.
-    pub fn with_label_smoothing(mut self, label_smoothing: f32) -> Result<Self, SettingError> {
-        self.label_smoothing = SettingError::share("label smoothing", label_smoothing)?;
+    pub const fn with_label_smoothing(mut self, label_smoothing: f32) -> Result<Self, SettingError> {
+        match SettingError::share("label smoothing", label_smoothing) {
+            Ok(share) => self.label_smoothing = share,
+            Err(error) => return Err(error),
+        }
         Ok(self)
     }
 
+    /// The same settings with a learning rate that a schedule made of theirs.
+    pub(crate) const fn at_rate(mut self, learning_rate: f32) -> Self {
+        self.learning_rate = learning_rate;
+        self
+    }
+
+    /// The momentum.
+    pub const fn momentum(&self) -> f32 {
+        self.momentum
+    }
+
     /// The learning rate.
-    pub fn learning_rate(&self) -> f32 {
+    pub const fn learning_rate(&self) -> f32 {
         self.learning_rate
     }
 
     /// The share of hidden activations dropped.
-    pub fn dropout(&self) -> f32 {
+    pub const fn dropout(&self) -> f32 {
         self.dropout
     }
 
     /// The share of the target spread over all classes.
-    pub fn label_smoothing(&self) -> f32 {
+    pub const fn label_smoothing(&self) -> f32 {
         self.label_smoothing
     }
 

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::activation::kind::Activation;
 use crate::backend::Backend;
-use crate::error::SettingError;
+use crate::error::{SettingError, TrainError};
 use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
 use crate::network::spec::Storage;
@@ -57,13 +57,21 @@ impl Evolution {
     /// # Errors
     ///
     /// When `zeta` is outside `[0, 1)`.
-    pub fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
-        Ok(Self { zeta: SettingError::share("zeta", zeta)?, grown, fan_in, growth: Growth::Random })
+    pub const fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
+        match SettingError::share("zeta", zeta) {
+            Ok(zeta) => Ok(Self { zeta, grown, fan_in, growth: Growth::Random }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The share of connections replaced.
+    pub const fn zeta(&self) -> f32 {
+        self.zeta
     }
 
     /// The same with new connections placed another way.
     #[must_use]
-    pub fn with_growth(mut self, growth: Growth) -> Self {
+    pub const fn with_growth(mut self, growth: Growth) -> Self {
         self.growth = growth;
         self
     }
@@ -92,73 +100,100 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         each_layer(backend, &mut self.layers, &mut self.workspace, self.training, &work);
     }
 
-    /// One round of SET: prunes and regrows every sparse layer but the last, in id.
+    /// One evolution, as at the end of an epoch: prunes and regrows every sparse layer but the last, in place.
     ///
     /// `pruned` sees the structure of each layer, by index, after pruning and before regrowth: its surviving
     /// connections. Returns how many connections were replaced. Scratch comes from the tiles, whose contents nobody
-    /// reads between steps; a network built for inference has too little of it, and stays as it is.
+    /// reads between steps.
+    ///
+    /// # Errors
+    ///
+    /// A network built for inference.
     pub fn evolve<B: Backend>(
         &mut self,
         backend: &B,
         evolution: &Evolution,
         seed: u64,
         epoch: u32,
-        pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
-    ) -> usize {
-        self.evolve_at(backend, evolution, StepId { seed, epoch, step: 0 }, pruned)
-    }
-
-    /// As [`Mlp::evolve`], before a step within an epoch; step 0 is the end of the epoch.
-    pub fn evolve_at<B: Backend>(
-        &mut self,
-        backend: &B,
-        evolution: &Evolution,
-        id: StepId,
-        pruned: impl Fn(usize, CsrRef<'_, F>) + Sync,
-    ) -> usize {
-        let Some((_, layers)) = self.layers.split_last_mut() else { return 0 };
+        pruned: impl FnMut(usize, CsrRef<'_, F>),
+    ) -> Result<usize, TrainError> {
         if !self.training {
+            return Err(TrainError::Inference);
+        }
+        let id = StepId { seed, epoch, step: 0 };
+        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, pruned))
+    }
+}
+
+/// Replaces the share `zeta` of the connections of every sparse layer but the last; returns how many. The network's
+/// training is the caller's to check.
+///
+/// Randomness is drawn for `id`: the step that follows, or step 0 at the end of an epoch.
+pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'_, F, LANES, LAYERS>,
+    backend: &B,
+    evolution: &Evolution,
+    zeta: f32,
+    id: StepId,
+    mut pruned: impl FnMut(usize, CsrRef<'_, F>),
+) -> usize {
+    let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };
+    let workspace = &mut network.workspace;
+    each_layer(backend, layers, workspace, true, &|layer: &mut Layer<'_, F>, _, _: &mut Scratch<'_>| {
+        if layer.spec.is_dense() { 0 } else { prune_magnitude(&mut layer.csr_mut(), zeta) }
+    });
+    for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
+        pruned(index, layer.csr_mut().as_ref());
+    }
+    each_layer(backend, layers, workspace, true, &|layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
+        if layer.spec.is_dense() {
             return 0;
         }
-        let work = |layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
-            if layer.spec.is_dense() {
-                return 0;
-            }
-            let mut generator = Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index);
-            let limit = he_limit(match evolution.fan_in {
-                FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
-                FanIn::Dense => layer.spec.n_in,
-            });
-            let mut matrix = layer.csr_mut();
-            let removed = prune_magnitude(&mut matrix, evolution.zeta);
-            pruned(index as usize, matrix.as_ref());
-            let counters = scratch.rows::<F::Counter>(layer.spec.storage);
-            let weight = |generator: &mut Generator, _| match evolution.grown {
-                GrownWeight::Zero => 0.0,
-                GrownWeight::Uniform => generator.symmetric(limit),
-            };
-            let added = match evolution.growth {
-                Growth::Random => grow_random(&mut layer.csr_mut(), removed, counters, &mut generator, weight),
-                Growth::Local(locality) => {
-                    grow_local(layer, removed, counters, &mut generator, weight, locality, index)
-                }
-                Growth::Near { image, reach } => {
-                    let reach = reach.max(1);
-                    let inputs = Grid::new(image, layer.spec.n_in);
-                    let storage = layer.spec.storage;
-                    let aim = |generator: &mut Generator, growing: Growing<'_, F>| {
-                        near(generator, growing, inputs, reach, storage)
-                    };
-                    grow(&mut layer.csr_mut(), removed, counters, &mut generator, weight, Some(aim))
-                }
-            };
-            if removed > 0 {
-                layer.rebuild_transposed();
-            }
-            added
-        };
-        each_layer(backend, layers, &mut self.workspace, true, &work)
+        regrow(
+            layer,
+            evolution,
+            &mut Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index),
+            index,
+            scratch,
+        )
+    })
+}
+
+/// Fills a layer up to its connections again; returns how many it grew.
+fn regrow<F: Format>(
+    layer: &mut Layer<'_, F>,
+    evolution: &Evolution,
+    generator: &mut Generator,
+    index: u32,
+    scratch: &mut Scratch<'_>,
+) -> usize {
+    let limit = he_limit(match evolution.fan_in {
+        FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
+        FanIn::Dense => layer.spec.n_in,
+    });
+    let matrix = layer.csr_mut();
+    let removed = matrix.capacity().saturating_sub(matrix.nnz());
+    let counters = scratch.rows::<F::Counter>(layer.spec.storage);
+    let weight = |generator: &mut Generator, _| match evolution.grown {
+        GrownWeight::Zero => 0.0,
+        GrownWeight::Uniform => generator.symmetric(limit),
+    };
+    let added = match evolution.growth {
+        Growth::Random => grow_random(&mut layer.csr_mut(), removed, counters, generator, weight),
+        Growth::Local(locality) => grow_local(layer, removed, counters, generator, weight, locality, index),
+        Growth::Near { image, reach } => {
+            let reach = reach.max(1);
+            let inputs = Grid::new(image, layer.spec.n_in);
+            let storage = layer.spec.storage;
+            let aim =
+                |generator: &mut Generator, growing: Growing<'_, F>| near(generator, growing, inputs, reach, storage);
+            grow(&mut layer.csr_mut(), removed, counters, generator, weight, Some(aim))
+        }
+    };
+    if removed > 0 {
+        layer.rebuild_transposed();
     }
+    added
 }
 
 /// A column of a connection whose input lies near that of a connection of the same neuron.

@@ -149,16 +149,21 @@ impl Locality {
     /// # Errors
     ///
     /// When there is none, or one is not finite and above 0.
-    pub fn new(image: ImagePlane, sigmas: &[f32]) -> Result<Self, SettingError> {
+    pub const fn new(image: ImagePlane, sigmas: &[f32]) -> Result<Self, SettingError> {
         let Some(&last) = sigmas.last() else {
             return Err(SettingError { name: "sigma", value: 0.0, expected: "given for at least one layer" });
         };
-        if let Some(&value) = sigmas.iter().find(|sigma| !sigma.is_finite() || **sigma <= 0.0) {
-            return Err(SettingError { name: "sigma", value, expected: "finite and above 0" });
-        }
         let mut all = [last; MAX_LAYERS];
-        for (slot, &sigma) in all.iter_mut().zip(sigmas) {
-            *slot = sigma;
+        let mut layer = 0;
+        while layer < sigmas.len() {
+            let value = sigmas[layer];
+            if !value.is_finite() || value <= 0.0 {
+                return Err(SettingError { name: "sigma", value, expected: "finite and above 0" });
+            }
+            if layer < MAX_LAYERS {
+                all[layer] = value;
+            }
+            layer += 1;
         }
         Ok(Self { image, sigmas: all })
     }

@@ -6,6 +6,7 @@
 #![no_main]
 
 use defmt::info;
+use rewire_core::error::TrainError;
 use rewire_core::prelude::*;
 use rewire_firmware::count::{self, instructions};
 use rewire_firmware::fault::fail;
@@ -44,12 +45,7 @@ fn main() -> ! {
     process::exit(0)
 }
 
-fn measure(
-    name: &str,
-    layers: &Layers,
-    recipe: &Recipe,
-    block: &mut [u8],
-) -> Result<(), rewire_core::error::SettingError> {
+fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Result<(), TrainError> {
     let description = Description::training(layers, 1);
     let mut network = match Network::new(&description, block) {
         Ok(network) => network,
@@ -57,17 +53,18 @@ fn measure(
     };
     network.initialise_placed(&Portable, SEED, FanIn::Connections, recipe.placement()?);
     let train = Packed::train();
-    let sgd = recipe.sgd(1, 1)?;
+    let sgd = recipe.sgd()?;
     let evolution = recipe.evolution()?;
     let order = Permutation::new(SEED, 1, WARM_UP + MEASURED);
     let step = |network: &mut Network<'_>, start: u32| {
-        network.step(&Portable, &train, &order, start, &sgd, StepId { seed: SEED, epoch: 1, step: start })
+        let id = StepId { seed: SEED, epoch: 1, step: start };
+        network.step(&Portable, &train, &order, start, &sgd, id).map(|_| ())
     };
     for epoch in 1..=15 {
         for start in 0..WARM_UP {
-            step(&mut network, start);
+            step(&mut network, start)?;
         }
-        network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {});
+        network.evolve(&Portable, &evolution, SEED, epoch, |_, _| {})?;
     }
     let (fetching, ()) = instructions(|| {
         let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
@@ -76,22 +73,21 @@ fn measure(
         }
         core::hint::black_box((&x, &labels));
     });
-    let (training, ()) = instructions(|| {
-        for start in WARM_UP..WARM_UP + MEASURED {
-            step(&mut network, start);
-        }
-    });
+    let (training, trained) =
+        instructions(|| (WARM_UP..WARM_UP + MEASURED).try_for_each(|start| step(&mut network, start)));
+    trained?;
     let test = train.first(MEASURED as usize);
     let (inference, metrics) = instructions(|| network.evaluate(&Portable, &test));
     let (evolving, replaced) = instructions(|| network.evolve(&Portable, &evolution, SEED, 9, |_, _| {}));
     let (bright, _) = instructions(|| network.evaluate(&Portable, &Bright));
-    let (bright_step, ()) = instructions(|| {
+    let (bright_step, trained) = instructions(|| {
         let order = Permutation::new(SEED, 1, MEASURED);
-        for start in 0..MEASURED {
-            let place = StepId { seed: SEED, epoch: 1, step: start };
-            network.step(&Portable, &Bright, &order, start, &sgd, place);
-        }
+        (0..MEASURED).try_for_each(|start| {
+            let id = StepId { seed: SEED, epoch: 1, step: start };
+            network.step(&Portable, &Bright, &order, start, &sgd, id).map(|_| ())
+        })
     });
+    trained?;
     let (bright_fetching, ()) = instructions(|| {
         let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
         for position in 0..MEASURED {
@@ -115,7 +111,7 @@ fn measure(
         each(inference - fetching),
         each(fetching),
         evolving,
-        replaced,
+        replaced?,
         metrics.accuracy(),
     );
     info!(

@@ -6,7 +6,7 @@
 #![no_main]
 
 use defmt::info;
-use rewire_core::error::SettingError;
+use rewire_core::error::TrainError;
 use rewire_core::storage::flash::{CheckpointError, Checkpoints, Progress};
 use rewire_firmware::fault::fail;
 use rewire_firmware::flash::{self, Flash};
@@ -54,13 +54,13 @@ fn main() -> ! {
 
 /// The newest checkpoint, or a start.
 #[inline(never)]
-fn resume(network: &mut Network<'_>, checkpoints: &mut Checkpoints<Flash>) -> Result<Progress, SettingError> {
+fn resume(network: &mut Network<'_>, checkpoints: &mut Checkpoints<Flash>) -> Result<Progress, TrainError> {
     match checkpoints.resume(network) {
         Ok(at) => {
             info!("goes on from epoch {=u32}, step {=u32}", at.epoch, at.step);
             Ok(at)
         }
-        Err(CheckpointError::Empty) => run::start(network).map(|()| run::START),
+        Err(CheckpointError::Empty) => Ok(run::start(network).map(|()| Progress::START)?),
         Err(error) => fail(format_args!("{error}")),
     }
 }

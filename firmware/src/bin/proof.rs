@@ -6,7 +6,6 @@
 #![no_std]
 #![no_main]
 
-use core::ops::ControlFlow;
 use core::panic::PanicInfo;
 
 use rewire_core::prelude::*;
@@ -27,6 +26,15 @@ const LAYERS: [LayerSpec; 2] = [
     LayerSpec::dense(128, 10, Activation::Identity),
 ];
 const NETWORK: Description = Description::training(&LAYERS, 1);
+
+/// A constant: a number outside its range fails the build, and what the settings leave out is not linked.
+const SETTINGS: TrainSettings = {
+    let (Ok(sgd), Ok(evolution)) = (Sgd::new(0.05), Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections)) else {
+        panic!("a setting is outside its range")
+    };
+    let Ok(sgd) = sgd.with_label_smoothing(0.05) else { panic!("a setting is outside its range") };
+    TrainSettings { schedule: Schedule::Linear, evolution: Some(evolution), ..TrainSettings::new(3, sgd) }
+};
 
 /// Two samples that take no flash.
 struct Ramps;
@@ -62,13 +70,8 @@ fn main() -> ! {
 fn train(block: &mut [u8]) -> Option<(u32, usize, u64)> {
     let samples = Ramps;
     let mut network = Mlp::<Bytes, 1, 2>::new(&NETWORK, block).ok()?;
-    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).ok()?;
     network.initialise(&Portable, 1, FanIn::Connections);
-    for epoch in 1..=3 {
-        let sgd = Sgd::new(Schedule::Linear.at(0.05, epoch, 3, 0)).ok()?.with_label_smoothing(0.05).ok()?;
-        let _ = network.train_epoch(&Portable, &samples, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-        network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
-    }
+    Trainer::new(&SETTINGS).ok()?.run(&mut network, &Portable, &samples, &samples, &mut ()).ok()?;
     let correct = network.evaluate(&Portable, &samples).correct();
     let mut class = 0;
     network.predict(&Portable, &samples, 0, |logits, _| {

@@ -5,6 +5,8 @@
 #![no_std]
 #![no_main]
 
+use rewire_core::error::TrainError;
+use rewire_core::prelude::*;
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::{Memory, assert_fits};
 use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
@@ -25,8 +27,9 @@ fn main() -> ! {
         Err(error) => fail(format_args!("{error}")),
     };
     run::introduce(network, &train, &test);
-    let trained =
-        run::start(network).and_then(|()| run::train(network, train, &test, epochs, run::START, 0, |_, _| {}));
+    let trained = run::start(network)
+        .map_err(TrainError::from)
+        .and_then(|()| run::train(network, train, &test, epochs, Progress::START, 0, |_, _| {}));
     if let Err(error) = trained {
         fail(format_args!("{error}"));
     }

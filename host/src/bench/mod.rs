@@ -78,7 +78,8 @@ fn train<B: Backend, const LANES: usize>(
 ) {
     let Ok(sgd) = config.sgd(config.learning_rate) else { return };
     let order = Permutation::new(1, 1, BATCH as u32);
-    network.step(backend, &Noise, &order, 0, &sgd, StepId { seed: 1, epoch: 1, step });
+    let id = StepId { seed: 1, epoch: 1, step };
+    network.step(backend, &Noise, &order, 0, &sgd, id).expect("a network that is built to train");
 }
 
 impl<const LANES: usize> Timed for Subject<'_, LANES> {
@@ -89,9 +90,10 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
 
     fn evolve(&mut self) {
         let shape = ImageShape { channels: 3, height: 32, width: 32 };
-        let Ok(evolution) = self.config.evolution(1, shape) else { return };
+        let Ok(evolution) = self.config.evolution(shape) else { return };
         self.steps += 1;
-        self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+        let evolved = self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+        evolved.expect("a network that is built to train");
     }
 
     fn profile(&mut self, runs: usize) -> Vec<Share> {

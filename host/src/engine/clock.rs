@@ -62,6 +62,8 @@ impl From<Phase> for Stage {
             Phase::Backward => Self::Backward,
             Phase::Update => Self::Update,
             Phase::Evolve => Self::Evolve,
+            Phase::Steps => Self::Batch,
+            Phase::Evaluate => Self::Evaluate,
         }
     }
 }
@@ -81,10 +83,25 @@ pub struct Shares {
     pub evolve: f64,
 }
 
+/// Wall time of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EpochTimes {
+    /// Seconds of its steps, the evolutions between them included.
+    pub train: f64,
+    /// The same by phase.
+    pub shares: Shares,
+    /// Seconds of measuring the test samples.
+    pub evaluate: f64,
+    /// Seconds of the evolution after it.
+    pub evolve: f64,
+}
+
 /// Adds up phases from all threads.
 #[derive(Debug)]
 pub struct Clock {
     nanoseconds: [AtomicU64; 5],
+    /// Wall time of the epoch's steps, its evaluation and the evolution after it.
+    wall: [AtomicU64; 3],
     stage: AtomicU8,
     epoch: AtomicU32,
     /// Whether steps are trained: an evaluation's passes are not told apart.
@@ -95,6 +112,7 @@ impl Default for Clock {
     fn default() -> Self {
         Self {
             nanoseconds: Default::default(),
+            wall: Default::default(),
             stage: AtomicU8::new(Stage::Other as u8),
             epoch: AtomicU32::new(0),
             training: AtomicBool::new(false),
@@ -128,27 +146,45 @@ impl Clock {
         (result, time)
     }
 
-    /// Runs an epoch's steps; returns their wall time, whole and by phase, with their result.
-    pub fn training<R>(&self, work: impl FnOnce() -> R) -> (R, Duration, Shares) {
-        self.nanoseconds.iter().for_each(|sum| sum.store(0, Ordering::Relaxed));
-        self.training.store(true, Ordering::Relaxed);
-        let (result, time) = self.during(Stage::Batch, work);
-        self.training.store(false, Ordering::Relaxed);
-        let sums = self.nanoseconds.each_ref().map(|sum| sum.load(Ordering::Relaxed) as f64 * 1e-9);
-        (result, time, shares(time.as_secs_f64(), sums))
+    /// Times of the epoch whose steps began last.
+    pub fn times(&self) -> EpochTimes {
+        let seconds = |sum: &AtomicU64| sum.load(Ordering::Relaxed) as f64 * 1e-9;
+        let [train, evaluate, evolve] = self.wall.each_ref().map(seconds);
+        EpochTimes { train, shares: shares(train, self.nanoseconds.each_ref().map(seconds)), evaluate, evolve }
     }
 
-    /// Runs a part of a step and adds its time.
+    /// Runs a phase and adds its time. Steps, evaluation and the evolution after an epoch are stages; what an evaluation
+    /// does is not told apart.
     #[inline(always)]
     pub(crate) fn part<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
-        if !self.training.load(Ordering::Relaxed) {
-            return work();
+        match phase {
+            Phase::Steps => self.steps(work),
+            Phase::Evaluate => self.stage_of_epoch(phase, 1, work),
+            _ if self.training.load(Ordering::Relaxed) => {
+                self.stage.store(Stage::from(phase) as u8, Ordering::Relaxed);
+                let started = Instant::now();
+                let result = work();
+                let nanoseconds = started.elapsed().as_nanos() as u64;
+                self.nanoseconds[phase as usize].fetch_add(nanoseconds, Ordering::Relaxed);
+                result
+            }
+            Phase::Evolve => self.stage_of_epoch(phase, 2, work),
+            Phase::Batch | Phase::Forward | Phase::Backward | Phase::Update => work(),
         }
-        self.stage.store(Stage::from(phase) as u8, Ordering::Relaxed);
-        let started = Instant::now();
-        let result = work();
-        let nanoseconds = started.elapsed().as_nanos() as u64;
-        self.nanoseconds[phase as usize].fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    /// The steps of an epoch, with which its times begin.
+    fn steps<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.nanoseconds.iter().chain(&self.wall).for_each(|sum| sum.store(0, Ordering::Relaxed));
+        self.training.store(true, Ordering::Relaxed);
+        let result = self.stage_of_epoch(Phase::Steps, 0, work);
+        self.training.store(false, Ordering::Relaxed);
+        result
+    }
+
+    fn stage_of_epoch<R>(&self, phase: Phase, wall: usize, work: impl FnOnce() -> R) -> R {
+        let (result, time) = self.during(Stage::from(phase), work);
+        self.wall[wall].store(time.as_nanos() as u64, Ordering::Relaxed);
         result
     }
 }
@@ -178,19 +214,26 @@ mod tests {
     fn parts_count_in_training_only() {
         let clock = Clock::default();
         let wait = || std::thread::sleep(Duration::from_millis(2));
-        clock.during(Stage::Evaluate, || {
+        clock.part(Phase::Evaluate, || {
             clock.part(Phase::Forward, wait);
             assert_eq!(clock.stage(), Stage::Evaluate);
         });
-        let ((), time, shares) = clock.training(|| {
+        assert!(clock.times().evaluate >= 0.002 && clock.times().shares == Shares::default());
+        clock.part(Phase::Steps, || {
             clock.part(Phase::Forward, || {
                 assert_eq!(clock.stage(), Stage::Forward);
                 wait();
             });
             clock.part(Phase::Update, wait);
+            clock.part(Phase::Evolve, wait);
         });
-        assert!(shares.update >= 0.002 && shares.forward >= 0.002, "{shares:?}");
-        assert!((shares.update + shares.forward - time.as_secs_f64()).abs() < 1e-9);
+        let EpochTimes { train, shares, evaluate, evolve } = clock.times();
+        assert!(shares.update >= 0.002 && shares.forward >= 0.002 && shares.evolve >= 0.002, "{shares:?}");
+        assert!((shares.update + shares.forward + shares.evolve - train).abs() < 1e-9);
         assert_eq!((shares.batch, shares.backward, clock.stage()), (0.0, 0.0, Stage::Other));
+        // An epoch that is not evaluated, nor evolves, has no such times: not those of the one before.
+        assert_eq!((evaluate, evolve), (0.0, 0.0));
+        clock.part(Phase::Evolve, wait);
+        assert!(clock.times().evolve >= 0.002 && clock.times().train == train);
     }
 }

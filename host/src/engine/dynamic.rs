@@ -3,50 +3,75 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Result, anyhow};
+use rewire_core::error::TrainError;
 use rewire_core::network::{Description, Footprint};
 use rewire_core::network::{LayerRef, Mlp};
 use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
-use rewire_core::step::Metrics;
-use rewire_core::step::Sgd;
-use rewire_core::topology::evolve::{Evolution, FanIn};
+use rewire_core::step::{Metrics, StepId};
+use rewire_core::topology::evolve::FanIn;
 use rewire_core::topology::locality::Placement;
+use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 use crate::data::images::Images;
 use crate::engine::native::Native;
 use crate::model::layer::LayerData;
 use crate::training::recorder::Recorder;
 
+/// An observer of a run that need not know the network's format and tile width: see [`Observer`].
+pub trait RunObserver {
+    /// After each step; may end the run.
+    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()>;
+    /// Who sees what pruning leaves in the evolution after an epoch.
+    fn recorder(&self) -> Option<&Recorder> {
+        None
+    }
+    /// After each epoch; may end the run.
+    fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
+}
+
+/// A [`RunObserver`] as the core's.
+struct Adapter<'a>(&'a mut dyn RunObserver);
+
+impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES> for Adapter<'_> {
+    fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
+        self.0.step(step)
+    }
+
+    fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
+        // Step 0 is the evolution after an epoch.
+        if let (Some(recorder), 0) = (self.0.recorder(), id.step) {
+            recorder.pruned(layer, survivors);
+        }
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
+        self.0.epoch(epoch, network)
+    }
+}
+
 /// What the harness does with a network.
 pub trait Network: Send {
     /// Draws positions and weights.
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
-    /// Trains an epoch, evolving after every so many steps, if that is not 0; `after` sees every step and may break.
-    #[expect(clippy::too_many_arguments, reason = "those of the core's epoch and the backend")]
-    fn train_epoch(
+    /// Trains to the end of the run, see [`Trainer::run`].
+    ///
+    /// # Errors
+    ///
+    /// As the core's.
+    fn train(
         &mut self,
         native: &Native,
-        samples: &Images<'_>,
-        sgd: &Sgd,
-        evolution: (&Evolution, u32),
-        seed: u64,
-        epoch: u32,
-        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
-    ) -> ControlFlow<Metrics, Metrics>;
+        trainer: &mut Trainer<'_>,
+        train: &Images<'_>,
+        test: &Images<'_>,
+        observer: &mut dyn RunObserver,
+    ) -> std::result::Result<Ended, TrainError>;
     /// Measures samples.
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
     /// Predicts the class of every sample.
     fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
-    /// Replaces connections; returns how many. `recorder` sees what pruning left.
-    fn evolve(
-        &mut self,
-        native: &Native,
-        evolution: &Evolution,
-        seed: u64,
-        epoch: u32,
-        recorder: Option<&Recorder>,
-    ) -> usize;
     /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData>;
     /// Replaces every layer's weights and structure.
@@ -66,18 +91,15 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         native.install(|| Mlp::initialise_placed(self, native, seed, fan_in, placement));
     }
 
-    fn train_epoch(
+    fn train(
         &mut self,
         native: &Native,
-        samples: &Images<'_>,
-        sgd: &Sgd,
-        evolution: (&Evolution, u32),
-        seed: u64,
-        epoch: u32,
-        after: &mut (dyn FnMut(u32, &Metrics) -> ControlFlow<()> + Send),
-    ) -> ControlFlow<Metrics, Metrics> {
-        let (evolution, every) = evolution;
-        native.install(|| Mlp::train_epoch_evolving(self, native, samples, sgd, evolution, every, seed, epoch, after))
+        trainer: &mut Trainer<'_>,
+        train: &Images<'_>,
+        test: &Images<'_>,
+        observer: &mut dyn RunObserver,
+    ) -> std::result::Result<Ended, TrainError> {
+        trainer.run(self, native, train, test, &mut Adapter(observer))
     }
 
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {
@@ -96,22 +118,6 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
             });
         }
         classes
-    }
-
-    fn evolve(
-        &mut self,
-        native: &Native,
-        evolution: &Evolution,
-        seed: u64,
-        epoch: u32,
-        recorder: Option<&Recorder>,
-    ) -> usize {
-        let pruned = |layer: usize, matrix: CsrRef<'_, F>| {
-            if let Some(recorder) = recorder {
-                recorder.pruned(layer, matrix);
-            }
-        };
-        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, pruned))
     }
 
     fn export(&self) -> Vec<LayerData> {

@@ -8,6 +8,7 @@ use rewire_core::schedule::Schedule;
 use rewire_core::step::{Sgd, WeightDecay};
 use rewire_core::topology::evolve::{Evolution, FanIn, GrownWeight};
 use rewire_core::topology::locality::{Growth, ImagePlane, Locality, Placement};
+use rewire_core::train::{TrainSettings, evolves};
 
 use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
@@ -63,17 +64,39 @@ impl Config {
 
     /// Whether connections are replaced in and after this epoch.
     pub fn evolves(&self, epoch: u32) -> bool {
-        // What is a whole number on paper may be a little less here.
-        let until = (as_written(self.evolve_until) * f64::from(self.epochs) + 1e-6) as u32;
-        self.model == ModelKind::Set && epoch < self.epochs && epoch <= until
+        self.model == ModelKind::Set && evolves(epoch, self.epochs, self.last_evolving_epoch())
     }
 
-    /// Evolution's settings after an epoch, for images of this shape.
+    /// The last epoch that `--evolve-until` allows an evolution in.
+    fn last_evolving_epoch(&self) -> u32 {
+        // What is a whole number on paper may be a little less here.
+        (as_written(self.evolve_until) * f64::from(self.epochs) + 1e-6) as u32
+    }
+
+    /// How the network is trained on images of this shape.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range.
+    pub fn training(&self, shape: ImageShape) -> Result<TrainSettings, SettingError> {
+        Ok(TrainSettings {
+            seed: self.seed,
+            schedule: self.schedule_of(self.schedule),
+            warmup: self.warmup,
+            evolution: if self.model == ModelKind::Set { Some(self.evolution(shape)?) } else { None },
+            zeta_schedule: self.schedule_of(self.zeta_schedule),
+            evolve_every: u32::try_from(self.evolve_every / self.batch_size.max(1)).unwrap_or(u32::MAX),
+            evolve_until: self.last_evolving_epoch(),
+            ..TrainSettings::new(self.epochs, self.sgd(self.learning_rate)?)
+        })
+    }
+
+    /// Evolution's settings at the start of a run, for images of this shape.
     ///
     /// # Errors
     ///
     /// A zeta or sigma outside its range.
-    pub fn evolution(&self, epoch: u32, shape: ImageShape) -> Result<Evolution, SettingError> {
+    pub fn evolution(&self, shape: ImageShape) -> Result<Evolution, SettingError> {
         let grown = match self.grown {
             GrownKind::Zero => GrownWeight::Zero,
             GrownKind::Uniform => GrownWeight::Uniform,
@@ -83,7 +106,7 @@ impl Config {
             GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
             GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
         };
-        Ok(Evolution::new(self.zeta_of(epoch), grown, self.fan_in())?.with_growth(growth))
+        Ok(Evolution::new(self.zeta, grown, self.fan_in())?.with_growth(growth))
     }
 
     /// The initial topology, for images of this shape.

@@ -114,7 +114,7 @@ mod tests {
                 if config.validate().is_ok() {
                     let shape = crate::data::ImageShape { channels: 1, height: 28, width: 28 };
                     assert!(config.sgd(config.learning_rate).is_ok(), "{} {text}", setting.name);
-                    assert!(config.evolution(1, shape).is_ok(), "{} {text}", setting.name);
+                    assert!(config.evolution(shape).is_ok(), "{} {text}", setting.name);
                 }
             }
         }

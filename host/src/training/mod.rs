@@ -13,15 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use rewire_core::error::{SampleSet, TrainError};
 use rewire_core::network::LayerSpec;
 use rewire_core::network::{Description, Footprint};
-use rewire_core::step::Metrics;
-use rewire_core::step::WeightDecay;
+use rewire_core::step::Progress as TrainProgress;
+use rewire_core::step::{Metrics, WeightDecay};
+use rewire_core::train::{self as trained, Step, TrainSettings, Trainer};
 
 use crate::data::images::{Images, Normaliser, draw};
 use crate::data::{self, Dataset, DatasetName, manifest};
-use crate::engine::clock::Stage;
-use crate::engine::dynamic::{Network, footprint, supports, with_network};
+use crate::engine::clock::{EpochTimes, Stage};
+use crate::engine::dynamic::{Network, RunObserver, footprint, supports, with_network};
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
 use crate::model::layer::LayerData;
@@ -304,107 +306,146 @@ impl Run<'_> {
         &self,
         network: &mut dyn Network,
         directory: &mut RunDirectory,
-        mut recorder: Option<Recorder>,
-        mut epochs: Vec<Epoch>,
+        recorder: Option<Recorder>,
+        epochs: Vec<Epoch>,
     ) -> Result<Ended> {
-        let Self { config, task, native, interrupted } = *self;
-        let (shape, clock) = (task.dataset.shape, native.clock());
+        let Self { config, task, native, .. } = *self;
+        let shape = task.dataset.shape;
         let train = task.train().with_augmentation(config.augmentation(shape));
         let (train, test) = (train.with_pixel_shift(config.pixel_shift(shape)), task.test());
         native.on_each(|| train.prepare());
         let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
+        let settings = config.training(shape).map_err(usage)?;
         let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
-        let connections = connections.iter().map(|layer| layer.connections).sum();
         let steps = train.count().div_ceil(config.batch_size) as u64;
-        let progress = Progress::new(config.epochs, steps, task.validation);
-        for epoch in epochs.len() as u32 + 1..=config.epochs {
-            clock.begin(epoch);
-            let learning_rate = config.learning_rate_of(epoch);
-            let sgd = config.sgd(learning_rate).map_err(usage)?;
-            let evolution = config.evolution(epoch, shape).map_err(usage)?;
-            let mut failed = None;
-            let mut after = |step, metrics: &Metrics| {
-                progress.step(epoch, step, metrics);
-                if !metrics.loss().is_finite() {
-                    failed = Some(step);
-                }
-                if failed.is_some() || interrupted.load(Ordering::Relaxed) {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            };
-            let evolves = config.evolves(epoch);
-            let every = u32::try_from(config.evolve_every / config.batch_size).unwrap_or(u32::MAX);
-            let every = if evolves { every } else { 0 };
-            let evolving = (&evolution, every);
-            let (trained, train_time, shares) =
-                clock.training(|| network.train_epoch(native, &train, &sgd, evolving, config.seed, epoch, &mut after));
-            let diverged = |loss: &str, step: u64| {
-                progress.finish();
-                diverged(config, directory, loss, epoch, step)
-            };
-            if let Some(step) = failed {
-                return Err(diverged("training", u64::from(step) + 1));
-            }
-            let ControlFlow::Continue(trained) = trained else {
-                progress.finish();
-                return Ok(Ended { epochs, interrupted: true });
-            };
-            let (measured, evaluate_time) = clock.during(Stage::Evaluate, || network.evaluate(native, &test));
-            if !measured.loss().is_finite() {
-                return Err(diverged(if task.validation { "validation" } else { "test" }, steps));
-            }
-            if let Some(recorder) = &recorder {
-                recorder.begin();
-            }
-            let mut evolve = || network.evolve(native, &evolution, config.seed, epoch, recorder.as_ref());
-            let (_, evolve_time) = clock.during(Stage::Evolve, || if evolves { evolve() } else { 0 });
-            let resident_bytes = resident_bytes();
-            let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
-            let row = Epoch {
-                epoch,
-                learning_rate,
-                train_loss: trained.loss(),
-                test_loss: measured.loss(),
-                train_accuracy: trained.accuracy(),
-                test_accuracy: measured.accuracy(),
-                train_seconds: train_time.as_secs_f64(),
-                evaluate_seconds: evaluate_time.as_secs_f64(),
-                evolve_seconds: evolve_time.as_secs_f64(),
-                connections,
-            };
-            directory.append(&row)?;
-            progress.epoch(&row);
-            epochs.push(row);
-            let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
-                let layers = network.export();
-                if let Some(recorder) = &mut recorder {
-                    if !evolves {
-                        recorder.would_prune(&layers, config.zeta_of(epoch))?;
-                    }
-                    record_topology(recorder, directory, epoch, &layers)?;
-                }
-                let bits = recorder.as_ref().map_or(Vec::new(), Recorder::bits);
-                let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
-                Checkpoint { config: config.clone(), epoch, layers, tried }.save(directory.path())
-            });
-            recorded?;
-            directory.append_phases(&Phases {
-                epoch,
-                batch_seconds: shares.batch,
-                forward_seconds: shares.forward,
-                backward_seconds: shares.backward,
-                update_seconds: shares.update,
-                evaluate_seconds: evaluate_time.as_secs_f64(),
-                evolve_seconds: shares.evolve + evolve_time.as_secs_f64(),
-                record_seconds: record_time.as_secs_f64(),
-                network_resident_bytes,
-                resident_bytes,
-                peak_resident_bytes: peak_resident_bytes(),
-            })?;
+        let next = epochs.len() as u32 + 1;
+        let mut trainer = Trainer::new(&settings).map_err(usage)?.starting_at(TrainProgress { epoch: next, step: 0 });
+        let mut log = Log {
+            run: self,
+            settings: &settings,
+            connections: connections.iter().map(|layer| layer.connections).sum(),
+            directory,
+            recorder,
+            epochs,
+            progress: Progress::new(config.epochs, steps, task.validation),
+            failed: None,
+        };
+        log.begin(next);
+        let ended = network.train(native, &mut trainer, &train, &test, &mut log);
+        log.progress.finish();
+        let Log { directory, epochs, failed, .. } = log;
+        if let Some(error) = failed {
+            return Err(error);
         }
-        progress.finish();
-        Ok(Ended { epochs, interrupted: false })
+        match ended {
+            Ok(ended) => Ok(Ended { epochs, interrupted: ended == trained::Ended::Stopped }),
+            Err(TrainError::Diverged { samples, epoch, step }) => {
+                let (loss, step) = match samples {
+                    SampleSet::Training => ("training", step + 1),
+                    SampleSet::Test if task.validation => ("validation", step),
+                    SampleSet::Test => ("test", step),
+                };
+                Err(diverged(config, directory, loss, epoch, step.into()))
+            }
+            Err(error) => Err(anyhow!("{error}")),
+        }
+    }
+}
+
+/// Writes what happens in a run to its directory, and shows it.
+struct Log<'a> {
+    run: &'a Run<'a>,
+    settings: &'a TrainSettings,
+    connections: usize,
+    directory: &'a mut RunDirectory,
+    recorder: Option<Recorder>,
+    epochs: Vec<Epoch>,
+    progress: Progress,
+    /// What could not be written, which ends the run.
+    failed: Option<anyhow::Error>,
+}
+
+impl Log<'_> {
+    /// An epoch begins.
+    fn begin(&mut self, epoch: u32) {
+        self.run.native.clock().begin(epoch);
+        if let Some(recorder) = &self.recorder {
+            recorder.begin();
+        }
+    }
+
+    /// Writes what is kept of an epoch.
+    fn record(&mut self, done: &trained::Epoch, network: &dyn Network) -> Result<()> {
+        let Run { config, native, .. } = *self.run;
+        let (clock, epoch) = (native.clock(), done.epoch);
+        let EpochTimes { train, shares, evaluate, evolve } = clock.times();
+        let resident_bytes = resident_bytes();
+        let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
+        let row = Epoch {
+            epoch,
+            learning_rate: done.learning_rate,
+            train_loss: done.trained.loss(),
+            test_loss: done.measured.loss(),
+            train_accuracy: done.trained.accuracy(),
+            test_accuracy: done.measured.accuracy(),
+            train_seconds: train,
+            evaluate_seconds: evaluate,
+            evolve_seconds: evolve,
+            connections: self.connections,
+        };
+        self.directory.append(&row)?;
+        self.progress.epoch(&row);
+        self.epochs.push(row);
+        let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
+            let layers = network.export();
+            if let Some(recorder) = &mut self.recorder {
+                if !self.settings.evolves(epoch) {
+                    recorder.would_prune(&layers, config.zeta_of(epoch))?;
+                }
+                record_topology(recorder, self.directory, epoch, &layers)?;
+            }
+            let bits = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
+            let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
+            Checkpoint { config: config.clone(), epoch, layers, tried }.save(self.directory.path())
+        });
+        recorded?;
+        self.directory.append_phases(&Phases {
+            epoch,
+            batch_seconds: shares.batch,
+            forward_seconds: shares.forward,
+            backward_seconds: shares.backward,
+            update_seconds: shares.update,
+            evaluate_seconds: evaluate,
+            evolve_seconds: shares.evolve + evolve,
+            record_seconds: record_time.as_secs_f64(),
+            network_resident_bytes,
+            resident_bytes,
+            peak_resident_bytes: peak_resident_bytes(),
+        })
+    }
+}
+
+impl RunObserver for Log<'_> {
+    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
+        self.progress.step(step.epoch, step.step, step.trained);
+        if self.run.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    fn epoch(&mut self, epoch: &trained::Epoch, network: &dyn Network) -> ControlFlow<()> {
+        match self.record(epoch, network) {
+            Ok(()) => {
+                self.begin(epoch.epoch + 1);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
     }
 }
 

@@ -85,20 +85,20 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     let train = train.with_pixel_shift(config.pixel_shift(data.shape));
     let test = Images::new(&data.test, (0..samples.1 as u32).collect(), &normaliser);
     network.initialise_placed(&native, config.seed, config.fan_in(), config.placement(data.shape).unwrap());
-    let mut correct = Vec::new();
-    for epoch in 1..=config.epochs {
-        let sgd = config.sgd(config.learning_rate_of(epoch)).unwrap();
-        let evolution = config.evolution(epoch, data.shape).unwrap();
-        let every = if config.evolves(epoch) { config.evolve_every as u32 } else { 0 };
-        let _ = network.train_epoch_evolving(&native, &train, &sgd, &evolution, every, config.seed, epoch, |_, _| {
-            ControlFlow::Continue(())
-        });
-        correct.push(network.evaluate(&native, &test).correct());
-        if config.evolves(epoch) {
-            network.evolve(&native, &evolution, config.seed, epoch, |_, _| {});
-        }
+    let settings = config.training(data.shape).unwrap();
+    let mut correct = Correct(Vec::new());
+    Trainer::new(&settings).unwrap().run(&mut network, &native, &train, &test, &mut correct).unwrap();
+    (correct.0, rewire_core::storage::image::hash(&network))
+}
+
+/// Correct test samples by epoch.
+struct Correct(Vec<u32>);
+
+impl Observer<Standard, 1> for Correct {
+    fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, Standard, 1>) -> ControlFlow<()> {
+        self.0.push(epoch.measured.correct());
+        ControlFlow::Continue(())
     }
-    (correct, rewire_core::storage::image::hash(&network))
 }
 
 fn assert_twins(board: &str, target: &str, samples: (usize, usize)) {

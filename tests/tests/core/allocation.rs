@@ -40,24 +40,35 @@ fn allocations(work: impl FnOnce()) -> usize {
     COUNT.get() - before
 }
 
+/// Connections replaced.
+struct Replaced(usize);
+
+impl<F: Format, const LANES: usize> Observer<F, LANES> for Replaced {
+    fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
+        self.0 += epoch.replaced;
+        ControlFlow::Continue(())
+    }
+}
+
 fn check<F: Format<Input = f32>, const LANES: usize>(description: &Description<'_>) {
     let data = Data::random(1, 50, 30, 4);
     let table = data.table();
-    let sgd = Sgd::new(0.1).unwrap().with_momentum(0.9).unwrap().with_dropout(0.2).unwrap();
-    let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
+    let sgd = Sgd::new(0.1).unwrap().with_dropout(0.2).unwrap();
+    let settings = TrainSettings {
+        schedule: Schedule::Cosine,
+        evolution: Some(Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap()),
+        evolve_every: 1,
+        ..TrainSettings::new(3, sgd)
+    };
     let mut memory = Memory::of::<F, LANES>(description);
-    let mut replaced = 0;
+    let mut replaced = Replaced(0);
     let found = allocations(|| {
         let mut network = Mlp::<F, LANES>::new(description, memory.block()).unwrap();
         network.initialise(&Portable, 1, FanIn::Connections);
-        for epoch in 1..=3 {
-            let _ = network.train_epoch(&Portable, &table, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-            replaced += network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
-            let _ = network.evaluate(&Portable, &table);
-            network.predict(&Portable, &table, 0, |_, _| {});
-        }
+        Trainer::new(&settings).unwrap().run(&mut network, &Portable, &table, &table, &mut replaced).unwrap();
+        network.predict(&Portable, &table, 0, |_, _| {});
     });
-    assert!(replaced > 0);
+    assert!(replaced.0 > 0);
     assert_eq!(found, 0, "{LANES} lanes");
 }
 

@@ -1,8 +1,6 @@
 //! Fingerprints of tiny training runs, recorded once: a change of any bit, on any machine, is a decision to be made
 //! here and told in the changelog.
 
-use std::ops::ControlFlow;
-
 use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
 use rewire_tests::samples::Data;
@@ -18,13 +16,13 @@ fn run<F: Format<Input = f32>, const LANES: usize>(description: &Description<'_>
     let mut network = Mlp::<F, LANES>::new(description, memory.block()).unwrap();
     network.initialise(&Portable, 2024, FanIn::Connections);
     let data = Data::random(2024, 300, 16, 4);
-    let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
-    for epoch in 1..=EPOCHS {
-        let _ = network.train_epoch(&Portable, &data.table(), sgd, 2024, epoch, |_, _| ControlFlow::Continue(()));
-        if epoch < EPOCHS {
-            network.evolve(&Portable, &evolution, 2024, epoch, |_, _| {});
-        }
-    }
+    let settings = TrainSettings {
+        seed: 2024,
+        evolution: Some(Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap()),
+        ..TrainSettings::new(EPOCHS, *sgd)
+    };
+    let ended = Trainer::new(&settings).unwrap().run(&mut network, &Portable, &data.table(), &data.table(), &mut ());
+    assert_eq!(ended, Ok(Ended::Finished));
     let layers = copy(&network);
     let floats = layers.iter().flat_map(|layer| layer.weights.iter().chain(&layer.bias).chain(&layer.velocity));
     assert!(floats.into_iter().all(|value| value.is_finite()));

@@ -65,7 +65,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
     let oracle = Oracle::of(&network);
 
     let place = StepId { seed: 1, epoch: 1, step: 0 };
-    let metrics = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(RATE).unwrap(), place);
+    let metrics = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(RATE).unwrap(), place).unwrap();
 
     assert_close(&[f64::from(metrics.loss())], &[oracle.loss(&samples, &[])], KERNEL, &what);
     let expected = oracle.finite_differences(&samples, &[], 1e-5);
@@ -164,7 +164,7 @@ fn check_without_velocity<const LANES: usize>(activation: Activation) {
         // A difference of weights near 1 keeps 24 bits behind the point: a rate of 64 puts gradients well above them.
         let order = Permutation::new(1, 1, LANES as u32);
         let place = StepId { seed: 1, epoch: 1, step: 0 };
-        let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(64.0).unwrap(), place);
+        network.step(&Portable, &data.table(), &order, 0, &Sgd::new(64.0).unwrap(), place).unwrap();
         for (i, (layer, before)) in network.layers().zip(&before).enumerate() {
             let moved = |(after, before): (&f32, &f32)| f64::from(before - after) / 64.0;
             let weights: Vec<f64> = layer.weights.iter().zip(&before.weights).map(moved).collect();
@@ -204,7 +204,7 @@ fn gradients_under_dropout_are_those_of_the_network_that_is_left() {
                 restore(&mut network, &start);
                 let place = StepId { seed: 1, epoch: 1, step };
                 let order = Permutation::new(1, 1, 1);
-                let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd, place);
+                let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd, place).unwrap();
                 let found = gradients_of(&network);
                 // A zero that only comes from closed neurons above changes nothing that the oracle computes.
                 let factor = |&g: &f64| if g.abs() > 0.0 { keep } else { 0.0 };
@@ -257,7 +257,7 @@ fn dropout_keeps_the_expectation_and_drops_its_share() {
         restore(&mut network, &start);
         let place = StepId { seed: 1, epoch: 1, step };
         let order = Permutation::new(1, 1, 1);
-        let _ = network.step(&Portable, &data.table(), &order, 0, &sgd, place);
+        network.step(&Portable, &data.table(), &order, 0, &sgd, place).unwrap();
         let found = gradients_of(&network);
         closed += found[0].1.iter().filter(|g| g.abs() <= 0.0).count();
         // The output bias' gradient is the probability less the target.
@@ -292,7 +292,7 @@ fn the_gradient_of_a_smoothed_target_is_its_finite_difference_and_metrics_stay_t
 
     let sgd = Sgd::new(RATE).unwrap().with_label_smoothing(0.1).unwrap();
     let place = StepId { seed: 1, epoch: 1, step: 0 };
-    let metrics = network.step(&Portable, &data.table(), &Permutation::new(1, 1, 21), 0, &sgd, place);
+    let metrics = network.step(&Portable, &data.table(), &Permutation::new(1, 1, 21), 0, &sgd, place).unwrap();
     assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, "loss");
     let found = gradients_of(&network);
     for (i, layer) in network.layers().enumerate() {

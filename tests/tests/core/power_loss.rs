@@ -139,25 +139,47 @@ fn run<const WRITE: usize, const ERASE: usize>(flash: &mut Mock<WRITE, ERASE>, d
         other => panic!("{other}"),
     };
     let mut checkpoints = Checkpoints::new(Borrowed(flash), &network).map_err(cut).ok()?;
-    let mut at = Progress { epoch: 1, step: 0 };
+    let mut at = Progress::START;
     if checkpoints.progress().is_some() {
         at = checkpoints.resume(&mut network).unwrap();
     }
-    let sgd = Sgd::new(0.05).unwrap();
-    let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).unwrap();
-    while at.epoch <= EPOCHS {
-        let steps = at.step..at.step + EVERY;
-        let part =
-            network.train_steps(&Portable, &data.table(), &sgd, 7, at.epoch, steps, |_, _| ControlFlow::Continue(()));
-        assert!(part.is_continue());
-        at.step += EVERY;
-        if at.step as usize >= SAMPLES {
-            network.evolve(&Portable, &evolution, 7, at.epoch, |_, _| {});
-            at = Progress { epoch: at.epoch + 1, step: 0 };
-        }
-        checkpoints.save(&network, at).map_err(cut).ok()?;
+    let settings = TrainSettings {
+        seed: 7,
+        evolution: Some(Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).unwrap()),
+        ..TrainSettings::new(EPOCHS, Sgd::new(0.05).unwrap())
+    };
+    let mut trainer = Trainer::new(&settings).unwrap().starting_at(at);
+    let mut saver = Saver(checkpoints);
+    match trainer.run(&mut network, &Portable, &data.table(), &(), &mut saver).unwrap() {
+        Ended::Finished => Some(hash(&network)),
+        Ended::Stopped => None,
     }
-    Some(hash(&network))
+}
+
+/// Saves after every few steps, until the power goes.
+struct Saver<'a, const WRITE: usize, const ERASE: usize>(Checkpoints<Borrowed<'a, WRITE, ERASE>>);
+
+impl<const WRITE: usize, const ERASE: usize> Saver<'_, WRITE, ERASE> {
+    fn save(&mut self, network: &Network<'_>, at: Progress) -> ControlFlow<()> {
+        match self.0.save(network, at) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(CheckpointError::Flash(Failure::Power)) => ControlFlow::Break(()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl<const WRITE: usize, const ERASE: usize> Observer<Narrow, 1, 2> for Saver<'_, WRITE, ERASE> {
+    fn step(&mut self, step: &Step<'_>, network: &Network<'_>) -> ControlFlow<()> {
+        if (step.step + 1) % EVERY == 0 && !step.is_last() {
+            return self.save(network, step.progress());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, network: &Network<'_>) -> ControlFlow<()> {
+        self.save(network, epoch.progress())
+    }
 }
 
 /// Flash that outlives what uses it.
@@ -349,7 +371,7 @@ fn flash_that_fails_while_it_is_read_leaves_the_network_as_it_was_or_without_con
             assert!(layer.csr.unwrap().indptr().iter().all(|&pointer| pointer == 0));
             assert!(layer.weights.iter().all(|&weight| weight == 0.0));
         }
-        network.evolve(&Portable, &evolution, 7, 1, |_, _| {});
+        network.evolve(&Portable, &evolution, 7, 1, |_, _| {}).unwrap();
     }
     assert!(resumed && unchanged > 10 && cleared > 3, "{unchanged} unchanged, {cleared} cleared");
     assert_eq!(hash(&network), hash(&saved));

@@ -1,6 +1,6 @@
 //! One test for each bug that was found.
 
-use rewire_core::error::{ArenaError, BuildError};
+use rewire_core::error::{ArenaError, BuildError, SampleSet, TrainError};
 use rewire_core::prelude::*;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Oracle, Settings};
@@ -8,9 +8,10 @@ use rewire_tests::samples::Data;
 use rewire_tests::structure::{bits, cells, copy, randomise_neurons, restore};
 use rewire_tests::tolerance::{KERNEL, assert_close};
 
-/// Evolution pruned a network built for inference and then had no counters to grow with: connections were lost.
+/// Evolution pruned a network built for inference and then had no counters to grow with: connections were lost. Training one
+/// did nothing, silently.
 #[test]
-fn evolution_leaves_a_network_that_only_evaluates_alone() {
+fn a_network_for_inference_refuses_training_and_evolution() {
     for input_major in [false, true] {
         let sparse = LayerSpec::sparse(8, 10, 30, Activation::Relu);
         let sparse = if input_major { sparse.input_major() } else { sparse };
@@ -25,9 +26,67 @@ fn evolution_leaves_a_network_that_only_evaluates_alone() {
         let mut frozen = Mlp::<Narrow, 1>::new(&inference, memory.block()).unwrap();
         restore(&mut frozen, &copy(&trained));
         let evolution = Evolution::new(0.5, GrownWeight::Uniform, FanIn::Connections).unwrap();
-        assert_eq!(frozen.evolve(&Portable, &evolution, 1, 1, |_, _| panic!("nothing is pruned")), 0);
+        let evolved = frozen.evolve(&Portable, &evolution, 1, 1, |_, _| panic!("nothing is pruned"));
+        assert_eq!(evolved, Err(TrainError::Inference));
+        let data = Data::random(1, 5, 8, 2);
+        let sgd = Sgd::new(0.1).unwrap();
+        assert_eq!(frozen.train_epoch(&Portable, &data.table(), &sgd, 1, 1), Err(TrainError::Inference));
+        let settings = TrainSettings::new(1, sgd);
+        let run = Trainer::new(&settings).unwrap().run(&mut frozen, &Portable, &data.table(), &(), &mut ());
+        assert_eq!(run, Err(TrainError::Inference));
         assert_eq!(bits(&frozen), bits(&trained));
     }
+}
+
+/// A network without velocity ignored the momentum.
+#[test]
+fn momentum_without_velocity_is_refused() {
+    let layers = [LayerSpec::dense(8, 2, Activation::Identity)];
+    let description = Description::training(&layers, 1);
+    let mut memory = Memory::of::<Narrow, 1>(&description);
+    let mut network = Mlp::<Narrow, 1>::new(&description, memory.block()).unwrap();
+    network.initialise(&Portable, 1, FanIn::Connections);
+    let (before, data) = (bits(&network), Data::random(1, 5, 8, 2));
+    let settings = TrainSettings::new(1, Sgd::new(0.1).unwrap().with_momentum(0.9).unwrap());
+    assert_eq!(network.train_epoch(&Portable, &data.table(), &settings.sgd, 1, 1), Err(TrainError::Momentum));
+    let run = Trainer::new(&settings).unwrap().run(&mut network, &Portable, &data.table(), &(), &mut ());
+    assert_eq!(run, Err(TrainError::Momentum));
+    assert_eq!(bits(&network), before);
+}
+
+/// Samples that do not say which labels they have.
+struct Unlabelled<'a>(Table<'a>);
+
+impl Samples<1> for Unlabelled<'_> {
+    fn len(&self) -> usize {
+        Samples::<1>::len(&self.0)
+    }
+
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; 1]], labels: &mut [u16; 1]) {
+        self.0.fill(indices, epoch, x, labels);
+    }
+}
+
+/// A label that is not below the number of outputs was trained as if it were none.
+#[test]
+fn a_label_that_is_no_output_ends_a_run() {
+    let layers = [LayerSpec::dense(2, 2, Activation::Identity)];
+    let description = Description::training(&layers, 1);
+    let mut memory = Memory::of::<Narrow, 1>(&description);
+    let mut network = Mlp::<Narrow, 1>::new(&description, memory.block()).unwrap();
+    let settings = TrainSettings::new(1, Sgd::new(0.1).unwrap());
+    let good = Table::new(&[0.5, 1.0], &[1]).unwrap();
+    let bad = Table::new(&[0.5, 1.0, 2.0, 3.0], &[1, 2]).unwrap();
+    let label = Err(TrainError::Label { label: 2, n_out: 2 });
+    // A source that knows its labels is refused before anything is trained.
+    assert_eq!(Trainer::new(&settings).unwrap().run(&mut network, &Portable, &bad, &(), &mut ()), label);
+    assert_eq!(Trainer::new(&settings).unwrap().run(&mut network, &Portable, &good, &bad, &mut ()), label);
+    assert!(network.layers().all(|layer| layer.weights.iter().all(|&weight| weight == 0.0)));
+    // One that does not is stopped by its loss.
+    let run = Trainer::new(&settings).unwrap().run(&mut network, &Portable, &Unlabelled(bad), &(), &mut ());
+    assert!(matches!(run, Err(TrainError::Diverged { samples: SampleSet::Training, epoch: 1, .. })), "{run:?}");
+    let run = Trainer::new(&settings).unwrap().run(&mut network, &Portable, &good, &Unlabelled(bad), &mut ());
+    assert_eq!(run, Err(TrainError::Diverged { samples: SampleSet::Test, epoch: 1, step: 1 }));
 }
 
 /// Counting the bytes of a network larger than memory overflowed: a panic, or a small number in a release build.
@@ -73,7 +132,7 @@ fn the_format_of_bytes_starts_with_as_many_connections_as_it_accepts() {
         assert_eq!(count(&network), 255 * 8);
         for (epoch, zeta) in (1..).zip([0.99, 0.5, 0.99]) {
             let evolution = Evolution::new(zeta, GrownWeight::Uniform, FanIn::Connections).unwrap();
-            network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
+            network.evolve(&Portable, &evolution, 1, epoch, |_, _| {}).unwrap();
             assert_eq!(count(&network), 255 * 8);
         }
     };
@@ -112,7 +171,7 @@ fn check_rows<const LANES: usize>(n_in: usize) {
 
         let place = StepId { seed: 1, epoch: 1, step: 0 };
         let order = Permutation::new(1, 1, LANES as u32);
-        let _ = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(0.5).unwrap(), place);
+        network.step(&Portable, &data.table(), &order, 0, &Sgd::new(0.5).unwrap(), place).unwrap();
         let settings = Settings { learning_rate: 0.5, momentum: 0.0, weight_decay: 0.0, coupled: false };
         oracle.step(&samples, settings);
         for (layer, expected) in network.layers().zip(&oracle.layers) {

@@ -1,7 +1,6 @@
 //! Where connections start, and what an evolution does to them.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use rewire_core::prelude::*;
@@ -43,7 +42,7 @@ fn trained<'a, F: Format<Input = f32>, const LANES: usize>(
     let mut network = Mlp::new(description, memory.block()).unwrap();
     network.initialise(&Portable, seed, FanIn::Connections);
     let data = Data::random(seed, 64, network.n_in(), network.n_out());
-    let _ = network.train_epoch(&Portable, &data.table(), &sgd(), seed, 1, |_, _| ControlFlow::Continue(()));
+    network.train_epoch(&Portable, &data.table(), &sgd(), seed, 1).unwrap();
     network
 }
 
@@ -63,6 +62,7 @@ fn evolve<F: Format<Input = f32>, const LANES: usize>(
         let earlier = seen.lock().unwrap().insert(index, survivors.map(turn).collect());
         assert!(earlier.is_none(), "layer {index} was shown twice");
     });
+    let replaced = replaced.unwrap();
     (replaced, seen.into_inner().unwrap())
 }
 
@@ -89,7 +89,7 @@ fn evolve_preserves_nnz_and_order_for_hundreds_of_rounds() {
         let share = evolution([0.3, 0.01, 0.99, 0.5, 0.1][round as usize % 5]);
         let (replaced, survivors) = evolve(&mut network, &share.with_growth(growths[round as usize % 4]), round);
         let place = StepId { seed: 1, epoch: round, step: 0 };
-        let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd(), place);
+        let metrics = network.step(&Portable, &data.table(), &order, 0, &sgd(), place).unwrap();
         assert!(metrics.loss().is_finite());
         let mut total = 0;
         for (index, layer) in network.layers().enumerate() {

@@ -1,7 +1,5 @@
 //! The same bits whatever the machine does: threads, vectors, transposed index, storage, format.
 
-use std::ops::ControlFlow;
-
 use rewire::engine::native::{Native, SimdLevel};
 use rewire_core::prelude::*;
 use rewire_core::random::{Generator, Purpose};
@@ -23,10 +21,9 @@ fn train<const LANES: usize>(backend: &impl Backend, description: &Description<'
         let decay = [WeightDecay::Decoupled, WeightDecay::Coupled, WeightDecay::Periodic][epoch as usize % 3];
         let sgd = sgd.with_weight_decay(1e-4, decay).unwrap();
         let table = data.table();
-        let trained = network.train_epoch(backend, &table, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-        network.evolve(backend, &evolution, 1, epoch, |_, _| {});
+        let trained = network.train_epoch(backend, &table, &sgd, 1, epoch).unwrap();
+        network.evolve(backend, &evolution, 1, epoch, |_, _| {}).unwrap();
         let tested = network.evaluate(backend, &table);
-        let ControlFlow::Continue(trained) = trained else { panic!("nothing broke") };
         assert!(trained.loss().is_finite() && tested.loss().is_finite());
         outcome.extend([trained, tested].map(|metrics| u64::from(metrics.loss().to_bits())));
         outcome.extend([trained, tested].map(|metrics| u64::from(metrics.correct())));
@@ -151,7 +148,7 @@ fn in_order<const LANES: usize>(storage: Storage, from: &[LayerCopy<Standard>], 
     let sgd = Sgd::new(0.05).unwrap().with_momentum(0.9).unwrap().with_dropout(0.2).unwrap();
     let sgd = sgd.with_weight_decay(1e-3, WeightDecay::Decoupled).unwrap();
     for epoch in 1..=3 {
-        let _ = network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
+        network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch).unwrap();
     }
     let trained = copy(&network).iter().flat_map(|layer| layer.stored_as(Storage::OutputMajor).bits()).collect();
     (logits, trained)
@@ -195,8 +192,8 @@ fn formats_change_no_bit() {
         let sgd = Sgd::new(0.05).unwrap().with_momentum(0.9).unwrap();
         let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
         for epoch in 1..=3 {
-            let _ = network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-            network.evolve(&Portable, &evolution, 1, epoch, |_, _| {});
+            network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch).unwrap();
+            network.evolve(&Portable, &evolution, 1, epoch, |_, _| {}).unwrap();
         }
         copy(&network).iter().map(LayerCopy::bits).collect()
     }
@@ -222,8 +219,8 @@ fn on_features<F: Format, const LANES: usize>(
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
     let mut found = Vec::new();
     for epoch in 1..=3 {
-        let _ = network.train_epoch(backend, &samples, &sgd, 1, epoch, |_, _| ControlFlow::Continue(()));
-        network.evolve(backend, &evolution, 1, epoch, |_, _| {});
+        network.train_epoch(backend, &samples, &sgd, 1, epoch).unwrap();
+        network.evolve(backend, &evolution, 1, epoch, |_, _| {}).unwrap();
         found.push(network.evaluate(backend, &samples).loss().to_bits());
     }
     found.extend(bits(&network));
@@ -276,14 +273,14 @@ fn a_step_depends_on_nothing_but_model_samples_and_place() {
     let start = copy(&network);
     // The last minibatch has ten samples: one tile, in part.
     let place = StepId { seed: 1, epoch: 1, step: 2 };
-    let first = network.step(&Portable, &data.table(), &order, 80, &sgd, place);
+    let first = network.step(&Portable, &data.table(), &order, 80, &sgd, place).unwrap();
     let after_first = bits(&network);
 
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
-    let _ = network.train_epoch(&Portable, &data.table(), &sgd, 5, 5, |_, _| ControlFlow::Continue(()));
-    network.evolve(&Portable, &evolution, 1, 1, |_, _| {});
+    network.train_epoch(&Portable, &data.table(), &sgd, 5, 5).unwrap();
+    network.evolve(&Portable, &evolution, 1, 1, |_, _| {}).unwrap();
     restore(&mut network, &start);
-    let second = network.step(&Portable, &data.table(), &order, 80, &sgd, place);
+    let second = network.step(&Portable, &data.table(), &order, 80, &sgd, place).unwrap();
     assert_eq!(first, second);
     assert!(bits(&network) == after_first);
 }

@@ -9,7 +9,7 @@ use rewire_tests::kind::Kind;
 use rewire_tests::memory::Memory;
 use rewire_tests::oracle::{Oracle, Settings};
 use rewire_tests::samples::Data;
-use rewire_tests::structure::{cells, randomise_neurons};
+use rewire_tests::structure::{bits, cells, randomise_neurons};
 use rewire_tests::tolerance::{KERNEL, assert_close};
 
 const WIDTHS: [usize; 4] = [37, 41, 23, 5];
@@ -97,7 +97,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
             let loss = oracle.loss(&chosen, &[]);
             oracle.step(&chosen, settings);
             let place = StepId { seed: 7, epoch: 1, step };
-            let metrics = network.step(backend, &data.table(), &order, start, &sgd, place);
+            let metrics = network.step(backend, &data.table(), &order, start, &sgd, place).unwrap();
             assert_eq!(metrics.samples() as usize, chosen.len());
             assert_close(&[f64::from(metrics.loss())], &[loss], KERNEL, &format!("{what}: loss of step {step}"));
         }
@@ -166,6 +166,19 @@ fn dense_layers_agree_with_the_oracle_when_a_matrix_product_computes_them() {
     }
 }
 
+/// The metrics after each step of the epoch, until the last that it wants.
+struct Seen {
+    steps: Vec<(u32, Metrics)>,
+    last: u32,
+}
+
+impl<const LANES: usize> Observer<Standard, LANES> for Seen {
+    fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, Standard, LANES>) -> ControlFlow<()> {
+        self.steps.push((step.step, *step.trained));
+        if step.step == self.last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
 #[test]
 fn an_epoch_is_the_steps_of_its_minibatches_and_the_last_may_be_short() {
     let layers = layers(Kind::Mixed);
@@ -177,12 +190,12 @@ fn an_epoch_is_the_steps_of_its_minibatches_and_the_last_may_be_short() {
     let mut oracle = Oracle::of(&network);
     let (sgd, settings) = settings(0.5, WeightDecay::Decoupled, 0.001);
 
-    let mut steps = Vec::new();
-    let metrics = network.train_epoch(&Portable, &data.table(), &sgd, 7, 2, |step, metrics| {
-        steps.push((step, metrics.samples()));
-        ControlFlow::Continue(())
-    });
-    let ControlFlow::Continue(metrics) = metrics else { panic!("nothing broke") };
+    let settings_of_run = TrainSettings { seed: 7, ..TrainSettings::new(2, sgd) };
+    let mut seen = Seen { steps: Vec::new(), last: u32::MAX };
+    let mut trainer = Trainer::new(&settings_of_run).unwrap().starting_at(Progress { epoch: 2, step: 0 });
+    trainer.run(&mut network, &Portable, &data.table(), &(), &mut seen).unwrap();
+    let metrics = seen.steps.iter().map(|step| step.1).next_back().unwrap();
+    let steps: Vec<(u32, u32)> = seen.steps.iter().map(|(step, metrics)| (*step, metrics.samples())).collect();
     assert_eq!(steps, [(0, 20), (1, 40), (2, 60), (3, 75)]);
 
     let order = Permutation::new(7, 2, SAMPLES as u32);
@@ -206,7 +219,11 @@ fn periodic_decay_is_sixty_four_steps_of_decay_at_once() {
         let mut memory = Memory::of::<Standard, 1>(&description);
         let mut network = Mlp::<Standard, 1>::new(&description, memory.block()).unwrap();
         network.initialise(&Portable, 11, FanIn::Connections);
-        let _ = network.train_steps(&Portable, &data.table(), &sgd, 7, 2, 0..steps, |_, _| ControlFlow::Continue(()));
+        let order = Permutation::new(7, 2, SAMPLES as u32);
+        for step in 0..steps {
+            let id = StepId { seed: 7, epoch: 2, step };
+            network.step(&Portable, &data.table(), &order, step, &sgd, id).unwrap();
+        }
         network.layers().flat_map(|layer| [layer.weights, layer.bias].concat()).collect::<Vec<f32>>()
     };
     let plain = Sgd::new(RATE).unwrap();
@@ -219,16 +236,37 @@ fn periodic_decay_is_sixty_four_steps_of_decay_at_once() {
 }
 
 #[test]
-fn an_epoch_that_is_told_to_break_stops_after_that_step() {
+fn a_run_that_is_told_to_break_stops_after_that_step_and_goes_on_from_there() {
     let layers = layers(Kind::OutputMajor);
     let description = Description::training(&layers, 16);
-    let mut memory = Memory::of::<Standard, 16>(&description);
-    let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
-    network.initialise(&Portable, 11, FanIn::Connections);
     let data = Data::random(3, SAMPLES, WIDTHS[0], WIDTHS[3]);
-    let end = |step, _: &Metrics| if step == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let metrics = network.train_epoch(&Portable, &data.table(), &Sgd::new(RATE).unwrap(), 7, 2, end);
-    assert_eq!(metrics.break_value().map(|metrics| metrics.samples()), Some(32));
+    let settings = TrainSettings {
+        evolution: Some(Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap()),
+        evolve_every: 2,
+        ..TrainSettings::new(3, Sgd::new(RATE).unwrap())
+    };
+    let run = |last: u32| {
+        let mut memory = Memory::of::<Standard, 16>(&description);
+        let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
+        network.initialise(&Portable, 11, FanIn::Connections);
+        let mut trainer = Trainer::new(&settings).unwrap();
+        let mut seen = Seen { steps: Vec::new(), last };
+        let mut ended = trainer.run(&mut network, &Portable, &data.table(), &(), &mut seen).unwrap();
+        if last < 10 {
+            assert_eq!((ended, seen.steps.len()), (Ended::Stopped, last as usize + 1));
+            assert_eq!(trainer.progress(), Progress { epoch: 1, step: last + 1 });
+            // Another program, which has the network and where it was.
+            let mut trainer = Trainer::new(&settings).unwrap().starting_at(trainer.progress());
+            ended = trainer.run(&mut network, &Portable, &data.table(), &(), &mut ()).unwrap();
+        }
+        assert_eq!(ended, Ended::Finished);
+        bits(&network)
+    };
+    let whole = run(u32::MAX);
+    // An epoch has five steps; behind the last of them its evolution is left.
+    for last in 0..5 {
+        assert!(run(last) == whole, "stopped after step {last}");
+    }
 }
 
 /// Samples that write down what they are asked for.
@@ -263,7 +301,7 @@ fn an_epoch_asks_for_every_sample_once_and_evaluation_in_order() {
     let all = || asked.calls.lock().unwrap().drain(..).flat_map(|(indices, _)| indices).collect::<Vec<u32>>();
 
     let in_order: Vec<u32> = (0..SAMPLES as u32).collect();
-    let _ = network.train_epoch(&Portable, &asked, &Sgd::new(RATE).unwrap(), 7, 2, |_, _| ControlFlow::Continue(()));
+    network.train_epoch(&Portable, &asked, &Sgd::new(RATE).unwrap(), 7, 2).unwrap();
     assert!(asked.calls.lock().unwrap().iter().all(|&(_, epoch)| epoch == 2));
     let mut trained = all();
     assert_ne!(trained, in_order);

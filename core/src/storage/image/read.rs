@@ -223,7 +223,7 @@ mod tests {
                 Err(_) => assert_eq!(hash(&to), before, "bit {bit}: a refused image changed the network"),
             }
             assert_valid(&to);
-            to.evolve(&Portable, &evolution, 1, bit as u32, |_, _| {});
+            to.evolve(&Portable, &evolution, 1, bit as u32, |_, _| {}).unwrap();
             assert_valid(&to);
             before = hash(&to);
             flash.0[bit / 8] ^= 1 << (bit % 8);

@@ -1,0 +1,188 @@
+//! The order of a run.
+
+use core::ops::ControlFlow;
+
+use crate::backend::{Backend, Phase};
+use crate::error::{SampleSet, SettingError, TrainError};
+use crate::network::mlp::Mlp;
+use crate::random::Permutation;
+use crate::samples::source::Samples;
+use crate::sparse::csr::CsrRef;
+use crate::sparse::index::Format;
+use crate::step::id::{Progress, StepId};
+use crate::step::loss::Metrics;
+use crate::topology::evolve::evolve_layers;
+use crate::train::observer::{Epoch, Observer, Step};
+use crate::train::settings::TrainSettings;
+
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Ended {
+    /// All epochs are done.
+    Finished,
+    /// The observer ended it; [`Trainer::progress`] says where it would go on.
+    Stopped,
+}
+
+/// A run of training: its settings, and where it is.
+///
+/// ```
+/// use rewire_core::prelude::*;
+///
+/// const LAYERS: [LayerSpec; 2] =
+///     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
+/// const NETWORK: Description = Description::training(&LAYERS, 1);
+/// let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+/// let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
+/// network.initialise(&Portable, 1, FanIn::Connections);
+/// let samples = Table::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0, 1, 1, 0]).unwrap();
+///
+/// let settings = TrainSettings::new(500, Sgd::new(0.1)?);
+/// let mut trainer = Trainer::new(&settings)?;
+/// // No test samples, and nobody who looks on.
+/// assert_eq!(trainer.run(&mut network, &Portable, &samples, &(), &mut ())?, Ended::Finished);
+/// assert_eq!(network.evaluate(&Portable, &samples).accuracy(), 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Trainer<'s> {
+    settings: &'s TrainSettings,
+    at: Progress,
+    /// Of the epoch that goes on.
+    trained: Metrics,
+    replaced: usize,
+}
+
+impl<'s> Trainer<'s> {
+    /// A run that starts at the first step of the first epoch.
+    ///
+    /// # Errors
+    ///
+    /// As [`TrainSettings::validate`].
+    #[inline]
+    pub fn new(settings: &'s TrainSettings) -> Result<Self, SettingError> {
+        settings.validate()?;
+        Ok(Self { settings, at: Progress::START, trained: Metrics::default(), replaced: 0 })
+    }
+
+    /// The same run from another place on, with a network that was saved there.
+    ///
+    /// All that is random follows from the seed and the step, so the bits are those of a run that was never interrupted.
+    #[must_use]
+    pub fn starting_at(mut self, progress: Progress) -> Self {
+        self.at = progress;
+        self
+    }
+
+    /// Where training goes on.
+    pub fn progress(&self) -> Progress {
+        self.at
+    }
+
+    /// Trains from where the run is to the end of its last epoch, or until the observer ends it.
+    ///
+    /// `test` is measured after every epoch; `&()` where there is nothing to measure.
+    ///
+    /// # Errors
+    ///
+    /// A network that was built for inference, or for less than the settings ask for; labels that it has no output for,
+    /// where the source knows them; a loss that is infinite or NaN, on either set of samples.
+    // Inlined where it is called, which in most programs is one place: what the settings leave out is then left out.
+    #[inline]
+    pub fn run<F, B, S, T, O, const LANES: usize, const LAYERS: usize>(
+        &mut self,
+        network: &mut Mlp<'_, F, LANES, LAYERS>,
+        backend: &B,
+        train: &S,
+        test: &T,
+        observer: &mut O,
+    ) -> Result<Ended, TrainError>
+    where
+        F: Format,
+        B: Backend,
+        S: Samples<LANES, F::Input>,
+        T: Samples<LANES, F::Input>,
+        O: Observer<F, LANES, LAYERS> + ?Sized,
+    {
+        network.check_training(&self.settings.sgd)?;
+        network.check_label(train.largest_label())?;
+        network.check_label(test.largest_label())?;
+        while self.at.epoch <= self.settings.epochs {
+            if self.epoch(network, backend, train, test, observer)?.is_break() {
+                return Ok(Ended::Stopped);
+            }
+        }
+        Ok(Ended::Finished)
+    }
+
+    /// The rest of an epoch.
+    #[inline(always)]
+    fn epoch<F, B, S, T, O, const LANES: usize, const LAYERS: usize>(
+        &mut self,
+        network: &mut Mlp<'_, F, LANES, LAYERS>,
+        backend: &B,
+        train: &S,
+        test: &T,
+        observer: &mut O,
+    ) -> Result<ControlFlow<()>, TrainError>
+    where
+        F: Format,
+        B: Backend,
+        S: Samples<LANES, F::Input>,
+        T: Samples<LANES, F::Input>,
+        O: Observer<F, LANES, LAYERS> + ?Sized,
+    {
+        let (settings, epoch) = (self.settings, self.at.epoch);
+        let learning_rate = settings.learning_rate(epoch);
+        let evolution = settings.evolution.as_ref().filter(|_| settings.evolves(epoch));
+        let zeta = settings.zeta(epoch);
+        let diverged = |samples, step| TrainError::Diverged { samples, epoch, step };
+
+        let steps = backend.timed(Phase::Steps, || {
+            let sgd = settings.sgd.at_rate(learning_rate);
+            let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
+            let (steps, order) = (len.div_ceil(batch), Permutation::new(settings.seed, epoch, len));
+            let every = if evolution.is_some() { settings.evolve_every } else { 0 };
+            // Not a remainder in each step: not every chip can divide.
+            let mut next = self.at.step.checked_div(every).map_or(u32::MAX, |done| (done + 1).saturating_mul(every));
+            while self.at.step < steps {
+                let step = self.at.step;
+                let id = StepId { seed: settings.seed, epoch, step };
+                let metrics = network.train_minibatch(backend, train, &order, step * batch, &sgd, id);
+                self.trained = self.trained.merge(metrics);
+                if !self.trained.is_finite() {
+                    return Err(diverged(SampleSet::Training, step));
+                }
+                self.at.step = step + 1;
+                if self.at.step == next && self.at.step < steps {
+                    next = next.saturating_add(every);
+                    let id = StepId { step: step + 1, ..id };
+                    self.replaced += evolution.map_or(0, |evolution| {
+                        let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
+                        backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
+                    });
+                }
+                if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(steps))
+        })?;
+        let Some(steps) = steps else { return Ok(ControlFlow::Break(())) };
+
+        let measured = backend.timed(Phase::Evaluate, || network.evaluate(backend, test));
+        if !measured.is_finite() {
+            return Err(diverged(SampleSet::Test, steps));
+        }
+        if let Some(evolution) = evolution {
+            let id = StepId { seed: settings.seed, epoch, step: 0 };
+            let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
+            self.replaced +=
+                backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned));
+        }
+        let finished = Epoch { epoch, learning_rate, trained: self.trained, measured, replaced: self.replaced };
+        (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
+        Ok(observer.epoch(&finished, network))
+    }
+}
