@@ -51,8 +51,8 @@ pub mod prelude {
     pub use crate::backend::{Backend, Portable};
     pub use crate::network::arena::Block;
     pub use crate::network::mlp::Mlp;
-    pub use crate::network::plan::{Description, Footprint};
     pub use crate::network::spec::{LayerSpec, Storage, erdos_renyi_connections};
+    pub use crate::network::{Description, Footprint};
     pub use crate::random::Permutation;
     pub use crate::samples::shift::{PixelShift, Shifted};
     pub use crate::samples::{Samples, Table};

@@ -23,16 +23,16 @@
 use heapless::Vec;
 
 use crate::backend::Backend;
-use crate::error::{ArenaError, BuildError};
-use crate::network::arena::Arena;
+use crate::error::BuildError;
+use crate::network::cut::cut;
+use crate::network::description::Description;
 use crate::network::model::LayerRef;
-use crate::network::plan::{Description, tile_align};
 use crate::network::spec::{LayerSpec, MAX_LAYERS};
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::loss::Metrics;
 use crate::step::pass::{evaluate, predict};
-use crate::step::tiles::{LayerTiles, Workspace};
+use crate::step::tiles::Workspace;
 use crate::storage::image::Image;
 
 /// A network that is read from an image and cannot change. It computes the same bits as the [`Mlp`](crate::network::mlp::Mlp) that
@@ -64,22 +64,9 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
         }
         let description = Description::frozen(&specs, batch_size);
         description.validate::<F, LANES>()?;
-        let needed = description.footprint::<F, LANES>().bytes();
-        if block.len() < needed {
-            return Err(ArenaError::TooSmall { needed, available: block.len() }.into());
-        }
-        let mut arena = Arena::new(block);
-        let tiles = description.tiles(LANES);
-        let n_in = specs.first().map_or(0, |layer| layer.n_in);
-        let input = arena.take::<[F::Input; LANES]>(n_in * tiles, tile_align::<F::Input, LANES>())?;
-        let mut tile_layers = Vec::new();
-        for spec in &specs {
-            let tile = LayerTiles::cut::<F>(&mut arena, spec, &description)?;
-            tile_layers.push(tile).map_err(|_| too_many)?;
-        }
-        let labels = arena.take::<[u16; LANES]>(tiles, align_of::<u16>())?;
-        let workspace = Workspace { input, layers: tile_layers, labels };
-        Ok(Self { layers, workspace, batch_size, bytes: arena.used() })
+        // A network whose model stays where it is has no layers to cut.
+        let (workspace, bytes) = cut::<F, LANES, LAYERS>(&description, block, &mut [])?;
+        Ok(Self { layers, workspace, batch_size, bytes })
     }
 
     /// Bytes cut from the block, padding included; the model is not among them.
@@ -112,6 +99,7 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ArenaError;
     use crate::prelude::*;
     use crate::storage::image::{self, hash, hash_layers};
 

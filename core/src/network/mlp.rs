@@ -3,10 +3,10 @@
 use heapless::Vec;
 
 use crate::backend::{Backend, Phase};
-use crate::error::{ArenaError, BuildError, LoadError, StructureError, TrainError};
-use crate::network::arena::Arena;
-use crate::network::model::{Layer, LayerRef, Transposed};
-use crate::network::plan::{Description, learned, tile_align};
+use crate::error::{BuildError, LoadError, StructureError, TrainError};
+use crate::network::cut::cut;
+use crate::network::description::Description;
+use crate::network::model::{Layer, LayerRef};
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Permutation;
 use crate::samples::source::Samples;
@@ -16,7 +16,7 @@ use crate::step::id::StepId;
 use crate::step::loss::Metrics;
 use crate::step::pass::{Minibatch, evaluate, pass, predict};
 use crate::step::sgd::Sgd;
-use crate::step::tiles::{LayerTiles, Workspace};
+use crate::step::tiles::Workspace;
 use crate::step::update::update_layers;
 
 /// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
@@ -47,60 +47,13 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
         const { assert!(LANES > 0, "a tile holds at least one sample") };
         description.validate::<F, LANES>()?;
         let too_many = BuildError::TooManyLayers { found: description.layers.len(), limit: LAYERS };
-        let needed = description.footprint::<F, LANES>().bytes();
-        if block.len() < needed {
-            return Err(ArenaError::TooSmall { needed, available: block.len() }.into());
-        }
-        let (float, pointer, index) = (size_of::<f32>(), size_of::<F::Pointer>(), size_of::<F::Index>());
-        let mut arena = Arena::new(block);
         let mut layers = Vec::new();
         for &spec in description.layers {
-            let (rows, connections) = if spec.is_dense() { (0, 0) } else { (spec.nrows() + 1, spec.connections) };
-            let layer = Layer {
-                spec,
-                weights: arena.take(spec.connections, float)?,
-                bias: arena.take(spec.n_out, float)?,
-                indptr: arena.take(rows, pointer)?,
-                indices: arena.take(connections, index)?,
-                activation_parameters: arena.take(learned::<F>(&spec), float)?,
-                activation_velocity: &mut [],
-                velocity: &mut [],
-                bias_velocity: &mut [],
-                transposed: None,
-            };
-            layers.push(layer).map_err(|_| too_many)?;
+            layers.push(Layer::empty(spec)).map_err(|_| too_many)?;
         }
-        if description.velocity {
-            for layer in &mut layers {
-                layer.velocity = arena.take(layer.spec.connections, float)?;
-                layer.bias_velocity = arena.take(layer.spec.n_out, float)?;
-                layer.activation_velocity = arena.take(learned::<F>(&layer.spec), float)?;
-            }
-        }
-        let tiles = description.tiles(LANES);
-        let n_in = description.layers.first().map_or(0, |layer| layer.n_in);
-        let input = arena.take::<[F::Input; LANES]>(n_in * tiles, tile_align::<F::Input, LANES>())?;
-        let mut tile_layers = Vec::new();
-        for (i, layer) in layers.iter_mut().enumerate() {
-            let tile = LayerTiles::cut::<F>(&mut arena, &layer.spec, description)?;
-            tile_layers.push(tile).map_err(|_| too_many)?;
-            if description.is_transposed(i) {
-                layer.transposed = Some(Transposed {
-                    indptr: arena.take(layer.spec.n_in + 1, pointer)?,
-                    positions: arena.take(layer.spec.connections, pointer)?,
-                    rows: arena.take(layer.spec.connections, index)?,
-                });
-            }
-        }
-        let labels = arena.take::<[u16; LANES]>(tiles, align_of::<u16>())?;
-        Ok(Self {
-            layers,
-            workspace: Workspace { input, layers: tile_layers, labels },
-            batch_size: description.batch_size,
-            training: description.training,
-            velocity: description.velocity,
-            bytes: arena.used(),
-        })
+        let (workspace, bytes) = cut(description, block, &mut layers)?;
+        let &Description { batch_size, training, velocity, .. } = description;
+        Ok(Self { layers, workspace, batch_size, training, velocity, bytes })
     }
 
     /// Bytes cut from the block, padding included.

@@ -125,6 +125,22 @@ impl<F: Format> Model for LayerRef<'_, F> {
 }
 
 impl<F: Format> Layer<'_, F> {
+    /// A layer without its arrays.
+    pub(crate) fn empty(spec: LayerSpec) -> Self {
+        Self {
+            spec,
+            weights: &mut [],
+            bias: &mut [],
+            indptr: &mut [],
+            indices: &mut [],
+            velocity: &mut [],
+            bias_velocity: &mut [],
+            activation_parameters: &mut [],
+            activation_velocity: &mut [],
+            transposed: None,
+        }
+    }
+
     /// The stored matrix, with no rows for a dense layer.
     #[inline(always)]
     pub(crate) fn csr(&self) -> CsrRef<'_, F> {

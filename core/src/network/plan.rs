@@ -1,217 +1,186 @@
-//! How many bytes a network needs, known before there is one.
+//! The one list of a network's buffers: their order in memory, lengths and alignment.
 //!
-//! A [`Description`] is a constant on a microcontroller; its [`Footprint`] sizes the block, so a network that does not
-//! fit fails the build. The same numbers are what the arena cuts, byte for byte.
-//!
-//! ```
-//! use rewire_core::{activation::Activation, network::Block, network::Description, sparse::Narrow, network::LayerSpec};
-//!
-//! const LAYERS: [LayerSpec; 2] = [
-//!     LayerSpec::sparse(784, 64, 2000, Activation::Relu),
-//!     LayerSpec::dense(64, 10, Activation::Identity),
-//! ];
-//! const DESCRIPTION: Description = Description::training(&LAYERS, 1);
-//! const BYTES: usize = DESCRIPTION.footprint::<rewire_core::sparse::Compact, 1>().bytes();
-//! static BLOCK: Block<BYTES> = Block::new();
-//! assert_eq!(BYTES, 18_718);
-//! # let _ = &BLOCK;
-//! ```
+//! The [`Footprint`](crate::network::footprint::Footprint), the slices of an [`Mlp`](crate::network::mlp::Mlp) and of a
+//! [`Frozen`](crate::network::frozen::Frozen) network and the sections of an image all come from it.
 
-use crate::activation::kind::Activation;
-use crate::error::BuildError;
-use crate::network::spec::{LayerSpec, Storage};
-use crate::sparse::index::{Format, Index};
+use core::marker::PhantomData;
 
-/// What a network is built to do: its layers, and which state it keeps beside the model.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent questions")]
-pub struct Description<'a> {
-    pub(crate) layers: &'a [LayerSpec],
-    pub(crate) batch_size: usize,
-    /// Whether the block holds the model.
-    pub(crate) model: bool,
-    pub(crate) training: bool,
-    pub(crate) velocity: bool,
-    pub(crate) transposed: bool,
+use crate::activation::kind::Parameters;
+use crate::network::description::Description;
+use crate::network::spec::LayerSpec;
+use crate::sparse::index::Format;
+
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffer {
+    Weights,
+    Biases,
+    RowPointers,
+    Columns,
+    ActivationParameters,
+    Velocity,
+    BiasVelocity,
+    ActivationVelocity,
+    Inputs,
+    Activations,
+    Deltas,
+    ActivationGradients,
+    TransposedPointers,
+    TransposedPositions,
+    TransposedRows,
+    Labels,
 }
 
-impl<'a> Description<'a> {
-    /// A network that trains minibatches of up to `batch_size` samples, with the least state: no velocity, no
-    /// transposed index.
-    pub const fn training(layers: &'a [LayerSpec], batch_size: usize) -> Self {
-        Self { layers, batch_size, model: true, training: true, velocity: false, transposed: false }
-    }
-
-    /// A network that only evaluates, up to `batch_size` samples at once.
-    pub const fn inference(layers: &'a [LayerSpec], batch_size: usize) -> Self {
-        Self { layers, batch_size, model: true, training: false, velocity: false, transposed: false }
-    }
-
-    /// A network that only evaluates, and whose model stays where it is, such as in flash: see
-    /// [`Frozen`](crate::network::frozen::Frozen).
-    pub const fn frozen(layers: &'a [LayerSpec], batch_size: usize) -> Self {
-        Self { layers, batch_size, model: false, training: false, velocity: false, transposed: false }
-    }
-
-    /// Keeps a velocity for every parameter: for momentum, or for minibatches that span several tiles.
-    #[must_use]
-    pub const fn with_velocity(mut self) -> Self {
-        self.velocity = self.training;
-        self
-    }
-
-    /// Keeps a transposed index, which lets threads share a tile's backward pass and gathers instead of scattering.
-    /// Costs an index and a pointer a connection; changes no bit.
-    #[must_use]
-    pub const fn with_transposed_index(mut self) -> Self {
-        self.transposed = self.training;
-        self
-    }
-
-    /// Tiles of `lanes` samples that hold a minibatch.
-    pub(crate) const fn tiles(&self, lanes: usize) -> usize {
-        self.batch_size.div_ceil(lanes)
-    }
-
-    /// Whether layer `index` keeps a transposed index: never the first, which computes no input gradient. It must where
-    /// the layer below keeps its sums in the place that a scattered gradient would overwrite.
-    pub(crate) const fn is_transposed(&self, index: usize) -> bool {
-        index > 0
-            && index < self.layers.len()
-            && matches!(self.layers[index].storage, Storage::OutputMajor)
-            && (self.transposed || (self.training && self.layers[index - 1].activation.hides_sign()))
-    }
-
-    /// Checks widths, connections and integers, in `const` context if wanted.
-    ///
-    /// # Errors
-    ///
-    /// The first layer that is wrong, and how.
-    pub const fn validate<F: Format, const LANES: usize>(&self) -> Result<(), BuildError> {
-        if self.layers.is_empty() {
-            return Err(BuildError::NoLayers);
+impl Buffer {
+    /// Elements of a layer's buffer of the model, and bytes of one; of any other buffer none.
+    pub(crate) const fn of_model<F: Format>(self, layer: &LayerSpec) -> (usize, usize) {
+        let float = size_of::<f32>();
+        let (pointers, columns) =
+            if layer.is_dense() { (0, 0) } else { (layer.nrows().saturating_add(1), layer.connections) };
+        match self {
+            Self::Weights => (layer.connections, float),
+            Self::Biases => (layer.n_out, float),
+            Self::RowPointers => (pointers, size_of::<F::Pointer>()),
+            Self::Columns => (columns, size_of::<F::Index>()),
+            Self::ActivationParameters => (learned::<F>(layer), size_of::<Parameters>()),
+            _ => (0, 1),
         }
-        if self.batch_size == 0 {
-            return Err(BuildError::ZeroBatch);
+    }
+}
+
+/// A buffer's place in the plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    pub(crate) buffer: Buffer,
+    /// The layer that it is of; 0 where it is of none.
+    pub(crate) layer: usize,
+    /// Elements.
+    pub(crate) len: usize,
+    /// Bytes of an element.
+    pub(crate) size: usize,
+    /// Bytes whose multiple it starts at.
+    pub(crate) align: usize,
+}
+
+impl Cut {
+    pub(crate) const fn bytes(&self) -> usize {
+        self.len.saturating_mul(self.size)
+    }
+}
+
+/// The buffers of a network, first to last; an iterator that a constant can run.
+#[derive(Debug)]
+pub(crate) struct Plan<'d, F, const LANES: usize> {
+    description: &'d Description<'d>,
+    /// The next buffer, and the layer that it is of.
+    next: Option<(Buffer, usize)>,
+    format: PhantomData<F>,
+}
+
+impl<'d, F: Format, const LANES: usize> Plan<'d, F, LANES> {
+    pub(crate) const fn new(description: &'d Description<'d>) -> Self {
+        let first = if description.layers.is_empty() {
+            Buffer::Labels
+        } else if description.model {
+            Buffer::Weights
+        } else {
+            Buffer::Inputs
+        };
+        Self { description, next: Some((first, 0)), format: PhantomData }
+    }
+
+    /// Bytes of all buffers from here on, and of the padding between them; as many as there can be where that is more.
+    pub(crate) const fn bytes(mut self) -> usize {
+        let mut at = 0usize;
+        while let Some(cut) = self.next() {
+            // A power of two, so that nothing is divided. Past the address space there is nothing to align.
+            let padding = at.wrapping_neg() & (cut.align - 1);
+            at = at.saturating_add(padding).saturating_add(cut.bytes());
         }
-        if self.training && !self.velocity && self.batch_size > LANES {
-            return Err(BuildError::NeedsVelocity { batch_size: self.batch_size, lanes: LANES });
-        }
-        let mut layer = 0;
-        while layer < self.layers.len() {
-            let spec = &self.layers[layer];
-            if spec.n_in == 0 || spec.n_out == 0 {
-                return Err(BuildError::ZeroWidth { layer });
+        at
+    }
+
+    /// The next buffer; some are empty.
+    pub(crate) const fn next(&mut self) -> Option<Cut> {
+        let Some((buffer, layer)) = self.next else { return None };
+        self.next = self.after(buffer, layer);
+        Some(self.cut(buffer, layer))
+    }
+
+    /// The order in memory: the model layer by layer, its velocities layer by layer, then what passes work with.
+    const fn after(&self, buffer: Buffer, layer: usize) -> Option<(Buffer, usize)> {
+        let more = layer + 1 < self.description.layers.len();
+        let next = match buffer {
+            Buffer::Weights => Buffer::Biases,
+            Buffer::Biases => Buffer::RowPointers,
+            Buffer::RowPointers => Buffer::Columns,
+            Buffer::Columns => Buffer::ActivationParameters,
+            Buffer::ActivationParameters if more => return Some((Buffer::Weights, layer + 1)),
+            Buffer::ActivationParameters if self.description.velocity => return Some((Buffer::Velocity, 0)),
+            Buffer::Velocity => Buffer::BiasVelocity,
+            Buffer::BiasVelocity => Buffer::ActivationVelocity,
+            Buffer::ActivationVelocity if more => return Some((Buffer::Velocity, layer + 1)),
+            Buffer::ActivationParameters | Buffer::ActivationVelocity => return Some((Buffer::Inputs, 0)),
+            Buffer::Inputs => Buffer::Activations,
+            Buffer::Activations => Buffer::Deltas,
+            Buffer::Deltas => Buffer::ActivationGradients,
+            Buffer::ActivationGradients => Buffer::TransposedPointers,
+            Buffer::TransposedPointers => Buffer::TransposedPositions,
+            Buffer::TransposedPositions => Buffer::TransposedRows,
+            Buffer::TransposedRows if more => return Some((Buffer::Activations, layer + 1)),
+            Buffer::TransposedRows => return Some((Buffer::Labels, 0)),
+            Buffer::Labels => return None,
+        };
+        Some((next, layer))
+    }
+
+    const fn cut(&self, buffer: Buffer, layer: usize) -> Cut {
+        let description = self.description;
+        let tiles = description.tiles(LANES);
+        let float = size_of::<f32>();
+        let Some(spec) = description.layer(layer) else {
+            return Cut { buffer, layer, len: tiles, size: size_of::<[u16; LANES]>(), align: align_of::<u16>() };
+        };
+        let transposed = description.is_transposed(layer);
+        let (len, size, align) = match buffer {
+            Buffer::Weights | Buffer::Velocity => (spec.connections, float, float),
+            Buffer::Biases | Buffer::BiasVelocity => (spec.n_out, float, float),
+            Buffer::ActivationParameters | Buffer::ActivationVelocity => {
+                (learned::<F>(spec), size_of::<Parameters>(), float)
             }
-            if layer > 0 && self.layers[layer - 1].n_out != spec.n_in {
-                let previous_n_out = self.layers[layer - 1].n_out;
-                return Err(BuildError::WidthMismatch { layer, n_in: spec.n_in, previous_n_out });
+            Buffer::RowPointers | Buffer::Columns => {
+                let (len, size) = buffer.of_model::<F>(spec);
+                (len, size, size)
             }
-            if let Activation::LeakyRelu { slope } = spec.activation
-                && !slope.is_finite()
-            {
-                return Err(BuildError::Slope { layer });
+            Buffer::Inputs => {
+                let align = tile_align::<F::Input, LANES>();
+                (spec.n_in.saturating_mul(tiles), size_of::<[F::Input; LANES]>(), align)
             }
-            if spec.activation.is_learned() {
-                if !F::LEARNED_ACTIVATIONS {
-                    return Err(BuildError::LearnedActivation { layer });
-                }
-                if self.training
-                    && (LANES < 2 || self.batch_size < 2)
-                    && matches!(spec.activation, Activation::BatchNormRelu)
-                {
-                    return Err(BuildError::NothingToNormalise { layer });
-                }
+            Buffer::Activations | Buffer::Deltas => {
+                let wanted = description.training || matches!(buffer, Buffer::Activations);
+                let rows = if wanted { spec.n_out.saturating_mul(tiles) } else { 0 };
+                (rows, size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
             }
-            let (connections, cells) = (spec.connections, spec.cells());
-            if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {
-                return Err(BuildError::Connections { layer, connections, cells });
+            Buffer::ActivationGradients => {
+                let rows = if description.training { learned::<F>(spec).saturating_mul(tiles) } else { 0 };
+                (rows, size_of::<Parameters>(), float)
             }
-            if !spec.is_dense() {
-                // Columns of the matrix, and of its transpose where there is one.
-                let widest =
-                    if self.is_transposed(layer) && spec.nrows() > spec.ncols() { spec.nrows() } else { spec.ncols() };
-                if widest - 1 > <F::Index as Index>::MAX {
-                    return Err(BuildError::FormatTooNarrow {
-                        layer,
-                        needed: widest - 1,
-                        limit: <F::Index as Index>::MAX,
-                    });
-                }
-                if connections > <F::Pointer as Index>::MAX {
-                    let limit = <F::Pointer as Index>::MAX;
-                    return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
-                }
-                // What the rows can gain at once, which is all they have at the start.
-                let limit = spec.nrows().saturating_mul(<F::Counter as Index>::MAX);
-                if connections > limit {
-                    return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
-                }
+            Buffer::TransposedPointers | Buffer::TransposedPositions => {
+                let positions = matches!(buffer, Buffer::TransposedPositions);
+                let len = if positions { spec.connections } else { spec.n_in.saturating_add(1) };
+                (if transposed { len } else { 0 }, size_of::<F::Pointer>(), size_of::<F::Pointer>())
             }
-            layer += 1;
-        }
-        let last = &self.layers[self.layers.len() - 1];
-        if !matches!(last.activation, crate::activation::kind::Activation::Identity) || last.n_out > 65_536 {
-            return Err(BuildError::OutputLayer { layer: self.layers.len() - 1 });
-        }
-        Ok(())
-    }
-
-    /// Bytes of every buffer, in the order in which the arena cuts them.
-    ///
-    /// A network larger than the address space has `usize::MAX` bytes, which no block does.
-    pub const fn footprint<F: Format, const LANES: usize>(&self) -> Footprint {
-        let (pointer, index, float) = (size_of::<F::Pointer>(), size_of::<F::Index>(), size_of::<f32>());
-        let learned = size_of::<crate::activation::kind::Parameters>();
-        let (tile, align) = (size_of::<[f32; LANES]>(), tile_align::<f32, LANES>());
-        let (input, input_align) = (size_of::<[F::Input; LANES]>(), tile_align::<F::Input, LANES>());
-        let tiles = self.tiles(LANES);
-        let mut f = Footprint::EMPTY;
-        f.align = if align > 4 { align } else { 4 };
-        let mut i = 0;
-        while i < self.layers.len() && self.model {
-            let l = &self.layers[i];
-            let sparse = if l.is_dense() { 0 } else { l.connections };
-            let pointers = if l.is_dense() { 0 } else { l.nrows().saturating_add(1) };
-            f.weights = f.cut(f.weights, l.connections, float, float);
-            f.biases = f.cut(f.biases, l.n_out, float, float);
-            f.row_pointers = f.cut(f.row_pointers, pointers, pointer, pointer);
-            f.columns = f.cut(f.columns, sparse, index, index);
-            f.activation_parameters = f.cut(f.activation_parameters, l.learned(), learned, float);
-            i += 1;
-        }
-        i = 0;
-        while i < self.layers.len() && self.velocity {
-            let l = &self.layers[i];
-            f.velocity = f.cut(f.velocity, l.connections, float, float);
-            f.velocity = f.cut(f.velocity, l.n_out, float, float);
-            f.velocity = f.cut(f.velocity, l.learned(), learned, float);
-            i += 1;
-        }
-        let n_in = if self.layers.is_empty() { 0 } else { self.layers[0].n_in };
-        f.inputs = f.cut(f.inputs, n_in.saturating_mul(tiles), input, input_align);
-        i = 0;
-        while i < self.layers.len() {
-            let l = &self.layers[i];
-            let rows = l.n_out.saturating_mul(tiles);
-            f.activations = f.cut(f.activations, rows, tile, align);
-            f.deltas = f.cut(f.deltas, if self.training { rows } else { 0 }, tile, align);
-            let gradients = if self.training { l.learned().saturating_mul(tiles) } else { 0 };
-            f.activation_gradients = f.cut(f.activation_gradients, gradients, learned, float);
-            let (n_in, transposed) =
-                if self.is_transposed(i) { (l.n_in.saturating_add(1), l.connections) } else { (0, 0) };
-            f.transposed_index = f.cut(f.transposed_index, n_in, pointer, pointer);
-            f.transposed_index = f.cut(f.transposed_index, transposed, pointer, pointer);
-            f.transposed_index = f.cut(f.transposed_index, transposed, index, index);
-            i += 1;
-        }
-        f.labels = f.cut(f.labels, tiles, size_of::<[u16; LANES]>(), align_of::<u16>());
-        f
+            Buffer::TransposedRows => {
+                (if transposed { spec.connections } else { 0 }, size_of::<F::Index>(), size_of::<F::Index>())
+            }
+            Buffer::Labels => (tiles, size_of::<[u16; LANES]>(), align_of::<u16>()),
+        };
+        Cut { buffer, layer, len, size, align }
     }
 }
 
 /// Neurons of a layer whose activation has parameters, as far as the format knows such activations.
-pub(crate) fn learned<F: Format>(spec: &LayerSpec) -> usize {
+const fn learned<F: Format>(spec: &LayerSpec) -> usize {
     if F::LEARNED_ACTIVATIONS { spec.learned() } else { 0 }
 }
 
@@ -221,91 +190,57 @@ pub(crate) const fn tile_align<X, const LANES: usize>() -> usize {
     if bytes >= 64 && bytes.is_multiple_of(64) { 64 } else { align_of::<X>() }
 }
 
-/// Bytes of a network's buffers by kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub struct Footprint {
-    /// Weights of connections.
-    pub weights: usize,
-    /// Biases of neurons.
-    pub biases: usize,
-    /// CSR row pointers.
-    pub row_pointers: usize,
-    /// CSR columns.
-    pub columns: usize,
-    /// Parameters of learned activations.
-    pub activation_parameters: usize,
-    /// Velocities of weights, biases and parameters of activations.
-    pub velocity: usize,
-    /// Input tiles.
-    pub inputs: usize,
-    /// Activations of every layer.
-    pub activations: usize,
-    /// Deltas of every layer.
-    pub deltas: usize,
-    /// Gradients by the parameters of learned activations.
-    pub activation_gradients: usize,
-    /// The transposed structure that the backward pass gathers through.
-    pub transposed_index: usize,
-    /// Labels of the samples in the tiles.
-    pub labels: usize,
-    /// Bytes between buffers, for alignment.
-    pub padding: usize,
-    /// Alignment of the block, in bytes.
-    pub align: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::kind::Activation;
+    use crate::sparse::index::{Narrow, Standard};
 
-impl Footprint {
-    const EMPTY: Self = Self {
-        weights: 0,
-        biases: 0,
-        row_pointers: 0,
-        columns: 0,
-        activation_parameters: 0,
-        velocity: 0,
-        inputs: 0,
-        activations: 0,
-        deltas: 0,
-        activation_gradients: 0,
-        transposed_index: 0,
-        labels: 0,
-        padding: 0,
-        align: 1,
-    };
+    const LAYERS: [LayerSpec; 3] = [
+        LayerSpec::sparse(9, 7, 21, Activation::Relu).input_major(),
+        LayerSpec::sparse(7, 6, 20, Activation::SRelu),
+        LayerSpec::dense(6, 3, Activation::Identity),
+    ];
 
-    /// Bytes of the whole block.
-    pub const fn bytes(&self) -> usize {
-        sum(&[self.model(), self.velocity, self.workspace(), self.padding])
+    fn lengths<F: Format, const LANES: usize>(description: &Description<'_>, wanted: Buffer) -> std::vec::Vec<usize> {
+        let mut plan = Plan::<F, LANES>::new(description);
+        let cuts = core::iter::from_fn(|| plan.next());
+        cuts.filter(|cut| cut.buffer == wanted).map(|cut| cut.len).collect()
     }
 
-    /// Bytes of the model: weights, biases, structure and parameters of activations.
-    pub const fn model(&self) -> usize {
-        sum(&[self.weights, self.biases, self.row_pointers, self.columns, self.activation_parameters])
+    #[test]
+    fn every_buffer_has_the_length_by_hand() {
+        let description = Description::training(&LAYERS, 40).with_velocity().with_transposed_index();
+        let of = |buffer| lengths::<Standard, 16>(&description, buffer);
+        assert_eq!(of(Buffer::Weights), [21, 20, 18]);
+        assert_eq!(of(Buffer::Biases), [7, 6, 3]);
+        assert_eq!(of(Buffer::RowPointers), [10, 7, 0]);
+        assert_eq!(of(Buffer::Columns), [21, 20, 0]);
+        assert_eq!(of(Buffer::ActivationParameters), [0, 6, 0]);
+        assert_eq!(of(Buffer::Velocity), [21, 20, 18]);
+        assert_eq!(of(Buffer::BiasVelocity), [7, 6, 3]);
+        assert_eq!(of(Buffer::ActivationVelocity), [0, 6, 0]);
+        // Three tiles of sixteen samples.
+        assert_eq!(of(Buffer::Inputs), [27]);
+        assert_eq!(of(Buffer::Activations), [21, 18, 9]);
+        assert_eq!(of(Buffer::Deltas), [21, 18, 9]);
+        assert_eq!(of(Buffer::ActivationGradients), [0, 18, 0]);
+        assert_eq!(of(Buffer::TransposedPointers), [0, 8, 0]);
+        assert_eq!(of(Buffer::TransposedPositions), [0, 20, 0]);
+        assert_eq!(of(Buffer::TransposedRows), [0, 20, 0]);
+        assert_eq!(of(Buffer::Labels), [3]);
+        let bytes = description.footprint::<Standard, 16>().bytes();
+        assert_eq!(Plan::<Standard, 16>::new(&description).bytes(), bytes);
     }
 
-    /// Bytes of the workspace: inputs, activations, deltas, gradients of activations, transposed index, labels.
-    pub const fn workspace(&self) -> usize {
-        let deltas = sum(&[self.deltas, self.activation_gradients]);
-        sum(&[self.inputs, self.activations, deltas, self.transposed_index, self.labels])
+    #[test]
+    fn a_network_has_the_buffers_of_its_purpose_only() {
+        let inference = Description::inference(&LAYERS, 1);
+        assert_eq!(lengths::<Narrow, 1>(&inference, Buffer::Velocity), [0; 0]);
+        assert_eq!(lengths::<Narrow, 1>(&inference, Buffer::Deltas), [0, 0, 0]);
+        assert_eq!(Plan::<Narrow, 1>::new(&inference).bytes(), inference.footprint::<Narrow, 1>().bytes());
+        let frozen = Description::frozen(&LAYERS, 1);
+        assert_eq!(lengths::<Narrow, 1>(&frozen, Buffer::Weights), [0; 0]);
+        assert_eq!(lengths::<Narrow, 1>(&frozen, Buffer::Activations), [7, 6, 3]);
     }
-
-    /// Adds a buffer to the kind that holds `so_far` bytes, and its padding; returns the kind's new size.
-    const fn cut(&mut self, so_far: usize, len: usize, size: usize, align: usize) -> usize {
-        let at = self.bytes();
-        if let Some(start) = at.checked_next_multiple_of(align) {
-            self.padding += start - at;
-        }
-        so_far.saturating_add(len.saturating_mul(size))
-    }
-}
-
-/// The sum of these bytes, or as many as there can be.
-const fn sum(bytes: &[usize]) -> usize {
-    let (mut sum, mut i) = (0usize, 0);
-    while i < bytes.len() {
-        sum = sum.saturating_add(bytes[i]);
-        i += 1;
-    }
-    sum
 }

@@ -3,13 +3,9 @@
 use heapless::Vec;
 
 use crate::activation::kind::Parameters;
-use crate::error::ArenaError;
-use crate::network::arena::Arena;
-use crate::network::plan::{Description, learned, tile_align};
-use crate::network::spec::LayerSpec;
 use crate::samples::element::Element;
 use crate::sparse::csr::take_mut;
-use crate::sparse::index::{Format, Index};
+use crate::sparse::index::Index;
 
 /// Activations and deltas of a layer, for all tiles of a minibatch one after the other.
 #[derive(Debug)]
@@ -20,23 +16,6 @@ pub(crate) struct LayerTiles<'a, const LANES: usize> {
     pub(crate) delta: &'a mut [[f32; LANES]],
     /// Gradients by the parameters of the activation, summed over the tile; empty without such parameters.
     pub(crate) activation_gradients: &'a mut [Parameters],
-}
-
-impl<'a, const LANES: usize> LayerTiles<'a, LANES> {
-    pub(crate) fn cut<F: Format>(
-        arena: &mut Arena<'a>,
-        spec: &LayerSpec,
-        description: &Description<'_>,
-    ) -> Result<Self, ArenaError> {
-        let (tiles, align) = (description.tiles(LANES), tile_align::<f32, LANES>());
-        let rows = spec.n_out * tiles;
-        let (deltas, gradients) = if description.training { (rows, learned::<F>(spec) * tiles) } else { (0, 0) };
-        Ok(Self {
-            y: arena.take(rows, align)?,
-            delta: arena.take(deltas, align)?,
-            activation_gradients: arena.take(gradients, size_of::<f32>())?,
-        })
-    }
 }
 
 /// Everything that a pass over a minibatch writes besides the model.

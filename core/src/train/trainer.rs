@@ -137,6 +137,12 @@ impl<'s> Trainer<'s> {
         let learning_rate = settings.learning_rate(epoch);
         let evolution = settings.evolution.as_ref().filter(|_| settings.evolves(epoch));
         let zeta = settings.zeta(epoch);
+        // One closure for both calls: its code is there once.
+        let evolve = |network: &mut Mlp<'_, F, LANES, LAYERS>, observer: &mut O, step: u32| {
+            let (Some(evolution), id) = (evolution, StepId { seed: settings.seed, epoch, step }) else { return 0 };
+            let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
+            backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
+        };
         let diverged = |samples, step| TrainError::Diverged { samples, epoch, step };
 
         let steps = backend.timed(Phase::Steps, || {
@@ -157,11 +163,7 @@ impl<'s> Trainer<'s> {
                 self.at.step = step + 1;
                 if self.at.step == next && self.at.step < steps {
                     next = next.saturating_add(every);
-                    let id = StepId { step: step + 1, ..id };
-                    self.replaced += evolution.map_or(0, |evolution| {
-                        let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
-                        backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
-                    });
+                    self.replaced += evolve(network, observer, self.at.step);
                 }
                 if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
                     return Ok(None);
@@ -175,12 +177,8 @@ impl<'s> Trainer<'s> {
         if !measured.is_finite() {
             return Err(diverged(SampleSet::Test, steps));
         }
-        if let Some(evolution) = evolution {
-            let id = StepId { seed: settings.seed, epoch, step: 0 };
-            let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
-            self.replaced +=
-                backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned));
-        }
+        // Step 0: the steps of an epoch that an evolution precedes begin with 1.
+        self.replaced += evolve(network, observer, 0);
         let finished = Epoch { epoch, learning_rate, trained: self.trained, measured, replaced: self.replaced };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
         Ok(observer.epoch(&finished, network))

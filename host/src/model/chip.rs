@@ -135,7 +135,7 @@ pub struct LayerSummary {
     pub connections: usize,
     /// `dense`, `output-major` or `input-major`.
     pub storage: &'static str,
-    /// Bytes of weights, biases, row pointers and columns.
+    /// Bytes of weights, biases, row pointers and columns, each padded to a multiple of 4.
     pub bytes: usize,
 }
 
@@ -159,13 +159,13 @@ pub fn describe(path: &Path) -> Result<Summary> {
 
 impl LayerSummary {
     fn new(spec: &LayerSpec) -> Self {
-        let (storage, integers) = match spec.storage {
-            Storage::Dense => ("dense", 0),
-            Storage::OutputMajor => ("output-major", 2 * (spec.n_out + 1) + spec.connections),
-            Storage::InputMajor => ("input-major", 2 * (spec.n_in + 1) + spec.connections),
+        let storage = match spec.storage {
+            Storage::Dense => "dense",
+            Storage::OutputMajor => "output-major",
+            Storage::InputMajor => "input-major",
         };
         let LayerSpec { n_in, n_out, connections, .. } = *spec;
-        Self { n_in, n_out, connections, storage, bytes: 4 * (connections + n_out) + integers }
+        Self { n_in, n_out, connections, storage, bytes: image::layer_len::<Bytes>(spec) }
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::activation::kind::Activation;
 use crate::error::{LoadError, SpecDifference, StructureError};
+use crate::network::plan::Buffer;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::Format;
 
@@ -112,25 +113,25 @@ impl From<StructureError> for ImageError {
     }
 }
 
+/// What an image holds of a layer, in this order.
+const SECTIONS: [Buffer; 4] = [Buffer::Weights, Buffer::Biases, Buffer::RowPointers, Buffer::Columns];
+
 /// Bytes of a layer's four arrays, padded.
 pub(crate) fn sections<F: Format>(spec: &LayerSpec) -> [usize; 4] {
-    let sparse = !spec.is_dense();
-    let pointers = if sparse { spec.nrows().saturating_add(1) } else { 0 };
-    let columns = if sparse { spec.connections } else { 0 };
-    [
-        spec.connections.saturating_mul(size_of::<f32>()),
-        spec.n_out.saturating_mul(size_of::<f32>()),
-        pointers.saturating_mul(size_of::<F::Pointer>()),
-        columns.saturating_mul(size_of::<F::Index>()),
-    ]
-    .map(|bytes| bytes.saturating_add(3) / 4 * 4)
+    SECTIONS.map(|buffer| {
+        let (len, size) = buffer.of_model::<F>(spec);
+        len.saturating_mul(size).saturating_add(3) / 4 * 4
+    })
+}
+
+/// Bytes that a layer's arrays take in an image, padding included.
+pub fn layer_len<F: Format>(spec: &LayerSpec) -> usize {
+    sections::<F>(spec).iter().fold(0, |sum: usize, &bytes| sum.saturating_add(bytes))
 }
 
 /// Bytes of the image of a network with these layers.
 pub fn len<F: Format>(layers: impl Iterator<Item = LayerSpec>) -> usize {
-    layers.fold(HEADER, |len, spec| {
-        sections::<F>(&spec).iter().fold(len.saturating_add(LAYER), |a, &b| a.saturating_add(b))
-    })
+    layers.fold(HEADER, |len, spec| len.saturating_add(LAYER).saturating_add(layer_len::<F>(&spec)))
 }
 
 /// The header of a layer in this format. An activation with parameters has none.

@@ -18,6 +18,6 @@ pub(crate) mod stream;
 mod write;
 
 pub use crate::storage::hash::{hash, hash_layers};
-pub use format::{ImageError, len};
+pub use format::{ImageError, layer_len, len};
 pub use read::Image;
 pub use write::{write, write_with};

@@ -1,0 +1,147 @@
+//! What a network is built to do, and whether it can be.
+
+use crate::activation::kind::Activation;
+use crate::error::BuildError;
+use crate::network::spec::{LayerSpec, Storage};
+use crate::sparse::index::{Format, Index};
+
+/// What a network is built to do: its layers, and which state it keeps beside the model.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent questions")]
+pub struct Description<'a> {
+    pub(crate) layers: &'a [LayerSpec],
+    pub(crate) batch_size: usize,
+    /// Whether the block holds the model.
+    pub(crate) model: bool,
+    pub(crate) training: bool,
+    pub(crate) velocity: bool,
+    pub(crate) transposed: bool,
+}
+
+impl<'a> Description<'a> {
+    /// A network that trains minibatches of up to `batch_size` samples, with the least state: no velocity, no
+    /// transposed index.
+    pub const fn training(layers: &'a [LayerSpec], batch_size: usize) -> Self {
+        Self { layers, batch_size, model: true, training: true, velocity: false, transposed: false }
+    }
+
+    /// A network that only evaluates, up to `batch_size` samples at once.
+    pub const fn inference(layers: &'a [LayerSpec], batch_size: usize) -> Self {
+        Self { layers, batch_size, model: true, training: false, velocity: false, transposed: false }
+    }
+
+    /// A network that only evaluates, and whose model stays where it is, such as in flash: see
+    /// [`Frozen`](crate::network::frozen::Frozen).
+    pub const fn frozen(layers: &'a [LayerSpec], batch_size: usize) -> Self {
+        Self { layers, batch_size, model: false, training: false, velocity: false, transposed: false }
+    }
+
+    /// Keeps a velocity for every parameter: for momentum, or for minibatches that span several tiles.
+    #[must_use]
+    pub const fn with_velocity(mut self) -> Self {
+        self.velocity = self.training;
+        self
+    }
+
+    /// Keeps a transposed index, which lets threads share a tile's backward pass and gathers instead of scattering.
+    /// Costs an index and a pointer a connection; changes no bit.
+    #[must_use]
+    pub const fn with_transposed_index(mut self) -> Self {
+        self.transposed = self.training;
+        self
+    }
+
+    /// A layer, counted from 0.
+    pub(crate) const fn layer(&self, index: usize) -> Option<&LayerSpec> {
+        if index < self.layers.len() { Some(&self.layers[index]) } else { None }
+    }
+
+    /// Tiles of `lanes` samples that hold a minibatch.
+    pub(crate) const fn tiles(&self, lanes: usize) -> usize {
+        self.batch_size.div_ceil(lanes)
+    }
+
+    /// Whether layer `index` keeps a transposed index: never the first, which computes no input gradient. It must where
+    /// the layer below keeps its sums in the place that a scattered gradient would overwrite.
+    pub(crate) const fn is_transposed(&self, index: usize) -> bool {
+        index > 0
+            && index < self.layers.len()
+            && matches!(self.layers[index].storage, Storage::OutputMajor)
+            && (self.transposed || (self.training && self.layers[index - 1].activation.hides_sign()))
+    }
+
+    /// Checks widths, connections and integers, in `const` context if wanted.
+    ///
+    /// # Errors
+    ///
+    /// The first layer that is wrong, and how.
+    pub const fn validate<F: Format, const LANES: usize>(&self) -> Result<(), BuildError> {
+        if self.layers.is_empty() {
+            return Err(BuildError::NoLayers);
+        }
+        if self.batch_size == 0 {
+            return Err(BuildError::ZeroBatch);
+        }
+        if self.training && !self.velocity && self.batch_size > LANES {
+            return Err(BuildError::NeedsVelocity { batch_size: self.batch_size, lanes: LANES });
+        }
+        let mut layer = 0;
+        while layer < self.layers.len() {
+            let spec = &self.layers[layer];
+            if spec.n_in == 0 || spec.n_out == 0 {
+                return Err(BuildError::ZeroWidth { layer });
+            }
+            if layer > 0 && self.layers[layer - 1].n_out != spec.n_in {
+                let previous_n_out = self.layers[layer - 1].n_out;
+                return Err(BuildError::WidthMismatch { layer, n_in: spec.n_in, previous_n_out });
+            }
+            if let Activation::LeakyRelu { slope } = spec.activation
+                && !slope.is_finite()
+            {
+                return Err(BuildError::Slope { layer });
+            }
+            if spec.activation.is_learned() {
+                if !F::LEARNED_ACTIVATIONS {
+                    return Err(BuildError::LearnedActivation { layer });
+                }
+                if self.training
+                    && (LANES < 2 || self.batch_size < 2)
+                    && matches!(spec.activation, Activation::BatchNormRelu)
+                {
+                    return Err(BuildError::NothingToNormalise { layer });
+                }
+            }
+            let (connections, cells) = (spec.connections, spec.cells());
+            if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {
+                return Err(BuildError::Connections { layer, connections, cells });
+            }
+            if !spec.is_dense() {
+                // Columns of the matrix, and of its transpose where there is one.
+                let widest =
+                    if self.is_transposed(layer) && spec.nrows() > spec.ncols() { spec.nrows() } else { spec.ncols() };
+                if widest - 1 > <F::Index as Index>::MAX {
+                    return Err(BuildError::FormatTooNarrow {
+                        layer,
+                        needed: widest - 1,
+                        limit: <F::Index as Index>::MAX,
+                    });
+                }
+                if connections > <F::Pointer as Index>::MAX {
+                    let limit = <F::Pointer as Index>::MAX;
+                    return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
+                }
+                // What the rows can gain at once, which is all they have at the start.
+                let limit = spec.nrows().saturating_mul(<F::Counter as Index>::MAX);
+                if connections > limit {
+                    return Err(BuildError::FormatTooNarrow { layer, needed: connections, limit });
+                }
+            }
+            layer += 1;
+        }
+        let last = &self.layers[self.layers.len() - 1];
+        if !matches!(last.activation, Activation::Identity) || last.n_out > 65_536 {
+            return Err(BuildError::OutputLayer { layer: self.layers.len() - 1 });
+        }
+        Ok(())
+    }
+}
