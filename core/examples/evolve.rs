@@ -29,7 +29,7 @@ impl Observer<Narrow, 16> for Survivors {
     }
 
     fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, Narrow, 16>) -> ControlFlow<()> {
-        if epoch.epoch == 1 || epoch.epoch % 10 == 0 {
+        if epoch.epoch == 1 || epoch.epoch.is_multiple_of(10) {
             println!("{:>5}  {:>6.1} %  {:>3?}", epoch.epoch, 100.0 * epoch.measured.accuracy(), self.0);
         }
         ControlFlow::Continue(())

@@ -21,7 +21,7 @@ struct Log;
 
 impl Observer<Narrow, 4> for Log {
     fn epoch(&mut self, epoch: &Epoch, _network: &Mlp<'_, Narrow, 4>) -> ControlFlow<()> {
-        if epoch.epoch % 50 == 0 {
+        if epoch.epoch.is_multiple_of(50) {
             let (loss, accuracy) = (epoch.trained.loss(), 100.0 * epoch.trained.accuracy());
             println!("epoch {}: loss {loss:.3}, accuracy {accuracy:.0} %", epoch.epoch);
         }

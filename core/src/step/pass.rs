@@ -134,7 +134,9 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
                 };
                 match x {
                     None => {
-                        forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, tile)
+                        forward::<_, _, <M::Format as Format>::Input, LANES>(
+                            workers, layer, mask, samples, input, tile,
+                        );
                     }
                     Some(x) => forward(workers, layer, mask, samples, x, tile),
                 }

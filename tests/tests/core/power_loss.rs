@@ -171,7 +171,7 @@ impl<const WRITE: usize, const ERASE: usize> Saver<'_, WRITE, ERASE> {
 
 impl<const WRITE: usize, const ERASE: usize> Observer<Narrow, 1, 2> for Saver<'_, WRITE, ERASE> {
     fn step(&mut self, step: &Step<'_>, network: &Network<'_>) -> ControlFlow<()> {
-        if (step.step + 1) % EVERY == 0 && !step.is_last() {
+        if (step.step + 1).is_multiple_of(EVERY) && !step.is_last() {
             return self.save(network, step.progress());
         }
         ControlFlow::Continue(())
