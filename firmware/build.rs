@@ -1,10 +1,10 @@
-//! Chooses the board, writes its memory map and packs the samples that go into flash.
+//! Chooses the board, writes its memory map and packs the samples for the flash.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What the linker and the programs need to know of a board.
+/// What the linker and the programs need to know about a board.
 struct Board {
     name: &'static str,
     /// Origin and bytes.
@@ -12,9 +12,9 @@ struct Board {
     ram: (u32, u32),
     /// Kilobytes of the network that fits, as the programs call it.
     network: u32,
-    /// Training and test samples that fit the flash.
+    /// How many training and test samples fit the flash.
     samples: (usize, usize),
-    /// The feature that drives the flash, and bytes at its end that hold checkpoints and no program.
+    /// The feature with the driver of the flash, and the bytes at its end that are reserved for checkpoints.
     checkpoints: Option<(&'static str, u32)>,
 }
 
@@ -30,7 +30,7 @@ const BOARDS: &[Board] = &[
     Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: Some(("nrf52840", 256 * K)) },
     Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
     Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500), checkpoints: None },
-    // 264 KB, of which the first four banks are one piece.
+    // It has 264 KB; the first four banks, 256 KB, are contiguous.
     Board { name: "rp2040", flash: (0x1000_0000, 2048 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: None },
 ];
 
@@ -59,7 +59,7 @@ fn main() {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let (flash, ram) = (board.flash, board.ram);
-    // An RP2040 first runs the 256 bytes at the start of its flash, which teach it to read the rest.
+    // An RP2040 first runs the 256 bytes at the start of its flash, which set up the access to the rest.
     println!("cargo::rustc-check-cfg=cfg(boot_stage)");
     let boot = if board.name == "rp2040" { 256 } else { 0 };
     let boot_section = if boot > 0 {

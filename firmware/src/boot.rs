@@ -1,4 +1,4 @@
-//! What an RP2040 runs before the program, from the first 256 bytes of its flash.
+//! The second boot stage of an RP2040: it runs before the program, from the first 256 bytes of the flash.
 
 #[expect(unsafe_code, reason = "the place in flash is the linker script's to give")]
 // SAFETY: the section holds this alone, and the name is that of nothing else.

@@ -1,4 +1,4 @@
-//! What happens when something goes wrong: a sentence, and the end of the program.
+//! Panics and faults: the program prints one sentence and ends.
 
 use core::panic::PanicInfo;
 

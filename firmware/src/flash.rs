@@ -1,4 +1,4 @@
-//! The flash that checkpoints go to: the board's own, or a file of the host that stands for it.
+//! The flash memory for checkpoints: the board's own, or a file on the host that acts as one.
 
 #[cfg(feature = "nrf52840")]
 mod part {
@@ -36,10 +36,10 @@ mod part {
     /// A file of the host.
     pub type Flash = Nor<Memory>;
 
-    /// As many as nrf52840-dk keeps for checkpoints.
+    /// As many pages as nrf52840-dk reserves for checkpoints.
     const PAGES: u32 = 64;
 
-    /// The flash; `None` where the host names no file.
+    /// The flash; `None` if the host names no file.
     pub fn open() -> Option<Flash> {
         argument("flash", |path| {
             let path = path?;

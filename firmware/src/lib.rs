@@ -1,8 +1,8 @@
-//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks and how they are
-//! trained.
+//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks and their
+//! recipes.
 //!
-//! The training itself is `rewire_core`; a program brings a block of memory, a source of samples and a log. Feature
-//! `semihosting`, the default, has a host that gives arguments and files; feature `rtt` needs nobody.
+//! `rewire_core` does the training; a program brings a block of memory, a source of samples and a log. With feature
+//! `semihosting`, the default, a host provides arguments and files; feature `rtt` needs no host.
 
 #![no_std]
 

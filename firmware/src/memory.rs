@@ -1,16 +1,17 @@
-//! The one block that a network lives in.
+//! The one memory block that holds a network.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Bytes that a program needs beside the network: its stack, its log and little else.
+/// Bytes that a program needs beside the network, mostly for stack and log.
 const BESIDES: usize = 3 * 1024;
 
-/// Fails the build where a network of so many bytes does not fit the board: `const _: () = assert_fits(FOOTPRINT.bytes());`.
+/// Fails the build if a network of `bytes` bytes does not fit the board:
+/// `const _: () = assert_fits(FOOTPRINT.bytes());`.
 ///
 /// # Panics
 ///
-/// When it does not fit, which the compiler evaluates.
+/// When it does not fit; in a constant that is a compile error.
 pub const fn assert_fits(bytes: usize) {
     let mut ram = 0;
     let mut digits = env!("REWIRE_RAM").as_bytes();
@@ -42,13 +43,13 @@ pub struct Memory<const BYTES: usize> {
 unsafe impl<const BYTES: usize> Sync for Memory<BYTES> {}
 
 impl<const BYTES: usize> Memory<BYTES> {
-    /// Memory that nobody has yet.
+    /// Memory that has not been handed out.
     #[expect(clippy::new_without_default, reason = "for statics")]
     pub const fn new() -> Self {
         Self { bytes: UnsafeCell::new([0; BYTES]), taken: AtomicBool::new(false) }
     }
 
-    /// All of it, aligned to 4 bytes; `None` from the second call on.
+    /// All bytes, aligned to 4; `None` from the second call on.
     #[expect(clippy::mut_from_ref, reason = "guarded by the flag")]
     pub fn take(&'static self) -> Option<&'static mut [u8]> {
         let first = cortex_m::interrupt::free(|_| {

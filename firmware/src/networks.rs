@@ -1,20 +1,20 @@
-//! The three networks, each as large as its budget lets it be, and the recipe they are trained with.
+//! The three networks: each uses as many connections as its memory budget allows. And the recipes they are trained with.
 //!
-//! A budget is for model and training state; what else a program needs (stack, log, files) takes the rest of the chip.
+//! The budget covers model and training state. Stack, log and files use the rest of the chip's memory.
 
 use rewire_core::error::SettingError;
 use rewire_core::prelude::*;
 
-/// Layers of a network: sparse and input-major, then dense.
+/// Layers of a network: a sparse one stored input-major, then a dense one.
 pub type Layers = [LayerSpec; 2];
 
-/// Inputs: the pixels of an image.
+/// Number of inputs: the pixels of an image.
 const INPUTS: usize = crate::samples::PIXELS;
 const CLASSES: usize = 10;
 
-/// The network that fits `budget` bytes with `hidden` neurons: as many connections as there is room for.
+/// The network with `hidden` neurons that fits `budget` bytes, with as many connections as possible.
 pub const fn fit(budget: usize, hidden: usize) -> Layers {
-    // A connection is a weight and a column; rounding costs a few bytes more.
+    // A connection takes 5 bytes: weight and column index. Padding can take a few bytes more.
     let mut connections = (budget - bytes(&sparse(hidden, 1))) / 5 + 1;
     while bytes(&sparse(hidden, connections)) > budget {
         connections -= 1;
@@ -33,7 +33,7 @@ const fn bytes(layers: &Layers) -> usize {
     Description::training(layers, 1).footprint::<Bytes, 1>().bytes()
 }
 
-/// The dense network that fits `budget` bytes: as many hidden neurons as there is room for.
+/// The dense network that fits `budget` bytes, with as many hidden neurons as possible.
 pub const fn fit_dense(budget: usize) -> Layers {
     let mut hidden = budget / (4 * INPUTS);
     loop {
@@ -48,11 +48,11 @@ pub const fn fit_dense(budget: usize) -> Layers {
     }
 }
 
-/// Budget 12 KB, for a chip with 16.
+/// Budget 12 KB, for a chip with 16 KB of RAM.
 pub const LAYERS_16: Layers = fit(12 * 1024, 56);
-/// Budget 52 KB, for a chip with 64.
+/// Budget 52 KB, for a chip with 64 KB of RAM.
 pub const LAYERS_64: Layers = fit(52 * 1024, 128);
-/// Budget 110 KB, for a chip with 128.
+/// Budget 110 KB, for a chip with 128 KB of RAM.
 pub const LAYERS_128: Layers = fit(110 * 1024, 256);
 
 /// The network this program was built for.
@@ -63,12 +63,12 @@ pub const LAYERS: &Layers = if cfg!(network = "16") {
 } else {
     &LAYERS_128
 };
-/// What it is built to do.
+/// That network, described for training.
 pub const NETWORK: Description<'static> = Description::training(LAYERS, 1);
-/// Bytes that it takes.
+/// The memory that training it takes.
 pub const FOOTPRINT: Footprint = NETWORK.footprint::<Bytes, 1>();
 
-/// The model that the program was built with: an image that `rewire export --chip` wrote, read in place from flash.
+/// The model image that the program was built with, which `rewire export --chip` wrote; it is read in place from flash.
 pub const MODEL: Option<&[u8]> = {
     #[repr(align(4))]
     struct Aligned<T: ?Sized>(T);
@@ -79,28 +79,28 @@ pub const MODEL: Option<&[u8]> = {
 /// A network on the chip: inputs and columns in bytes, one sample at a time.
 pub type Network<'a> = Mlp<'a, Bytes, 1, 2>;
 
-/// How a network is trained. The host's twin is `rewire train` with the same numbers.
+/// How a network is trained. `rewire train` with the same settings gives the same model, bit for bit.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe {
-    /// Learning rate of the first epoch; it falls linearly towards 0.
+    /// Learning rate of the first epoch; it decays linearly towards 0.
     pub learning_rate: f32,
-    /// Share of the connections that each evolution replaces.
+    /// Fraction of the connections that each evolution replaces.
     pub zeta: f32,
     /// Samples between evolutions; 0 for one after every epoch.
     pub evolve_every: u32,
-    /// Standard deviation of a local start, in pixels.
+    /// Standard deviation of the local initial topology, in pixels.
     pub sigma: f32,
-    /// Pixels by which near growth moves an input at most.
+    /// Neighbourhood radius of near growth, in pixels.
     pub reach: u32,
-    /// Periodic decay of the weights: it frees connections to pixels that are always zero.
+    /// Periodic weight decay: it lets evolution prune connections to pixels that are always zero.
     pub weight_decay: f32,
-    /// Share of the target that is spread over all classes.
+    /// Label smoothing: the fraction of the target that is spread over all classes.
     pub label_smoothing: f32,
-    /// Pixels by which images move at most.
+    /// Data augmentation: the largest random translation, in pixels.
     pub pixel_shift: u16,
 }
 
-/// How [`LAYERS_16`] is trained. All three recipes were chosen on held-out training samples.
+/// The recipe of [`LAYERS_16`]. All three recipes were chosen on held-out training samples.
 pub const RECIPE_16: Recipe = Recipe {
     learning_rate: 0.05,
     zeta: 0.25,
@@ -111,10 +111,10 @@ pub const RECIPE_16: Recipe = Recipe {
     label_smoothing: 0.0,
     pixel_shift: 0,
 };
-/// How [`LAYERS_64`] is trained.
+/// The recipe of [`LAYERS_64`].
 pub const RECIPE_64: Recipe =
     Recipe { evolve_every: 0, sigma: 2.5, label_smoothing: 0.05, pixel_shift: 1, ..RECIPE_16 };
-/// How [`LAYERS_128`] is trained.
+/// The recipe of [`LAYERS_128`].
 pub const RECIPE_128: Recipe = Recipe { sigma: 3.0, weight_decay: 0.0, ..RECIPE_64 };
 
 /// The recipe of this program's network.
@@ -126,11 +126,11 @@ pub const RECIPE: Recipe = if cfg!(network = "16") {
     RECIPE_128
 };
 
-/// What the pixels are.
+/// Channels and size of the images.
 pub const IMAGE: ImagePlane = ImagePlane { channels: 1, height: 28, width: 28 };
 
 impl Recipe {
-    /// Gradient descent in the first epoch.
+    /// The optimiser settings of the first epoch.
     ///
     /// # Errors
     ///
@@ -141,7 +141,7 @@ impl Recipe {
             .with_label_smoothing(self.label_smoothing)
     }
 
-    /// A run of so many epochs. Connections are replaced in the first four fifths of it.
+    /// The settings of a run of `epochs` epochs. Evolution takes place in the first four fifths of it.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Recipe {
         })
     }
 
-    /// How connections are replaced.
+    /// How evolution replaces connections.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl Recipe {
         Ok(Evolution::new(self.zeta, GrownWeight::Zero, FanIn::Connections)?.with_growth(near))
     }
 
-    /// Where the first connections are.
+    /// The initial topology.
     ///
     /// # Errors
     ///
@@ -176,11 +176,11 @@ impl Recipe {
         Ok(Placement::Local(Locality::new(IMAGE, &[self.sigma])?))
     }
 
-    /// How training images move.
+    /// The random translation of training images.
     pub fn shift(&self) -> PixelShift {
         PixelShift { image: IMAGE, reach: self.pixel_shift, seed: SEED }
     }
 }
 
-/// Everything random follows from it.
+/// The seed: every random number of a run is a function of it.
 pub const SEED: u64 = 1;

@@ -1,7 +1,7 @@
-//! NOR flash where there is none: erasing sets pages to ones, programming only clears bits, word by word.
+//! Simulated NOR flash: erasing sets all bits of a page to 1, programming can only change 1 to 0, word by word.
 //!
-//! It has the pages and words of an nRF52840. What holds the bytes is a [`Medium`]: a file of the host, which is there
-//! after the machine was cut off, or a block of memory.
+//! Page and word sizes are those of an nRF52840. A [`Medium`] holds the bytes: a file on the host, which survives
+//! the end of the machine, or a block of memory.
 
 use core::fmt::Debug;
 
@@ -9,9 +9,9 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 
-/// Bytes that are programmed at once.
+/// Bytes of a word, which is programmed at once.
 const WORD: usize = 4;
-/// Bytes that are erased at once.
+/// Bytes of a page, which is erased at once.
 const PAGE: usize = 4096;
 /// Bytes that are checked before they are programmed.
 const CHUNK: usize = 64;
@@ -61,7 +61,7 @@ impl Medium for &mut [u8] {
 pub enum NorError<E> {
     /// What holds the bytes fails.
     Medium(E),
-    /// A place that is not there, or is no whole word or page.
+    /// An offset outside the flash, or one that is not aligned to a word or page.
     Place(NorFlashErrorKind),
     /// A bit that is 0 was to become 1 without an erasure.
     NotErased {

@@ -1,11 +1,11 @@
-//! Samples that are packed in flash.
+//! Samples in flash, packed by `build.rs`.
 
 use rewire_core::prelude::Samples;
 
 /// Pixels of an image.
 pub const PIXELS: usize = 784;
 
-/// Images in flash: runs of zeros and of bytes, as `build.rs` writes them.
+/// Images in flash, each a sequence of runs: so many zeros, then so many bytes that are copied.
 #[derive(Clone, Copy, Debug)]
 pub struct Packed {
     ends: &'static [u8],
@@ -31,7 +31,7 @@ impl Packed {
         Self { ends, bytes, count }
     }
 
-    /// The same source with its first samples only.
+    /// The same source, limited to its first `count` samples.
     #[must_use]
     pub fn first(mut self, count: usize) -> Self {
         self.count = self.count.min(count);

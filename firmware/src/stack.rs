@@ -1,6 +1,7 @@
-//! How deep the stack has been: `cortex-m-rt` paints it before `main`, and what is painted still was never used.
+//! The largest stack use: `cortex-m-rt` fills the stack with a pattern before `main`, and words that still hold it were
+//! never used.
 
-/// What the start-up code fills the stack with.
+/// The pattern that the start-up code fills the stack with.
 const PAINT: u32 = 0xCCCC_CCCC;
 
 #[expect(unsafe_code, reason = "symbols of the linker script")]
@@ -14,7 +15,7 @@ fn bounds() -> (*const u32, *const u32) {
     ((&raw const _stack_end).cast(), (&raw const _stack_start).cast())
 }
 
-/// Bytes that the stack has used at most since the start, and bytes that there are.
+/// The most bytes of stack used since the start, and the bytes available.
 pub fn high_water() -> (usize, usize) {
     let (end, start) = bounds();
     let words = (start as usize - end as usize) / size_of::<u32>();

@@ -1,4 +1,4 @@
-//! Counts instructions by phase, for the three networks and for dense ones that fit the same memory.
+//! Counts instructions per phase, for the three networks and for dense ones that fit the same memory.
 //!
 //! Only on `mps2-an386` under QEMU with `-icount shift=7`, which the runner sets.
 
@@ -19,16 +19,16 @@ use semihosting::process;
 
 static BLOCK: Memory<{ 128 * 1024 }> = Memory::new();
 
-/// Samples that a network is trained on before it is measured, and that are measured.
+/// Samples that a network is trained on before the measurement, and samples in the measurement.
 const WARM_UP: u32 = 1500;
 const MEASURED: u32 = 500;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
     count::start();
-    info!("instructions a sample; a connection is a weight, the output layer's included");
-    // A dense network is trained without decay, as those of the tables were.
+    info!("instructions per sample; a connection is a weight, those of the output layer included");
+    // The dense networks are trained without weight decay, as in the published table.
     let dense = |recipe| Recipe { weight_decay: 0.0, ..recipe };
     for (name, layers, recipe) in [
         ("sparse, 12 KB", LAYERS_16, RECIPE_16),
@@ -135,7 +135,7 @@ fn visited(network: &Network<'_>, samples: &Packed) -> u32 {
     total / MEASURED
 }
 
-/// Images without a zero.
+/// Images without a zero pixel.
 struct Bright;
 
 impl Samples<1, u8> for Bright {

@@ -1,6 +1,7 @@
-//! Trains as `train` does, saving to flash, and goes on from the last whole checkpoint after a loss of power.
+//! Trains as `train` does, saves checkpoints to flash, and after a power loss resumes from the newest complete one.
 //!
-//! With feature `nrf52840` the flash is the part's own; otherwise it is a file of the host, the argument `flash`.
+//! With feature `nrf52840` the flash is the chip's own; otherwise it is a file on the host, which the argument `flash`
+//! names.
 
 #![no_std]
 #![no_main]
@@ -14,7 +15,7 @@ use rewire_firmware::memory::{Memory, assert_fits};
 use rewire_firmware::networks::{FOOTPRINT, NETWORK, Network};
 use rewire_firmware::{host, run};
 
-/// Samples between checkpoints: each erases a slot, which a part endures some 10,000 times.
+/// Samples between checkpoints. Each erases a slot, which flash survives about 10,000 times.
 const EVERY: u32 = 500;
 
 const _: () = assert_fits(FOOTPRINT.bytes());
@@ -26,10 +27,10 @@ fn main() -> ! {
     let [train, test] = host::sources();
     let Some(flash) = flash::open() else {
         fail(format_args!(
-            "there is no flash: set REWIRE_FLASH to a file of the host, which is created where it is not"
+            "there is no flash: set REWIRE_FLASH to a file on the host, which is created if it does not exist"
         ))
     };
-    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
     let mut built = Network::new(&NETWORK, block);
     let network = match &mut built {
         Ok(network) => network,
@@ -52,7 +53,7 @@ fn main() -> ! {
     run::end(network)
 }
 
-/// The newest checkpoint, or a start.
+/// Loads the newest checkpoint, or initialises a network.
 #[inline(never)]
 fn resume(network: &mut Network<'_>, checkpoints: &mut Checkpoints<Flash>) -> Result<Progress, TrainError> {
     match checkpoints.resume(network) {

@@ -1,4 +1,4 @@
-//! An image that does nothing: what remains of another beside it is that program's own share of the flash.
+//! A program that does nothing: the size of another program less this one is the flash that its own code takes.
 
 #![no_std]
 #![no_main]

@@ -1,6 +1,6 @@
-//! Measures a model that lies in flash and is read in place: only its workspace takes RAM.
+//! Evaluates a model in flash, which is read in place: only its workspace takes RAM.
 //!
-//! The model is the image that the program was built with, `REWIRE_IMAGE`, which `rewire export --chip` writes.
+//! The model is the image that the program was built with: `REWIRE_IMAGE`, written by `rewire export --chip`.
 
 #![no_std]
 #![no_main]
@@ -14,12 +14,12 @@ use rewire_firmware::memory::Memory;
 use rewire_firmware::networks::{LAYERS, MODEL};
 use rewire_firmware::{host, stack};
 
-/// What a network of these widths works with; one with other widths may not fit, which is an error.
+/// The workspace of a network of these widths; a model with other widths may not fit, which is an error.
 static BLOCK: Memory<{ Description::frozen(LAYERS, 1).footprint::<Bytes, 1>().bytes() }> = Memory::new();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
+    let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
     let Some(bytes) = MODEL else {
         fail(format_args!("built without a model: set REWIRE_IMAGE to a file that `rewire export --chip` wrote"))
     };

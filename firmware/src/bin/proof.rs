@@ -1,7 +1,7 @@
-//! The whole training path in an image whose panic handler cannot be linked: that it links proves that no panic is
+//! The whole training path in a program whose panic handler cannot be linked. If the program links, no panic is
 //! reachable.
 //!
-//! It uses the core alone and says nothing; its size beside that of `empty` is the core's share of the flash.
+//! It uses only the core and prints nothing; its size less that of `empty` is the flash that the core takes.
 
 #![no_std]
 #![no_main]
@@ -36,7 +36,7 @@ const SETTINGS: TrainSettings = {
     TrainSettings { schedule: Schedule::Linear, evolution: Some(evolution), ..TrainSettings::new(3, sgd) }
 };
 
-/// Two samples that take no flash.
+/// Two computed samples, which take no flash.
 struct Ramps;
 
 impl Samples<1, u8> for Ramps {

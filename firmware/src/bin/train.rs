@@ -1,6 +1,6 @@
-//! Trains sparse MNIST on the chip and says how it went.
+//! Trains a sparse network on MNIST on the chip and prints loss, accuracy, memory and the model's hash.
 //!
-//! Samples come from the host's IDX files where there is a host that names them, otherwise from flash.
+//! Samples come from IDX files if the host names a folder, otherwise from flash.
 
 #![no_std]
 #![no_main]
@@ -19,8 +19,8 @@ static BLOCK: Memory<{ FOOTPRINT.bytes() }> = Memory::new();
 fn main() -> ! {
     let epochs = run::epochs();
     let [train, test] = host::sources();
-    let Some(block) = BLOCK.take() else { fail(format_args!("the block is taken")) };
-    // Used where it is built: a move would take its size in stack once more.
+    let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
+    // Used in place: a move would need the stack for a second copy.
     let mut built = Network::new(&NETWORK, block);
     let network = match &mut built {
         Ok(network) => network,

@@ -1,4 +1,4 @@
-//! Samples that are streamed from the host's IDX files.
+//! Samples streamed from IDX files on the host.
 
 use core::cell::Cell;
 use core::fmt;
@@ -10,13 +10,13 @@ use semihosting::io::{Read, Seek, SeekFrom};
 use super::Path;
 use crate::samples::{PIXELS, Packed};
 
-/// Why a pair of the host's IDX files is of no use.
+/// Why a pair of IDX files on the host cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdxError {
-    /// It is not there, or cannot be read.
+    /// A file does not exist or cannot be read.
     Unreadable,
-    /// It is not an IDX file of 28 x 28 images or of labels; unpack what ends in `.gz`.
+    /// A file is not an IDX file of 28 x 28 images or of labels; files that end in `.gz` must be unpacked.
     Foreign,
 }
 
@@ -24,12 +24,12 @@ impl fmt::Display for IdxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreadable => "cannot be read",
-            Self::Foreign => "holds no 28 x 28 images or labels in IDX form; unpack what ends in .gz",
+            Self::Foreign => "is not an IDX file of 28 x 28 images or of labels; unpack files that end in .gz",
         })
     }
 }
 
-/// A function of its own, so that its path is on the stack for a moment only.
+/// A separate function, so that the path leaves the stack when it returns.
 #[inline(never)]
 fn file(folder: &str, part: &str, kind: &str) -> Result<File, IdxError> {
     File::open(Path::join(folder, part, kind)).map_err(|_| IdxError::Unreadable)
@@ -41,7 +41,7 @@ pub struct Idx {
     images: File,
     labels: File,
     count: usize,
-    /// Where the next image starts without seeking.
+    /// The image that can be read without seeking.
     next: Cell<u32>,
 }
 
@@ -101,7 +101,7 @@ impl Samples<1, u8> for Idx {
     }
 }
 
-/// Either source, chosen when the program starts.
+/// One of the two sources, chosen when the program starts.
 #[derive(Debug)]
 pub enum Source {
     /// In flash.
@@ -126,7 +126,7 @@ impl Samples<1, u8> for Source {
     }
 }
 
-/// Training and test samples: the host's IDX files where it names their folder, else those in flash.
+/// Training and test samples: the IDX files in the folder that the argument `mnist` names, otherwise those in flash.
 #[inline(never)]
 pub fn sources() -> [Source; 2] {
     super::argument("mnist", |folder| {

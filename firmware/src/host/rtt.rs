@@ -1,4 +1,4 @@
-//! No host: the log goes through the probe's memory access (RTT), and nothing here stops where no debugger is attached.
+//! Programs without a host: a debug probe reads the log from RAM (RTT); without a debugger everything runs as well.
 
 use core::fmt::Arguments;
 
@@ -10,29 +10,29 @@ use crate::samples::Packed;
 use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
 
-/// Says what failed and stays there.
+/// Logs what failed and waits in a loop.
 pub fn fail(what: Arguments<'_>) -> ! {
     defmt::error!("{}", Display2Format(&what));
     finish()
 }
 
-/// Ends the program: the log stays readable.
+/// Ends the program in a loop, so that the log stays readable.
 pub fn finish() -> ! {
     loop {
-        // No sleep: parts switch the clock off that the probe reads memory by.
+        // No sleep: in sleep, some chips stop the clock that the probe needs to read memory.
         cortex_m::asm::nop();
     }
 }
 
-/// Hands over `None`: nobody gives arguments.
+/// Calls `work` with `None`: there are no arguments.
 pub fn argument<R>(_key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
     work(None)
 }
 
-/// Does nothing: nobody takes the model.
+/// Does nothing: there is no host to write the model to.
 pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(_network: &Mlp<'_, F, LANES, LAYERS>) {}
 
-/// Where samples are: in flash.
+/// The source of samples: flash.
 pub type Source = Packed;
 
 /// Training and test samples, in flash.

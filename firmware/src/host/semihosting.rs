@@ -29,7 +29,7 @@ impl core::fmt::Write for Sentence {
     }
 }
 
-/// Says what failed on the host's standard error and ends the program with an exit code other than 0.
+/// Prints what failed to the host's standard error and ends the program with a nonzero exit code.
 pub fn fail(what: Arguments<'_>) -> ! {
     if let Ok(stderr) = stderr() {
         let _ = Sentence(stderr).write_fmt(format_args!("{what}\n"));
@@ -45,19 +45,19 @@ pub fn finish() -> ! {
 /// The longest path, in bytes.
 const LONGEST: usize = 160;
 
-/// A path, as the host wants it.
+/// A path as a C string, as the host expects it.
 #[derive(Clone, Copy, Debug)]
 pub struct Path {
     bytes: [u8; LONGEST],
 }
 
 impl Path {
-    /// `<folder>/<part><kind>`, cut when too long.
+    /// `<folder>/<part><kind>`, truncated if too long.
     pub fn join(folder: &str, part: &str, kind: &str) -> Self {
         Self::of([folder, "/", part, kind].into_iter().flat_map(str::bytes))
     }
 
-    /// A path that is already whole.
+    /// A complete path.
     pub fn new(path: &str) -> Self {
         Self::of(path.bytes())
     }
@@ -77,7 +77,7 @@ impl AsRef<CStr> for Path {
     }
 }
 
-/// Hands the value of the argument `key=value` over, or `None` where there is no host or no such argument.
+/// Calls `work` with the value of the argument `key=value`, or with `None` if there is no such argument.
 #[inline(never)]
 pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
     let arguments = args::<320>().ok();
@@ -87,7 +87,7 @@ pub fn argument<R>(key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
     work(value)
 }
 
-/// The host refuses a file, or there is no image of the model.
+/// The host refuses to open or write a file, or the model has no image.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused;
 
@@ -103,7 +103,7 @@ impl From<rewire_core::storage::image::ImageError> for Refused {
     }
 }
 
-/// Gives the host the model, where it says which file.
+/// Writes the model image to the file that the argument `model` names, if there is one.
 #[inline(never)]
 pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) {
     argument("model", |path| {
@@ -166,11 +166,11 @@ impl Output {
     }
 }
 
-/// A file of the host as a memory: what it does not hold yet was never written.
+/// A file on the host as a [`Medium`]: bytes beyond its end were never written.
 #[derive(Debug)]
 pub struct Memory {
     file: File,
-    /// Where the host stands in it, to seek no oftener than needed.
+    /// The host's position in the file, to seek only when needed.
     at: Option<u32>,
 }
 
