@@ -4,6 +4,8 @@
 
 mod dataset;
 mod determinism;
+mod fetch;
+mod golden_bits;
 mod kernels_vs_dense;
 #[path = "../program/mod.rs"]
 mod program;
