@@ -1,12 +1,10 @@
 //! Bytes promised are bytes used, and what cannot be built says why.
 
-use rewire_core::error::{ArenaError, BuildError, LoadError, SpecDifference, StructureError};
-use rewire_core::network::{LayerRef, MAX_LAYERS};
+use rewire_core::error::{ArenaError, BuildError};
+use rewire_core::network::MAX_LAYERS;
 use rewire_core::prelude::*;
-use rewire_core::sparse::CsrRef;
-use rewire_core::sparse::Index;
 use rewire_tests::memory::Memory;
-use rewire_tests::structure::{LayerCopy, bits, copy};
+use rewire_tests::structure::copy;
 
 const RELU: Activation = Activation::Relu;
 const IDENTITY: Activation = Activation::Identity;
@@ -77,32 +75,65 @@ macro_rules! for_every_format_and_lanes {
 }
 
 #[test]
-fn the_arena_uses_the_bytes_that_were_predicted() {
+fn each_kind_of_buffer_has_the_bytes_counted_by_hand() {
+    let layers = [LayerSpec::sparse(5, 3, 7, Activation::SRelu).input_major(), LayerSpec::sparse(3, 2, 4, IDENTITY)];
+    let description = Description::training(&layers, 20).with_velocity().with_transposed_index();
+    let f = description.footprint::<Standard, 16>();
+    // Weights of 4 bytes and column indices of 2: 7 + 4. Row pointers of 4: 5 inputs and 2 outputs, and one more each.
+    assert_eq!((f.weights, f.columns, f.row_pointers), (44, 22, 4 * (6 + 3)));
+    // 3 + 2 biases; four parameters of each of 3 SReLU neurons; a velocity for all that is learned.
+    assert_eq!((f.biases, f.activation_parameters, f.velocity), (20, 48, 44 + 20 + 48));
+    // 20 samples need two tiles of 16 lanes.
+    assert_eq!((f.inputs, f.activations, f.deltas, f.labels), (2 * 64 * 5, 2 * 64 * 5, 2 * 64 * 5, 2 * 2 * 16));
+    // A gradient of each parameter of SReLU for each tile.
+    assert_eq!(f.activation_gradients, 2 * 48);
+    // The second layer by input: pointers of its 3 inputs and one more, then position and row of each connection.
+    assert_eq!(f.transposed_index, 4 * 4 + 4 * 4 + 2 * 4);
+    assert_eq!(f.align, 64);
+    let buffers = 44 + 22 + 36 + 20 + 48 + 112 + 3 * 640 + 64 + 96 + 40;
+    assert!((buffers..buffers + 8 * 64).contains(&f.bytes()), "{buffers} and {}", f.bytes());
+}
+
+#[test]
+fn the_slices_of_a_network_have_the_predicted_bytes() {
     fn check<F: Format, const LANES: usize>(description: &Description<'_>) {
         let footprint = description.footprint::<F, LANES>();
         let mut memory = Memory::new(footprint.bytes());
-        let network = Mlp::<F, LANES>::new(description, memory.block()).unwrap();
-        assert_eq!(network.bytes(), footprint.bytes(), "{description:?}");
-
-        // The kinds add up, and those of the model are what its slices hold.
+        let block = memory.block();
+        let inside = block.as_ptr_range();
+        let network = Mlp::<F, LANES>::new(description, block).unwrap();
         let mut model = [0; 4];
         let mut velocity = 0;
+        let mut ranges = Vec::new();
         for layer in network.layers() {
-            let pointers = layer.csr.map_or(0, |csr| size_of_val(csr.indptr()));
-            let columns = layer.csr.map_or(0, |csr| size_of_val(csr.indices()));
-            let sizes = [size_of_val(layer.weights), size_of_val(layer.bias), pointers, columns];
+            let pointers = layer.csr.map_or(&[][..], |csr| csr.indptr());
+            let columns = layer.csr.map_or(&[][..], |csr| csr.indices());
+            let sizes = [layer.weights, layer.bias].map(size_of_val);
+            let sizes = [sizes[0], sizes[1], size_of_val(pointers), size_of_val(columns)];
             for (sum, size) in model.iter_mut().zip(sizes) {
                 *sum += size;
             }
             velocity += size_of_val(layer.velocity) + size_of_val(layer.bias_velocity);
+            let floats = [layer.weights, layer.bias, layer.velocity, layer.bias_velocity].map(bytes_of);
+            ranges.extend(floats.into_iter().chain([bytes_of(pointers), bytes_of(columns)]));
         }
         let predicted = [footprint.weights, footprint.biases, footprint.row_pointers, footprint.columns];
-        assert_eq!(model, predicted);
-        assert_eq!(velocity, footprint.velocity);
-        assert_eq!(footprint.model(), model.iter().sum::<usize>());
-        assert_eq!(footprint.bytes(), footprint.model() + velocity + footprint.workspace() + footprint.padding);
+        assert_eq!(model, predicted, "{description:?}");
+        assert_eq!(velocity, footprint.velocity, "{description:?}");
+
+        // They lie in the block and share no byte.
+        ranges.retain(|range| !range.is_empty());
+        ranges.sort_by_key(|range| range.start);
+        assert!(ranges.iter().all(|range| inside.start <= range.start && range.end <= inside.end), "{description:?}");
+        assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{description:?}");
     }
     for_every_format_and_lanes!(check);
+}
+
+/// Where a slice lies.
+fn bytes_of<T>(slice: &[T]) -> std::ops::Range<*const u8> {
+    let range = slice.as_ptr_range();
+    range.start.cast()..range.end.cast()
 }
 
 #[test]
@@ -265,129 +296,4 @@ fn a_network_at_the_limits_of_its_format_trains() {
         assert!(network.evolve(&Portable, &evolution, 1, epoch, |_, _| {}).unwrap() > 30_000);
     }
     assert!(copy(&network).iter().all(|layer| layer.as_ref().weights.iter().all(|weight| weight.is_finite())));
-}
-
-/// A sparse layer in each order, and a dense one.
-fn loadable() -> [LayerSpec; 3] {
-    [
-        LayerSpec::sparse(6, 5, 12, RELU),
-        LayerSpec::sparse(5, 4, 9, RELU).input_major(),
-        LayerSpec::dense(4, 3, IDENTITY),
-    ]
-}
-
-#[test]
-fn load_layer_refuses_what_is_broken_and_changes_nothing() {
-    let layers = loadable();
-    for velocity in [false, true] {
-        let mut description = Description::training(&layers, 1);
-        if velocity {
-            description = description.with_velocity();
-        }
-        let mut memory = Memory::of::<Compact, 1>(&description);
-        let mut network = Mlp::<Compact, 1>::new(&description, memory.block()).unwrap();
-        network.initialise(&Portable, 1, FanIn::Connections);
-        let before = bits(&network);
-        let good = copy(&network);
-        let mut refuse = |index: usize, layer: LayerRef<'_, Compact>, expected: LoadError| {
-            assert_eq!(network.load_layer(index, &layer), Err(expected), "layer {index}");
-            assert!(bits(&network) == before, "layer {index} changed");
-        };
-        let length = |expected, found| LoadError::Structure(StructureError::Length { expected, found });
-
-        refuse(3, good[0].as_ref(), LoadError::NoLayer { layers: 3 });
-        refuse(usize::MAX, good[0].as_ref(), LoadError::NoLayer { layers: 3 });
-        for (index, layer) in good.iter().enumerate() {
-            let (connections, n_out) = (layer.spec.connections, layer.spec.n_out);
-            let whole = layer.as_ref();
-            let short = &layer.weights[1..];
-            refuse(index, LayerRef { weights: short, ..whole }, length(connections, connections - 1));
-            refuse(index, LayerRef { bias: &layer.bias[1..], ..whole }, length(n_out, n_out - 1));
-            let expected = if velocity { connections } else { 0 };
-            let wrong = vec![1.0; connections + 1];
-            refuse(index, LayerRef { velocity: &wrong, ..whole }, length(expected, connections + 1));
-            let expected = if velocity { n_out } else { 0 };
-            let wrong = vec![1.0; n_out + 1];
-            refuse(index, LayerRef { bias_velocity: &wrong, ..whole }, length(expected, n_out + 1));
-        }
-        for (index, layer) in good[..2].iter().enumerate() {
-            let whole = layer.as_ref();
-            let (nrows, ncols) = (layer.spec.nrows(), layer.spec.ncols());
-            refuse(index, LayerRef { csr: None, ..whole }, length(nrows + 1, 0));
-
-            let mut indptr = layer.indptr.clone();
-            indptr.push(indptr[nrows]);
-            let taller = CsrRef::new(ncols, &indptr, &layer.indices, &layer.weights).unwrap();
-            refuse(index, LayerRef { csr: Some(taller), ..whole }, length(nrows + 1, nrows + 2));
-
-            let mut indptr = layer.indptr.clone();
-            let last_row = (0..nrows).rfind(|&row| indptr[row] < indptr[row + 1]).unwrap();
-            for pointer in &mut indptr[last_row + 1..] {
-                *pointer -= 1;
-            }
-            let nnz = layer.indices.len() - 1;
-            let fewer = CsrRef::new(ncols, &indptr, &layer.indices[..nnz], &layer.weights[..nnz]).unwrap();
-            refuse(index, LayerRef { csr: Some(fewer), ..whole }, length(nnz + 1, nnz));
-
-            // Valid for a wider matrix, but not for this one.
-            let mut indices = layer.indices.clone();
-            indices[nnz] = u16::wrapping_from(ncols);
-            let wider = CsrRef::new(ncols + 1, &layer.indptr, &indices, &layer.weights).unwrap();
-            let expected = StructureError::Column { row: last_row, col: ncols }.into();
-            refuse(index, LayerRef { csr: Some(wider), ..whole }, expected);
-        }
-    }
-}
-
-#[test]
-fn load_layer_refuses_another_specification_and_says_what_differs() {
-    // Square, so that every array of the other storage has the right length: it would load transposed.
-    let layers = [LayerSpec::sparse(6, 6, 12, RELU), LayerSpec::dense(6, 3, IDENTITY)];
-    let description = Description::training(&layers, 1);
-    let mut memory = Memory::of::<Compact, 1>(&description);
-    let mut network = Mlp::<Compact, 1>::new(&description, memory.block()).unwrap();
-    network.initialise(&Portable, 1, FanIn::Connections);
-    let (before, good) = (bits(&network), copy(&network));
-    let whole = good[0].as_ref();
-    let own = whole.spec;
-    for (spec, expected) in [
-        (LayerSpec { storage: Storage::InputMajor, ..own }, SpecDifference::Storage),
-        (LayerSpec { activation: Activation::LeakyRelu { slope: 0.5 }, ..own }, SpecDifference::Activation),
-        (LayerSpec { connections: 11, ..own }, SpecDifference::Connections),
-        (LayerSpec { n_in: 7, ..own }, SpecDifference::Inputs),
-        (LayerSpec { n_out: 5, ..own }, SpecDifference::Outputs),
-    ] {
-        let found = network.load_layer(0, &LayerRef { spec, ..whole });
-        assert_eq!(found, Err(LoadError::Differs(expected)));
-        assert!(bits(&network) == before, "{expected}");
-    }
-}
-
-#[test]
-fn a_loaded_layer_is_the_one_that_was_copied() {
-    let layers = loadable();
-    let description = Description::training(&layers, 1).with_velocity().with_transposed_index();
-    let mut memory = Memory::of::<Compact, 1>(&description);
-    let mut network = Mlp::<Compact, 1>::new(&description, memory.block()).unwrap();
-    network.initialise(&Portable, 1, FanIn::Connections);
-    let mut expected = copy(&network);
-    for layer in &mut expected {
-        layer.velocity.fill(0.25);
-        layer.bias_velocity.fill(-0.5);
-    }
-    network.initialise(&Portable, 2, FanIn::Connections);
-    for (index, layer) in expected.iter().enumerate() {
-        network.load_layer(index, &layer.as_ref()).unwrap();
-    }
-    let all = |layers: &[LayerCopy<Compact>]| layers.iter().flat_map(LayerCopy::bits).collect::<Vec<_>>();
-    assert_eq!(bits(&network), all(&expected));
-
-    // Without velocities, they start from zero.
-    for (index, layer) in expected.iter_mut().enumerate() {
-        layer.velocity.fill(0.0);
-        layer.bias_velocity.fill(0.0);
-        let plain = LayerRef { velocity: &[], bias_velocity: &[], ..layer.as_ref() };
-        network.load_layer(index, &plain).unwrap();
-    }
-    assert_eq!(bits(&network), all(&expected));
 }
