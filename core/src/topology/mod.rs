@@ -1,10 +1,27 @@
-//! Which connections exist: the Erdős–Rényi start and Sparse Evolutionary Training.
+//! Which connections exist: the initial topology, and Sparse Evolutionary Training.
 //!
 //! Everything happens in place and in O(nnz): no sort, no list of removed or added connections, and no scratch beyond one
 //! counter for each row. Connections are never lost or duplicated, columns stay sorted, random positions are exactly
 //! uniform over the free cells, and `nnz` never drifts.
+//!
+//! | file | answers |
+//! |---|---|
+//! | `init.rs` | the initial topology and weights |
+//! | `evolve.rs` | the order of an evolution, and the value of regrown weights |
+//! | `prune.rs` | which connections are pruned |
+//! | `grow/` | where connections are regrown, one file a rule |
+//! | `plane.rs` | where neurons lie in the image plane |
+//! | `scratch.rs` | the memory that all of it counts in |
 
-pub mod evolve;
-pub mod grow;
-pub mod locality;
-pub mod prune;
+pub(crate) mod evolve;
+pub(crate) mod grow;
+pub(crate) mod init;
+pub(crate) mod plane;
+pub(crate) mod prune;
+pub(crate) mod scratch;
+
+pub use evolve::{Evolution, GrownWeight};
+pub use grow::{Growth, Locality, grow_random};
+pub use init::{FanIn, Placement};
+pub use plane::ImagePlane;
+pub use prune::{prune_magnitude, survivors};

@@ -10,8 +10,8 @@ use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
 use rewire_core::step::{Metrics, StepId};
-use rewire_core::topology::evolve::FanIn;
-use rewire_core::topology::locality::Placement;
+use rewire_core::topology::FanIn;
+use rewire_core::topology::Placement;
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 use crate::data::images::Images;

@@ -6,8 +6,8 @@ use rewire_core::network::{LayerSpec, erdos_renyi_connections};
 use rewire_core::samples::PixelShift;
 use rewire_core::schedule::Schedule;
 use rewire_core::step::{Sgd, WeightDecay};
-use rewire_core::topology::evolve::{Evolution, FanIn, GrownWeight};
-use rewire_core::topology::locality::{Growth, ImagePlane, Locality, Placement};
+use rewire_core::topology::{Evolution, FanIn, GrownWeight};
+use rewire_core::topology::{Growth, ImagePlane, Locality, Placement};
 use rewire_core::train::{TrainSettings, evolves};
 
 use crate::data::ImageShape;

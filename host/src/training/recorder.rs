@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use rewire_core::network::Storage;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Wide};
-use rewire_core::topology::prune::survivors;
+use rewire_core::topology::survivors;
 use serde::{Deserialize, Serialize};
 
 use crate::model::layer::{LayerData, endpoints};

@@ -1,13 +1,8 @@
-//! Where neurons lie in the image plane, and connections that respect it.
+//! Where neurons lie in the image plane.
 //!
 //! Inputs lie on the grid of their pixels, one plane a channel; the neurons of a hidden layer on a grid that covers the
-//! same area. A *local* connection joins neurons whose distance is drawn from a Gaussian; a *near* one takes a connection
-//! that exists and moves its input by a few cells. Both are drawn by aiming: a column is proposed, and where it lies
-//! outside or is taken another is, a bounded number of times before a uniform free column is used instead. Counts
-//! therefore stay exact and columns unique, as with random topology.
+//! same area.
 
-use crate::error::SettingError;
-use crate::network::spec::MAX_LAYERS;
 use crate::random::Generator;
 
 /// Extent of the images that the inputs are.
@@ -92,92 +87,6 @@ impl Grid {
     }
 }
 
-/// Two independent normal numbers of standard deviation `sigma` (Marsaglia and Bray 1964, doi 10.1137/1006063).
-pub(crate) fn normal_pair(sigma: f32, generator: &mut Generator) -> (f32, f32) {
-    loop {
-        let (u, v) = (generator.symmetric(1.0), generator.symmetric(1.0));
-        let s = u * u + v * v;
-        if s > 0.0 && s < 1.0 {
-            let factor = sigma * libm::sqrtf(-2.0 * libm::logf(s) / s);
-            return (u * factor, v * factor);
-        }
-    }
-}
-
-/// Positions of the first connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Placement {
-    /// Uniform over all cells: Erdős–Rényi.
-    #[default]
-    Random,
-    /// Near each other in the image plane.
-    Local(Locality),
-}
-
-/// Positions of the connections that evolution grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Growth {
-    /// Uniform over the free cells: SET.
-    #[default]
-    Random,
-    /// Where a connection of the same neuron is, its input moved by up to `reach` cells.
-    Near {
-        /// What the inputs are.
-        image: ImagePlane,
-        /// Cells, at least 1.
-        reach: u32,
-    },
-    /// As a local start draws them.
-    Local(Locality),
-}
-
-/// Standard deviation of a connection's extent in the image plane.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Locality {
-    image: ImagePlane,
-    sigmas: [f32; MAX_LAYERS],
-}
-
-impl Locality {
-    /// Standard deviations in pixels by layer; the last one given holds for the layers after it.
-    ///
-    /// # Errors
-    ///
-    /// When there is none, or one is not finite and above 0.
-    pub const fn new(image: ImagePlane, sigmas: &[f32]) -> Result<Self, SettingError> {
-        let Some(&last) = sigmas.last() else {
-            return Err(SettingError { name: "sigma", value: 0.0, expected: "given for at least one layer" });
-        };
-        let mut all = [last; MAX_LAYERS];
-        let mut layer = 0;
-        while layer < sigmas.len() {
-            let value = sigmas[layer];
-            if !value.is_finite() || value <= 0.0 {
-                return Err(SettingError { name: "sigma", value, expected: "finite and above 0" });
-            }
-            if layer < MAX_LAYERS {
-                all[layer] = value;
-            }
-            layer += 1;
-        }
-        Ok(Self { image, sigmas: all })
-    }
-
-    pub(crate) fn image(&self) -> ImagePlane {
-        self.image
-    }
-
-    /// Of a layer.
-    pub(crate) fn sigma(&self, layer: u32) -> f32 {
-        self.sigmas.get(layer as usize).or(self.sigmas.last()).copied().unwrap_or(1.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,27 +125,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn normal_numbers_have_their_moments() {
-        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
-        let n = 100_000;
-        let (mut mean, mut square) = (0.0, 0.0);
-        for _ in 0..n {
-            let (a, b) = normal_pair(3.0, &mut generator);
-            mean += f64::from(a + b);
-            square += f64::from(a * a + b * b);
-        }
-        assert!((mean / f64::from(2 * n)).abs() < 0.03);
-        assert!((square / f64::from(2 * n) - 9.0).abs() < 0.1);
-    }
-
-    #[test]
-    fn sigmas_must_be_positive() {
-        assert!(Locality::new(IMAGE, &[]).is_err());
-        assert!(Locality::new(IMAGE, &[2.0, 0.0]).is_err());
-        assert!(Locality::new(IMAGE, &[f32::NAN]).is_err());
-        assert_eq!(Locality::new(IMAGE, &[2.0, 4.0]).unwrap().sigma(5), 4.0);
     }
 }

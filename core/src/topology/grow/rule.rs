@@ -1,0 +1,51 @@
+//! The growth rules, and the choice between them.
+
+use crate::network::model::Layer;
+use crate::random::Generator;
+use crate::sparse::index::Format;
+use crate::topology::grow::local::{Locality, grow_local};
+use crate::topology::grow::near::grow_near;
+use crate::topology::grow::random::grow_random;
+use crate::topology::plane::ImagePlane;
+
+/// Positions of the connections that evolution grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Growth {
+    /// Uniform over the free cells: SET.
+    #[default]
+    Random,
+    /// Where a connection of the same neuron is, its input moved by up to `reach` cells.
+    Near {
+        /// What the inputs are.
+        image: ImagePlane,
+        /// Cells, at least 1.
+        reach: u32,
+    },
+    /// As a local start draws them.
+    Local(Locality),
+}
+
+impl Growth {
+    /// Adds `additions` connections to a layer, counted from 0, by this rule; returns how many were added.
+    ///
+    /// `counters` is scratch with one element a row of the stored matrix; `weight` gives each connection its value.
+    // Inlined: where the rule is a constant, the others are not linked.
+    #[inline(always)]
+    pub(crate) fn grow<F: Format>(
+        self,
+        layer: &mut Layer<'_, F>,
+        index: u32,
+        additions: usize,
+        counters: &mut [F::Counter],
+        generator: &mut Generator,
+        weight: impl FnMut(&mut Generator, usize) -> f32,
+    ) -> usize {
+        match self {
+            Self::Random => grow_random(&mut layer.csr_mut(), additions, counters, generator, weight),
+            Self::Near { image, reach } => grow_near(layer, additions, counters, generator, weight, (image, reach)),
+            Self::Local(locality) => grow_local(layer, additions, counters, generator, weight, locality, index),
+        }
+    }
+}
