@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut generator = Generator::new(7, Purpose::Subset, 0, 0, 0);
     let features: Vec<f32> = (0..12 * 2000).map(|_| generator.symmetric(1.0)).collect();
     let labels: Vec<u16> = features.chunks(12).map(|x| u16::from(x[0] * x[1] + x[2] * x[3] > 0.0)).collect();
-    let samples = Table::new(&features, &labels).ok_or("twelve features for each label")?;
+    let samples = Table::new(&features, &labels)?;
 
     let mut block = Block::<{ NETWORK.footprint::<Narrow, 16>().bytes() }>::new();
     let mut network = Mlp::<Narrow, 16>::new(&NETWORK, &mut block.0)?;

@@ -13,11 +13,13 @@ pub type Memory = Block<{ NETWORK.footprint::<Narrow, 1>().bytes() }>;
 /// Windows from this one on: slow or fast along one of three axes, gravity on the last, begun at any time.
 pub struct Accelerometer(u32);
 
-impl Samples<1> for Accelerometer {
+impl SampleSource for Accelerometer {
     fn len(&self) -> usize {
         1200
     }
+}
 
+impl Samples<1> for Accelerometer {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; 1]], labels: &mut [u16; 1]) {
         let window = self.0 + indices[0];
         let (axis, step) = ((window % 3) as usize, if window % 6 < 3 { 0.3 } else { 0.9 });

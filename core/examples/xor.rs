@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut network = Mlp::<Narrow, 4>::new(&XOR, &mut block.0)?;
     network.initialise(&Portable, 1, FanIn::Connections);
     let features = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
-    let samples = Table::new(&features, &[0, 1, 1, 0]).ok_or("two features for each label")?;
+    let samples = Table::new(&features, &[0, 1, 1, 0])?;
 
     let settings = TrainSettings::new(200, Sgd::new(0.5)?);
     Trainer::new(&settings)?.run(&mut network, &Portable, &samples, &(), &mut Log)?;

@@ -289,6 +289,35 @@ impl From<StructureError> for LoadError {
     }
 }
 
+/// Why samples make no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TableError {
+    /// There are no labels, or no features.
+    Empty,
+    /// The features are no multiple of the labels.
+    Uneven {
+        /// Features.
+        features: usize,
+        /// Labels: one a sample.
+        labels: usize,
+    },
+}
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Empty => write!(f, "a table needs at least one label and one feature for each"),
+            Self::Uneven { features, labels } => {
+                write!(f, "{features} features are no multiple of {labels} labels: each sample has as many features")
+            }
+        }
+    }
+}
+
+impl core::error::Error for TableError {}
+
 /// One of a run's two sets of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

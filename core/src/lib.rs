@@ -55,13 +55,13 @@ pub mod prelude {
     pub use crate::network::{Description, Footprint};
     pub use crate::random::Permutation;
     pub use crate::samples::shift::{PixelShift, Shifted};
-    pub use crate::samples::{Samples, Table};
+    pub use crate::samples::{SampleSource, Samples, Table};
     pub use crate::schedule::Schedule;
     pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
     pub use crate::step::id::{Progress, StepId};
     pub use crate::step::loss::Metrics;
     pub use crate::step::sgd::{Sgd, WeightDecay};
-    pub use crate::topology::evolve::{Evolution, FanIn, GrownWeight};
-    pub use crate::topology::locality::{Growth, ImagePlane, Locality, Placement};
+    pub use crate::topology::{Evolution, FanIn, GrownWeight};
+    pub use crate::topology::{Growth, ImagePlane, Locality, Placement};
     pub use crate::train::{Ended, Epoch, Observer, Step, TrainSettings, Trainer};
 }

@@ -27,8 +27,8 @@ pub fn introduce(network: &Network<'_>, train: &Source, test: &Source) {
         LAYERS[0].n_out,
         LAYERS[1].n_out,
         network.connections(),
-        Samples::<1, u8>::len(train),
-        Samples::<1, u8>::len(test),
+        train.len(),
+        test.len(),
     );
 }
 

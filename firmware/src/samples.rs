@@ -1,6 +1,6 @@
 //! Samples in flash, packed by `build.rs`.
 
-use rewire_core::prelude::Samples;
+use rewire_core::prelude::{SampleSource, Samples};
 
 /// Pixels of an image.
 pub const PIXELS: usize = 784;
@@ -51,11 +51,13 @@ impl Packed {
     }
 }
 
-impl Samples<1, u8> for Packed {
+impl SampleSource for Packed {
     fn len(&self) -> usize {
         self.count
     }
+}
 
+impl Samples<1, u8> for Packed {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
         let Some(&index) = indices.first() else { return };
         let (label, mut runs) = self.sample(index as usize);

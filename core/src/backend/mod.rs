@@ -4,6 +4,7 @@
 //! inside a block goes through [`Backend::dispatch`], where a host compiles it for the instruction set found at run
 //! time, against the [`Vector`](crate::backend::vector::Vector) it gives them. Neither changes a bit of the result, because no sum crosses a block.
 
+#[doc(hidden)]
 pub mod vector;
 
 use crate::backend::vector::{Kernel, Sixteen, run_kernel};

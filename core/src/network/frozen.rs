@@ -31,7 +31,7 @@ use crate::network::spec::{LayerSpec, MAX_LAYERS};
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::loss::Metrics;
-use crate::step::pass::{evaluate, predict};
+use crate::step::pass::{evaluate, predict, predict_one};
 use crate::step::tiles::Workspace;
 use crate::storage::image::Image;
 
@@ -93,6 +93,11 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
         each: impl FnMut(&[[f32; LANES]], usize),
     ) {
         predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
+    }
+
+    /// As [`Mlp::predict_one`](crate::network::Mlp::predict_one).
+    pub fn predict_one<B: Backend>(&mut self, backend: &B, features: &[F::Input], logits: &mut [f32]) -> usize {
+        predict_one(backend, features, &self.layers, &mut self.workspace, logits)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
 use crate::step::loss::Metrics;
-use crate::step::pass::{Minibatch, evaluate, pass, predict};
+use crate::step::pass::{Minibatch, evaluate, pass, predict, predict_one};
 use crate::step::sgd::Sgd;
 use crate::step::tiles::Workspace;
 use crate::step::update::update_layers;
@@ -266,6 +266,26 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         each: impl FnMut(&[[f32; LANES]], usize),
     ) {
         predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
+    }
+
+    /// Predicts one sample: returns the class of its largest logit, and writes the logits, as far as `logits` reaches.
+    ///
+    /// `features` has one number an input; those that are missing are zero.
+    ///
+    /// ```
+    /// use rewire_core::prelude::*;
+    ///
+    /// const LAYERS: [LayerSpec; 1] = [LayerSpec::dense(2, 3, Activation::Identity)];
+    /// let mut block = Block::<256>::new();
+    /// let mut network = Mlp::<Narrow, 1>::new(&Description::inference(&LAYERS, 1), &mut block.0)?;
+    /// network.initialise(&Portable, 1, FanIn::Connections);
+    /// let mut logits = [0.0; 3];
+    /// let class = network.predict_one(&Portable, &[1.0, -1.0], &mut logits);
+    /// assert!(logits.iter().all(|&logit| logit <= logits[class]));
+    /// # Ok::<(), rewire_core::error::BuildError>(())
+    /// ```
+    pub fn predict_one<B: Backend>(&mut self, backend: &B, features: &[F::Input], logits: &mut [f32]) -> usize {
+        predict_one(backend, features, &self.layers, &mut self.workspace, logits)
     }
 }
 

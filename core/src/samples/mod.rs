@@ -12,7 +12,8 @@ pub(crate) mod shift;
 pub(crate) mod source;
 pub(crate) mod table;
 
+#[doc(hidden)]
 pub use element::Element;
 pub use shift::{PixelShift, Shifted};
-pub use source::Samples;
+pub use source::{SampleSource, Samples};
 pub use table::Table;

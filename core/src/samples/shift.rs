@@ -9,8 +9,8 @@
 
 use crate::random::{Generator, Purpose};
 use crate::samples::element::Element;
-use crate::samples::source::Samples;
-use crate::topology::locality::ImagePlane;
+use crate::samples::source::{SampleSource, Samples};
+use crate::topology::plane::ImagePlane;
 
 /// Moves images by up to `reach` pixels in each direction, uniformly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub struct Shifted<S> {
     pub shift: PixelShift,
 }
 
-impl<X: Element, const LANES: usize, S: Samples<LANES, X>> Samples<LANES, X> for Shifted<S> {
+impl<S: SampleSource> SampleSource for Shifted<S> {
     fn len(&self) -> usize {
         self.samples.len()
     }
@@ -100,7 +100,9 @@ impl<X: Element, const LANES: usize, S: Samples<LANES, X>> Samples<LANES, X> for
     fn largest_label(&self) -> Option<u16> {
         self.samples.largest_label()
     }
+}
 
+impl<X: Element, const LANES: usize, S: Samples<LANES, X>> Samples<LANES, X> for Shifted<S> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         self.samples.fill(indices, epoch, x, labels);
         // Evaluation is epoch 0.

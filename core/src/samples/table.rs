@@ -1,7 +1,8 @@
 //! Samples in one slice.
 
+use crate::error::TableError;
 use crate::samples::element::Element;
-use crate::samples::source::Samples;
+use crate::samples::source::{SampleSource, Samples};
 
 /// Samples in memory, one after the other.
 ///
@@ -23,14 +24,21 @@ pub struct Table<'a, X = f32> {
 }
 
 impl<'a, X: Element> Table<'a, X> {
-    /// Samples whose features, `[labels.len(), n_in]`, lie one after the other; `None` when they do not divide evenly.
-    pub fn new(features: &'a [X], labels: &'a [u16]) -> Option<Self> {
-        let n_in = features.len().checked_div(labels.len())?;
-        (n_in > 0 && n_in * labels.len() == features.len()).then_some(Self { features, labels, n_in })
+    /// Samples whose features, `[labels.len(), n_in]`, lie one after the other.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or the features do not divide evenly.
+    pub fn new(features: &'a [X], labels: &'a [u16]) -> Result<Self, TableError> {
+        let n_in = features.len().checked_div(labels.len()).filter(|&n_in| n_in > 0).ok_or(TableError::Empty)?;
+        if n_in * labels.len() != features.len() {
+            return Err(TableError::Uneven { features: features.len(), labels: labels.len() });
+        }
+        Ok(Self { features, labels, n_in })
     }
 }
 
-impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
+impl<X: Element> SampleSource for Table<'_, X> {
     fn len(&self) -> usize {
         self.labels.len()
     }
@@ -38,7 +46,9 @@ impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
     fn largest_label(&self) -> Option<u16> {
         self.labels.iter().copied().max()
     }
+}
 
+impl<X: Element, const LANES: usize> Samples<LANES, X> for Table<'_, X> {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         for (lane, (&index, label)) in indices.iter().zip(labels).enumerate() {
             let index = index as usize;
@@ -63,5 +73,14 @@ mod tests {
         table.fill(&[0], 0, &mut wide, &mut [0; 1]);
         table.fill(&[1], 0, &mut narrow, &mut [0; 1]);
         assert_eq!((wide, narrow), ([[1.0], [2.0], [0.0]], [[3.0]]));
+    }
+
+    #[test]
+    fn features_that_make_no_table_are_refused_with_the_reason() {
+        assert_eq!(Table::<f32>::new(&[], &[]).map(|_| ()), Err(TableError::Empty));
+        assert_eq!(Table::new(&[1.0], &[0, 1]).map(|_| ()), Err(TableError::Empty));
+        let uneven = Err(TableError::Uneven { features: 3, labels: 2 });
+        assert_eq!(Table::new(&[1.0, 2.0, 3.0], &[0, 1]).map(|_| ()), uneven);
+        assert_eq!(Table::new(&[1.0, 2.0], &[0, 7]).unwrap().largest_label(), Some(7));
     }
 }

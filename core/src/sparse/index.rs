@@ -66,7 +66,7 @@ impl_index!(u8, u16, u32);
 /// | [`Compact`] | `u16` | `u16` | `f32` | 65,536 neurons, 65,535 connections a layer |
 /// | [`Standard`] | `u16` | `u32` | `f32` | 65,536 neurons, 4.29 billion connections a layer |
 /// | [`Wide`] | `u32` | `u32` | `f32` | 4.29 billion neurons and connections a layer |
-pub trait Format: Copy + Debug + Send + Sync + 'static {
+pub trait Format: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
     /// Stores a column.
     type Index: Index;
     /// Stores a row pointer, and a position in the values.
@@ -89,6 +89,8 @@ macro_rules! formats {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name;
+
+        impl sealed::Sealed for $name {}
 
         impl Format for $name {
             type Index = $index;

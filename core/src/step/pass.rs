@@ -4,7 +4,7 @@ use crate::activation::batch_norm::{Batch, TileBatch};
 use crate::backend::{Backend, Phase};
 use crate::network::model::{BatchOf, Model};
 use crate::random::{DropoutMask, Permutation};
-use crate::samples::source::Samples;
+use crate::samples::source::{OneSample, Samples};
 use crate::sparse::index::Format;
 use crate::step::backward::backward;
 use crate::step::block::Workers;
@@ -91,6 +91,33 @@ pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
             each(logits, (len - tile * LANES).min(LANES));
         }
     }
+}
+
+/// Predicts one sample: writes its logits, as far as `logits` reaches, and returns the class of the largest.
+pub(crate) fn predict_one<B, M, const LANES: usize, const LAYERS: usize>(
+    backend: &B,
+    features: &[<M::Format as Format>::Input],
+    layers: &[M],
+    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
+    logits: &mut [f32],
+) -> usize
+where
+    B: Backend,
+    M: Model,
+{
+    let (mut largest, mut class) = (f32::NEG_INFINITY, 0);
+    predict(backend, &OneSample(features), layers, workspace, (0, 1), |rows, _| {
+        for (index, row) in rows.iter().enumerate() {
+            let logit = row.first().copied().unwrap_or_default();
+            if logit > largest {
+                (largest, class) = (logit, index);
+            }
+            if let Some(slot) = logits.get_mut(index) {
+                *slot = logit;
+            }
+        }
+    });
+    class
 }
 
 /// What every tile of a minibatch needs to know.

@@ -99,7 +99,8 @@ pub const fn evolves(epoch: u32, epochs: u32, evolve_until: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::evolve::{FanIn, GrownWeight};
+    use crate::topology::evolve::GrownWeight;
+    use crate::topology::init::FanIn;
 
     #[test]
     fn no_evolution_follows_the_last_epoch_nor_the_last_that_evolves() {

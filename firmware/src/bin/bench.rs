@@ -138,11 +138,13 @@ fn visited(network: &Network<'_>, samples: &Packed) -> u32 {
 /// Images without a zero pixel.
 struct Bright;
 
-impl Samples<1, u8> for Bright {
+impl SampleSource for Bright {
     fn len(&self) -> usize {
         MEASURED as usize
     }
+}
 
+impl Samples<1, u8> for Bright {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
         let seed = indices.first().copied().unwrap_or_default();
         *labels = [(seed % 10) as u16];

@@ -39,11 +39,13 @@ const SETTINGS: TrainSettings = {
 /// Two computed samples, which take no flash.
 struct Ramps;
 
-impl Samples<1, u8> for Ramps {
+impl SampleSource for Ramps {
     fn len(&self) -> usize {
         2
     }
+}
 
+impl Samples<1, u8> for Ramps {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
         let first = indices.first().copied().unwrap_or_default();
         *labels = [first as u16 + 3];

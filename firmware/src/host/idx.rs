@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::fmt;
 
-use rewire_core::prelude::Samples;
+use rewire_core::prelude::{SampleSource, Samples};
 use semihosting::fs::File;
 use semihosting::io::{Read, Seek, SeekFrom};
 
@@ -87,11 +87,13 @@ impl Idx {
 // SAFETY: a program has one thread, and its interrupt handlers do not know the source.
 unsafe impl Sync for Idx {}
 
-impl Samples<1, u8> for Idx {
+impl SampleSource for Idx {
     fn len(&self) -> usize {
         self.count
     }
+}
 
+impl Samples<1, u8> for Idx {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
         let Some(&index) = indices.first() else { return };
         match self.read(index, x.as_flattened_mut()) {
@@ -110,14 +112,16 @@ pub enum Source {
     Idx(Idx),
 }
 
-impl Samples<1, u8> for Source {
+impl SampleSource for Source {
     fn len(&self) -> usize {
         match self {
-            Self::Packed(packed) => Samples::len(packed),
-            Self::Idx(idx) => Samples::len(idx),
+            Self::Packed(packed) => packed.len(),
+            Self::Idx(idx) => idx.len(),
         }
     }
+}
 
+impl Samples<1, u8> for Source {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[u8; 1]], labels: &mut [u16; 1]) {
         match self {
             Self::Packed(packed) => packed.fill(indices, epoch, x, labels),

@@ -14,7 +14,7 @@ use rewire_core::backend::Backend;
 use rewire_core::network::Description;
 use rewire_core::network::Mlp;
 use rewire_core::random::Permutation;
-use rewire_core::samples::Samples;
+use rewire_core::samples::{SampleSource, Samples};
 use rewire_core::sparse::Standard;
 use rewire_core::step::StepId;
 use serde::Serialize;
@@ -33,11 +33,13 @@ pub const BATCH: usize = 128;
 /// Noise that is written once and left alone after.
 struct Noise;
 
-impl<const LANES: usize> Samples<LANES> for Noise {
+impl SampleSource for Noise {
     fn len(&self) -> usize {
         BATCH
     }
+}
 
+impl<const LANES: usize> Samples<LANES> for Noise {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         for (label, index) in labels.iter_mut().zip(indices) {
             *label = (index % 10) as u16;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::PixelShift;
-use rewire_core::samples::Samples;
+use rewire_core::samples::{SampleSource, Samples};
 
 use crate::data::Split;
 use crate::data::augment::{Augmentation, FRACTION_BITS};
@@ -189,11 +189,13 @@ impl Images<'_> {
     }
 }
 
-impl<const LANES: usize> Samples<LANES> for Images<'_> {
+impl SampleSource for Images<'_> {
     fn len(&self) -> usize {
         self.indices.len()
     }
+}
 
+impl<const LANES: usize> Samples<LANES> for Images<'_> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         let mut samples = [0u32; LANES];
         let mut images: [&[u8]; LANES] = [&[]; LANES];

@@ -57,11 +57,13 @@ fn momentum_without_velocity_is_refused() {
 /// Samples that do not say which labels they have.
 struct Unlabelled<'a>(Table<'a>);
 
-impl Samples<1> for Unlabelled<'_> {
+impl SampleSource for Unlabelled<'_> {
     fn len(&self) -> usize {
-        Samples::<1>::len(&self.0)
+        self.0.len()
     }
+}
 
+impl Samples<1> for Unlabelled<'_> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; 1]], labels: &mut [u16; 1]) {
         self.0.fill(indices, epoch, x, labels);
     }

@@ -275,11 +275,13 @@ struct Asked<'a> {
     calls: Mutex<Vec<(Vec<u32>, u32)>>,
 }
 
-impl<const LANES: usize> Samples<LANES> for Asked<'_> {
+impl SampleSource for Asked<'_> {
     fn len(&self) -> usize {
-        Samples::<LANES>::len(&self.table)
+        self.table.len()
     }
+}
 
+impl<const LANES: usize> Samples<LANES> for Asked<'_> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         for lane in indices.len()..LANES {
             assert!(x.iter().all(|row| row[lane].to_bits() == 0), "a lane without a sample is not zero");
