@@ -193,6 +193,39 @@ fn every_path_in_the_pages_exists() {
     assert!(checked > 20, "{checked} paths found");
 }
 
+/// Every Rust file below a folder.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for item in fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn a_published_package_reads_no_file_outside_its_folder() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let mut included = 0;
+    for package in ["core", "data", "host"] {
+        let mut files = Vec::new();
+        sources(&root.join(package), &mut files);
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for start in ["include_str!(\"", "include_bytes!(\""] {
+                for name in text.split(start).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+                    let target = file.parent().unwrap().join(name).canonicalize().unwrap();
+                    assert!(target.starts_with(root.join(package)), "{}: {name} is outside", file.display());
+                    included += 1;
+                }
+            }
+        }
+    }
+    assert!(included >= 5, "{included} files included");
+}
+
 #[test]
 fn the_readme_is_short() {
     let lines = page("README.md").lines().count();
