@@ -254,7 +254,7 @@ fn the_reference_names_every_setting_with_its_default() {
 fn the_reference_names_every_file_and_column_of_a_run() {
     let reference = page("docs/reference.md");
     let folder = tempdir().unwrap();
-    succeed(folder.path(), "train --hidden 8 --epochs 2 --monitor-interval 0.001 --out run");
+    succeed(folder.path(), "train --hidden 100,100 --epochs 4 --monitor-interval 0.01 --out run");
     let mut files = 0;
     for item in fs::read_dir(folder.path().join("run")).unwrap() {
         let path = item.unwrap().path();
