@@ -12,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use program::{run, succeed};
+use rewire::data::DatasetName;
+use rewire::settings::{Config, TABLE};
 use tempfile::tempdir;
 
 /// Every page that people read, by its path in the repository.
@@ -233,20 +235,21 @@ fn the_readme_is_short() {
 }
 
 #[test]
-fn the_reference_names_every_setting_with_its_default() {
+fn the_reference_names_every_setting_with_its_defaults_and_choices() {
     let reference = page("docs/reference.md");
-    let folder = tempdir().unwrap();
-    // What is trained is small; these two are not compared.
-    let changed = ["hidden", "epochs"];
-    succeed(folder.path(), "train --hidden 8 --epochs 1 --out run");
-    let text = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
-    let config: toml::Table = text.parse().unwrap();
-    for (setting, value) in config.iter().filter(|(_, value)| !value.is_table()) {
-        let row = reference.lines().find(|line| line.starts_with(&format!("| `{setting}` |")));
-        let row = row.unwrap_or_else(|| panic!("docs/reference.md has no row for the setting `{setting}`"));
-        let default = row.split(" | ").nth(2).unwrap();
-        let right = changed.contains(&setting.as_str()) || default == value.to_string();
-        assert!(right, "docs/reference.md: the default of `{setting}` for mnist-mini is {value}, not {default}");
+    let columns = [DatasetName::MnistMini, DatasetName::Mnist, DatasetName::Cifar10];
+    for setting in TABLE {
+        let name = setting.name;
+        let row = reference.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/reference.md has no row for the setting `{name}`"));
+        for choice in setting.choices() {
+            assert!(row.contains(choice.name), "docs/reference.md: `{name}` can be {} too", choice.name);
+        }
+        let cells = row.trim_end_matches(" |").split(" | ").skip(2);
+        for (cell, dataset) in cells.zip(columns).filter(|_| name != "dataset") {
+            let default = (setting.get)(&Config::defaults(dataset)).to_string();
+            assert_eq!(cell, default, "docs/reference.md: the default of `{name}` for {dataset}");
+        }
     }
 }
 
