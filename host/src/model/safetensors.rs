@@ -125,7 +125,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// When it cannot be written, or a weight is no number, which no reader would accept.
+    /// When it cannot be written, or a weight is NaN or infinite, which no reader would accept.
     pub fn save(&self, path: &Path) -> Result<()> {
         for (i, layer) in self.layers.iter().enumerate() {
             ensure!(

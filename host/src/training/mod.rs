@@ -1,4 +1,4 @@
-//! A run from settings to run directory: data, network, epochs, and what they came to.
+//! A run from settings to run directory: data, network, epochs and their results.
 
 pub mod checkpoint;
 pub mod directory;
@@ -168,8 +168,8 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 ///
 /// # Errors
 ///
-/// Settings that do not fit the dataset, a directory that cannot be written, a loss that is no number, an interruption:
-/// whatever was recorded until then is kept.
+/// Settings that do not fit the dataset, a directory that cannot be written, a loss that is NaN or infinite, an
+/// interruption: whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted } = surroundings;
     config.validate()?;
@@ -246,7 +246,7 @@ pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
 /// A run's directory, what records its connections, and the epochs that are done.
 type Begun = (RunDirectory, Option<Recorder>, Vec<Epoch>);
 
-/// What a run came to.
+/// The epochs of a run that ended, and why it ended.
 struct Ended {
     epochs: Vec<Epoch>,
     interrupted: bool,
@@ -449,10 +449,10 @@ impl RunObserver for Log<'_> {
     }
 }
 
-/// What is said of a loss that is no number.
+/// The error for training that diverged: its loss is NaN or infinite.
 fn diverged(config: &Config, directory: &RunDirectory, loss: &str, epoch: u32, step: u64) -> anyhow::Error {
     anyhow!(
-        "the {loss} loss is no number at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
+        "training diverged: the {loss} loss is NaN or infinite at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
          metrics.csv in {} keeps the {} epochs before",
         config.learning_rate,
         directory.path().display(),

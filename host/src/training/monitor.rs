@@ -300,7 +300,8 @@ mod meter {
             self.cores.len()
         }
 
-        /// Bytes that no other process shares: read anew when resident memory has moved by a twentieth, and now and then.
+        /// Bytes that no other process shares: read anew when resident memory has changed by a
+        /// twentieth, and every `UNIQUE_EVERY` samples.
         fn unique(&mut self, pages: u64) -> u64 {
             let (samples, then, bytes) = self.unique;
             if !samples.is_multiple_of(UNIQUE_EVERY) && pages.abs_diff(then) * 20 <= then {

@@ -1,4 +1,4 @@
-//! What a run came to, as a table for people or JSON for programs.
+//! The results of a run, as a table for people or JSON for programs.
 
 use std::path::{Path, PathBuf};
 

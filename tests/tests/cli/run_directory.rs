@@ -44,11 +44,15 @@ fn an_out_that_holds_a_run_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_epochs_before() {
+fn training_that_diverges_ends_the_run_and_keeps_the_epochs_before() {
     let folder = tempdir().unwrap();
     let arguments = "train --train-samples 100 --test-samples 50 --hidden 16 --batch-size 100 --momentum 0";
     let outcome = run(folder.path(), &format!("{arguments} --epochs 500 --learning-rate 1e5 --out slow"));
-    assert_refused(&outcome, 1, &["loss is no number at epoch ", "step 1", "--learning-rate", "metrics.csv in slow"]);
+    assert_refused(
+        &outcome,
+        1,
+        &["loss is NaN or infinite at epoch ", "step 1", "--learning-rate", "metrics.csv in slow"],
+    );
     let kept = rows(&folder.path().join("slow"));
     assert!(outcome.stderr.contains(&format!("at epoch {}, ", kept.len() + 1)), "{}", outcome.stderr);
     assert!(!kept.is_empty());
@@ -56,7 +60,7 @@ fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_epochs_before() {
     assert!(!folder.path().join("slow/model.safetensors").exists());
     // What one last step spoiled is not saved either.
     let outcome = run(folder.path(), &format!("{arguments} --epochs 1 --learning-rate 3e38 --out fast"));
-    assert_refused(&outcome, 1, &["the test loss is no number at epoch 1, step 1"]);
+    assert_refused(&outcome, 1, &["the test loss is NaN or infinite at epoch 1, step 1"]);
     assert_eq!(rows(&folder.path().join("fast")).len(), 0);
     assert!(!folder.path().join("fast/model.safetensors").exists());
 }

@@ -32,7 +32,7 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
-/// What a run of the program came to.
+/// The exit code and the output of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
