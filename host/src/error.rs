@@ -33,3 +33,19 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     };
     error.chain().find_map(code).unwrap_or(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_and_bad_usage_have_codes_of_their_own() {
+        let dataset = data::DatasetName::Mnist;
+        let code = |error: anyhow::Error| exit_code(&error.context("while working"));
+        assert_eq!(code(data::Error::Interrupted { dataset }.into()), 130);
+        assert_eq!(code(Interrupted("enough".into()).into()), 130);
+        assert_eq!(code(Usage("no".into()).into()), 2);
+        assert_eq!(code(Invalid::because("zeta", "is odd").into()), 2);
+        assert_eq!(code(anyhow::anyhow!("the disk is full")), 1);
+    }
+}

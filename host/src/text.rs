@@ -10,9 +10,9 @@ pub(crate) fn similar<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) 
     // Letters and digits in a row: `fashionmnist` is `fashion-mnist`.
     let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let text = plain(text);
-    let scored = names.into_iter().map(|name| (strsim::jaro_winkler(&text, &plain(name)), name));
+    let scored = names.into_iter().map(|name| (strsim::jaro(&text, &plain(name)), name));
     let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (score > 0.85).then_some(name)
+    (score > 0.82).then_some(name)
 }
 
 /// Writes a path as text, also one that is not Unicode.

@@ -77,7 +77,9 @@ impl<T: Value + Send + Sync + 'static> TypedValueParser for In<T> {
         if let Kind::Choice(choices) = T::KIND
             && let Some(name) = similar(&text, choices.iter().map(|choice| choice.name))
         {
-            must_be += &format!("; did you mean '{name}'?");
+            must_be.push_str("; did you mean '");
+            must_be.push_str(name);
+            must_be.push_str("'?");
         }
         let name = argument.and_then(Arg::get_long).unwrap_or_default();
         Err(refuse(command, format!("--{name} is {text}, but must be {must_be}")))

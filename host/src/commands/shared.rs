@@ -42,7 +42,7 @@ impl MachineArguments {
 /// Where datasets are.
 #[derive(Clone, Debug, Args)]
 pub struct CacheArguments {
-    /// Folder of fetched datasets [default: $REWIRE_DATA, or rewire in the user's cache folder]
+    /// Folder of fetched datasets [default: that of the variable `REWIRE_DATA`, or rewire in the user's cache folder]
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Machine")]
     pub data_dir: Option<PathBuf>,
 }

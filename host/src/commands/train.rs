@@ -1,18 +1,19 @@
 //! `rewire train`: a network from settings to a run directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::analysis::saved::SavedRun;
-use crate::commands::output::{print, print_json};
+use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::Usage;
-use crate::settings::{Bound, Range};
+use crate::settings::{Bound, Config, Range};
 use crate::training::Surroundings;
+use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::RunDirectory;
 
 /// What to train, and where to.
@@ -58,7 +59,11 @@ impl Arguments {
         let monitor_interval = monitor_interval(self.monitor_interval)?;
         // What can be refused is refused before a dataset is fetched.
         let checkpoint = match &self.out {
-            Some(out) if self.resume => Some(crate::training::resumable(out, &config)?),
+            Some(out) if self.resume => {
+                let checkpoint = crate::training::resumable(out, &config)?;
+                note_continuation(out, &checkpoint, &config);
+                Some(checkpoint)
+            }
             Some(out) => {
                 RunDirectory::check_free(out)?;
                 None
@@ -78,6 +83,22 @@ impl Arguments {
             return print_json(&summary);
         }
         print(format_args!("{}\nrun directory: {}", summary.table(), summary.out.display()))
+    }
+}
+
+/// Says what is left to do where that may be a surprise.
+fn note_continuation(out: &Path, checkpoint: &Checkpoint, config: &Config) {
+    let (out, done, before, epochs) = (out.display(), checkpoint.epoch, checkpoint.config.epochs, config.epochs);
+    if done == epochs {
+        note(format_args!(
+            "all {epochs} epochs of {out} are done, so nothing is left to train; a larger --epochs continues the run where \
+             its schedules do not depend on the number of epochs"
+        ));
+    } else if before != epochs {
+        note(format_args!(
+            "{out} was to have {before} epochs and now has {epochs}, of which {done} are done; learning rate and zeta \
+             continue as in a run of {epochs} epochs"
+        ));
     }
 }
 

@@ -10,8 +10,7 @@ use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
 use rewire_core::step::{Metrics, StepId};
-use rewire_core::topology::FanIn;
-use rewire_core::topology::Placement;
+use rewire_core::topology::{Evolution, FanIn, Placement};
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 use crate::data::images::Images;
@@ -68,6 +67,18 @@ pub trait Network: Send {
         test: &Images<'_>,
         observer: &mut dyn RunObserver,
     ) -> std::result::Result<Ended, TrainError>;
+    /// Evolves every sparse layer as after an epoch.
+    ///
+    /// # Errors
+    ///
+    /// As the core's.
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+    ) -> std::result::Result<(), TrainError>;
     /// Measures samples.
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
     /// Predicts the class of every sample.
@@ -100,6 +111,16 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         observer: &mut dyn RunObserver,
     ) -> std::result::Result<Ended, TrainError> {
         trainer.run(self, native, train, test, &mut Adapter(observer))
+    }
+
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        seed: u64,
+        epoch: u32,
+    ) -> std::result::Result<(), TrainError> {
+        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {})).map(|_| ())
     }
 
     fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {

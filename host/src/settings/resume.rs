@@ -44,9 +44,11 @@ impl Config {
             }
             // The last epoch has no evolution; it is caught up on.
             let [was, becomes] = [self, other].map(|config| config.evolves(epoch));
-            if was != becomes && epoch != before {
+            // Not those within it.
+            let caught_up = epoch == before && self.evolve_every == 0;
+            if was != becomes && !caught_up {
                 let words = |evolves: bool| if evolves { "one" } else { "none" }.to_owned();
-                let advice = "an --evolve-until of 0 or 1";
+                let advice = "an --evolve-until of 0 or 1, without --evolve-every after the last epoch,";
                 return cannot("the number of evolutions", words(was), words(becomes), advice);
             }
         }
@@ -100,6 +102,9 @@ mod tests {
         }
         assert!(refusal(&config(Constant, Cosine, 1.0), 60, 40).contains("zeta was"));
         assert!(refusal(&config(Constant, Constant, 0.5), 60, 40).contains("epoch 21"));
+        let within = Config { evolve_every: 320, ..config(Constant, Constant, 1.0) };
+        assert!(refusal(&within, 60, 40).contains("epoch 40"));
+        assert_eq!(refusal(&within, 60, 39), "");
         assert_eq!(refusal(&config(Linear, Constant, 1.0), 60, 1), "", "the first epoch is the same");
         let fixprob = Config { model: ModelKind::Fixprob, ..config(Constant, Cosine, 1.0) };
         assert_eq!(refusal(&fixprob, 60, 40), "");

@@ -54,8 +54,6 @@ pub struct Setting {
     pub positional: bool,
     /// What help calls the default, where it is no value.
     pub default_words: Option<&'static str>,
-    /// What help calls its value, where the kind does not say it.
-    pub example: Option<&'static str>,
     /// Its value.
     pub get: fn(&Config) -> toml::Value,
     /// Takes its value over from other settings.
@@ -95,7 +93,6 @@ impl Setting {
             common: false,
             positional: false,
             default_words: None,
-            example: None,
             get,
             copy,
             is_given,

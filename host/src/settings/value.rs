@@ -60,7 +60,8 @@ const LARGEST: u64 = i64::MAX as u64;
 
 impl Range {
     /// Whether a whole number is in the range.
-    fn holds_whole(&self, value: u64) -> bool {
+    fn holds_whole(&self, value: impl TryInto<u64>) -> bool {
+        let Ok(value) = value.try_into() else { return false };
         match self {
             Self::Whole(least, most) => (*least..=*most).contains(&value),
             Self::OneOf(values) => values.contains(&value),
@@ -127,6 +128,7 @@ impl Range {
 
 impl Kind {
     /// The type of a list's entries, or the type itself.
+    #[must_use]
     pub fn entry(self) -> Self {
         match self {
             Self::WholeList => Self::Whole,
@@ -222,7 +224,7 @@ macro_rules! whole {
                 i64::try_from(*self).unwrap_or(i64::MAX).into()
             }
             fn outside(&self, range: &Range) -> Option<Outside> {
-                (!range.holds_whole(*self as u64)).then(|| Outside { entry: None, value: self.to_string() })
+                (!range.holds_whole(*self)).then(|| Outside { entry: None, value: self.to_string() })
             }
         }
     )*};

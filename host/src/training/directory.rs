@@ -240,6 +240,20 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
+/// Records the number of epochs of a run that continues with another one; false where it is the same.
+fn record_epochs(path: &Path, config: &Config) -> Result<bool> {
+    let file = path.join("config.toml");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut table: toml::Table = text.parse().with_context(|| format!("cannot read {}", file.display()))?;
+    let epochs = toml::Value::from(config.epochs);
+    if table.get("epochs") == Some(&epochs) {
+        return Ok(false);
+    }
+    table.insert("epochs".into(), epochs);
+    write_atomically(&file, table.to_string().as_bytes())?;
+    Ok(true)
+}
+
 /// What a run directory holds.
 const FILES: [&str; 10] = [
     "config.toml",
@@ -262,15 +276,24 @@ pub const START: &str = "start.safetensors";
 pub const MODEL: &str = "model.safetensors";
 
 impl RunDirectory {
-    /// The directory for a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`.
-    pub fn unused(config: &Config) -> PathBuf {
+    /// Makes the folder of a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`. Whether it is
+    /// free shows when it is made, so that runs that start together never share one.
+    fn make_unused(config: &Config) -> Result<PathBuf> {
         let name = format!("{}-{}-seed{}", config.dataset, config.model, config.seed);
-        let numbered = (2..).map(|n| format!("{name}-{n}"));
-        let mut candidates = std::iter::once(name.clone()).chain(numbered).map(|name| Path::new("runs").join(name));
-        candidates.find(|path| !path.exists()).unwrap_or_else(|| Path::new("runs").join(&name))
+        let (runs, mut number) = (Path::new("runs"), 1);
+        let cannot = || "cannot make a folder in the folder runs; choose one with --out";
+        std::fs::create_dir_all(runs).with_context(cannot)?;
+        loop {
+            let path = runs.join(if number == 1 { name.clone() } else { format!("{name}-{number}") });
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(error).with_context(cannot),
+            }
+        }
     }
 
-    /// Refuses a directory that holds a run already, before anything is computed or written.
+    /// Refuses a directory that holds a run already, or files of someone else, before anything is computed or written.
     ///
     /// # Errors
     ///
@@ -282,6 +305,14 @@ impl RunDirectory {
         }
         if let Some(file) = FILES.iter().find(|file| path.join(file).exists()) {
             return Err(Usage(format!("--out {shown} already holds a run ({file}); name another folder or remove it")));
+        }
+        // Hidden files are in nobody's way: systems leave some of their own.
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        if let Some(name) = names.filter(|name| !name.starts_with('.')).min() {
+            return Err(Usage(format!(
+                "--out {shown} is not empty and is no run: it holds {name}; name a new folder or an empty one"
+            )));
         }
         Ok(())
     }
@@ -298,20 +329,26 @@ impl RunDirectory {
         Ok(())
     }
 
-    /// Makes the directory and writes the settings; `inputs` is the first layer's width.
+    /// Makes the directory, or an unused one in `runs`, and writes the settings; `inputs` is the first layer's width.
     ///
     /// # Errors
     ///
     /// When it holds a run already or cannot be written.
-    pub fn create(path: &Path, config: &Config, inputs: usize, record: &Record) -> Result<Self> {
-        Self::check_free(path)?;
-        let shown = path.display();
-        std::fs::create_dir_all(path)
-            .with_context(|| format!("cannot make the folder --out {shown}; choose another"))?;
+    pub fn create(path: Option<&Path>, config: &Config, inputs: usize, record: &Record) -> Result<Self> {
+        let path = match path {
+            Some(path) => {
+                Self::check_free(path)?;
+                let shown = path.display();
+                std::fs::create_dir_all(path)
+                    .with_context(|| format!("cannot make the folder --out {shown}; choose another"))?;
+                path.to_owned()
+            }
+            None => Self::make_unused(config)?,
+        };
         let mut table = toml::Table::try_from(config).context("settings are a table")?;
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
         write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
-        let lock = lock(path)?;
+        let lock = lock(&path)?;
         let topology = if config.model == ModelKind::Set {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
@@ -320,7 +357,7 @@ impl RunDirectory {
         };
         let metrics = Log::create(path.join("metrics.csv"))?;
         let phases = Log::create(path.join("phases.csv"))?;
-        Ok(Self { path: path.to_owned(), metrics, phases, topology, _lock: lock })
+        Ok(Self { path, metrics, phases, topology, _lock: lock })
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
@@ -343,7 +380,7 @@ impl RunDirectory {
         if !file.exists() {
             bail!("cannot read {shown}: it is not there; start again in another folder");
         }
-        let lock = lock(path)?;
+        let mut lock = lock(path)?;
         let (mut epochs, wrong) = rows::<Epoch>(&file)?;
         epochs.retain(|row| row.epoch <= epoch);
         if epochs.iter().map(|row| row.epoch).ne(1..=epoch) {
@@ -353,6 +390,10 @@ impl RunDirectory {
             );
         }
         Checkpoint::remove_damaged(path)?;
+        if record_epochs(path, config)? {
+            // The file that was locked is no longer there.
+            lock = self::lock(path)?;
+        }
         let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
         let model = path.join(MODEL);
         if model.exists() && epoch < config.epochs {

@@ -184,14 +184,13 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         .into());
     }
     let description = description(config, &layers);
-    let out = out.unwrap_or_else(|| RunDirectory::unused(config));
     let native = native.with_products(config.model == ModelKind::Dense);
     let before = resident_bytes();
     with_network(&layers, config.lanes(), &description, |network| {
         let run = Run { config, task: &task, native: &native, interrupted };
         let (mut directory, recorder, epochs) = match &checkpoint {
-            Some(checkpoint) => run.resume(network, &out, checkpoint)?,
-            None => run.start(network, &out, before)?,
+            Some(checkpoint) => run.resume(network, &out.unwrap_or_default(), checkpoint)?,
+            None => run.start(network, out.as_deref(), before)?,
         };
         let monitor = Monitor::start(directory.path(), monitor_interval, native.clock(), say);
         // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
@@ -224,14 +223,16 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
     })
 }
 
-/// The checkpoint of a run directory, if it is of a run with these settings.
+/// The checkpoint of a run directory, if a run with these settings can continue from it.
 ///
 /// # Errors
 ///
-/// When there is none that is whole, or it is of another run: with the settings that differ.
+/// When there is none that is whole, it is of another run, or the number of epochs is another that its schedules cannot
+/// take: with the settings that differ.
 pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
     let checkpoint = Checkpoint::load(out, say)?;
-    let differences = checkpoint.config.differences(config);
+    let epochs = config.epochs;
+    let differences = Config { epochs, ..checkpoint.config.clone() }.differences(config);
     if !differences.is_empty() {
         let (out, differences) = (out.display(), differences.join("; "));
         return Err(Usage(format!(
@@ -240,6 +241,7 @@ pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
         ))
         .into());
     }
+    checkpoint.config.continues_as(config, checkpoint.epoch)?;
     Ok(checkpoint)
 }
 
@@ -266,7 +268,7 @@ impl Run<'_> {
     }
 
     /// Draws the network and makes its directory. `resident` is the memory before there was a network.
-    fn start(&self, network: &mut dyn Network, out: &Path, resident: Option<u64>) -> Result<Begun> {
+    fn start(&self, network: &mut dyn Network, out: Option<&Path>, resident: Option<u64>) -> Result<Begun> {
         let Self { config, task, native, .. } = *self;
         let placement = config.placement(task.dataset.shape).map_err(|error| Usage(error.to_string()))?;
         network.initialise(native, config.seed, config.fan_in(), placement);
@@ -293,11 +295,23 @@ impl Run<'_> {
         })?;
         let inputs = self.task.normaliser.mean.len();
         let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, self.config, inputs, say)?;
-        let recorder = if directory.records_topology() {
+        let mut recorder = if directory.records_topology() {
             Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
         } else {
             None
         };
+        if checkpoint.config.owes_evolution(self.config, checkpoint.epoch) {
+            let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
+            let epoch = checkpoint.epoch;
+            let config = Config { zeta: self.config.zeta_of(epoch), ..self.config.clone() };
+            let evolution = config.evolution(self.task.dataset.shape).map_err(usage)?;
+            network
+                .evolve(self.native, &evolution, config.seed, epoch)
+                .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
+            if let Some(recorder) = &mut recorder {
+                recorder.try_all(&network.export());
+            }
+        }
         Ok((directory, recorder, epochs))
     }
 

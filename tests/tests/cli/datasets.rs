@@ -15,12 +15,16 @@ const FILES: [(&str, u64, [u8; 16]); 4] = [
     ("t10k-labels-idx1-ubyte", 10_008, [0, 0, 8, 1, 0, 0, 39, 16, 0, 0, 0, 0, 0, 0, 0, 0]),
 ];
 
-/// A cache with an MNIST of the right sizes and headers whose pixels and labels are all zero: holes, mostly.
 fn blank_mnist() -> TempDir {
+    blank("mnist")
+}
+
+/// A cache with MNIST or Fashion-MNIST of the right sizes and headers, whose pixels and labels are all zero: holes, mostly.
+pub(crate) fn blank(dataset: &str) -> TempDir {
     let cache = tempdir().unwrap();
-    fs::create_dir(cache.path().join("mnist")).unwrap();
+    fs::create_dir(cache.path().join(dataset)).unwrap();
     for (name, bytes, header) in FILES {
-        let mut file = fs::File::create(cache.path().join("mnist").join(name)).unwrap();
+        let mut file = fs::File::create(cache.path().join(dataset).join(name)).unwrap();
         file.write_all(&header).unwrap();
         file.set_len(bytes).unwrap();
     }

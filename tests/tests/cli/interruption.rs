@@ -1,6 +1,7 @@
 //! Ctrl-C.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -73,4 +74,28 @@ fn ctrl_c_in_the_first_epoch_leaves_the_folder_free() {
     assert!(stderr.contains("interrupted in epoch 1 of") && stderr.contains("nothing is kept in run"), "{stderr}");
     assert_eq!(listing(&folder.path().join("run")), "");
     succeed(folder.path(), &format!("train {QUICK} --out run"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_comparison_and_a_ranking_with_the_code_that_shells_expect() {
+    use std::os::unix::process::CommandExt;
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out run"));
+    let endless = "--train-samples 300 --hidden 30 --learning-rate 0.0001 --epochs 1000000";
+    for (arguments, words) in [
+        (format!("compare {endless} --models set --out both"), "the same command continues in both"),
+        ("features run --epochs 1000000".into(), "nothing is kept"),
+    ] {
+        // Like a terminal: the signal goes to all processes of the group.
+        let mut command = command(folder.path(), &arguments);
+        let mut child = command.process_group(0).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.starts_with("epoch ")), "{arguments}: an epoch ends");
+        let group = format!("-{}", child.id());
+        assert!(Command::new("/bin/sh").args(["-c", "kill -INT \"$0\"", &group]).status().unwrap().success());
+        let said: Vec<_> = lines.collect();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{arguments}: {said:?}");
+        assert!(said.last().unwrap().contains(words), "{arguments}: {said:?}");
+    }
 }

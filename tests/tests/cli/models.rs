@@ -6,6 +6,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::datasets::blank;
 use crate::program::{run, succeed};
 use crate::support::{QUICK, assert_refused, listing, model_bytes, refused};
 
@@ -141,7 +142,7 @@ fn a_model_that_breaks_its_format_is_refused_by_file_and_part() {
     fs::write(folder.path().join("good.safetensors"), Parts::read(&good).write()).unwrap();
     assert_eq!(
         succeed(folder.path(), "evaluate good.safetensors").replace("good", "run/model"),
-        succeed(folder.path(), "evaluate run/model.safetensors").replace("good", "run/model")
+        succeed(folder.path(), "evaluate run/model.safetensors --all").replace("good", "run/model")
     );
 }
 
@@ -157,4 +158,38 @@ fn a_model_that_is_not_there_or_takes_other_images_is_refused() {
     assert_refused(&outcome, 2, &["784 inputs", "3072", "evaluate it on mnist-mini"]);
     assert_eq!(outcome.stderr.lines().count(), 1, "nothing is fetched for it: {}", outcome.stderr);
     assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+fn a_model_is_evaluated_on_the_samples_of_its_run_and_says_on_how_many() {
+    let folder = tempdir().unwrap();
+    let json = |arguments: &str| -> Value { serde_json::from_str(&succeed(folder.path(), arguments)).unwrap() };
+    let summary = json(&format!("train {QUICK} --seed 5 --out run --json"));
+    let evaluated = json("evaluate run --json");
+    assert_eq!(evaluated["samples"], 50);
+    assert_eq!(evaluated["test_accuracy"], summary["test_accuracy"]);
+    assert_eq!(json("evaluate run --all --json")["samples"], 1000);
+    let text = succeed(folder.path(), "evaluate run");
+    assert!(text.contains("on 50 of the 1,000 test samples of mnist-mini, those of its run"), "{text}");
+    let text = succeed(folder.path(), "evaluate run --all");
+    assert!(text.contains("on all 1,000 test samples of mnist-mini"), "{text}");
+    // A model alone says nothing of a run.
+    fs::rename(folder.path().join("run/model.safetensors"), folder.path().join("alone.safetensors")).unwrap();
+    assert_eq!(json("evaluate alone.safetensors --json")["samples"], 1000);
+}
+
+#[test]
+fn a_model_whose_labels_mean_something_else_is_evaluated_with_a_warning() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out run"));
+    let warning = |dataset: &str| {
+        let cache = blank(dataset);
+        let outcome = run(folder.path(), &format!("evaluate run {dataset} --data-dir {}", cache.path().display()));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(outcome.stdout.contains(&format!("all 10,000 test samples of {dataset}")), "{}", outcome.stdout);
+        outcome.stderr
+    };
+    let expected = "note: the model was trained on mnist-mini, and the labels of fashion-mnist mean something else\n";
+    assert_eq!(warning("fashion-mnist"), expected);
+    assert_eq!(warning("mnist"), "", "digits all the same");
 }

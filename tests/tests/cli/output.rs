@@ -115,6 +115,28 @@ fn json_has_the_documented_keys() {
 }
 
 #[test]
+fn json_has_accuracies_with_their_shortest_digits() {
+    let folder = tempdir().unwrap();
+    let run = format!("train {QUICK} --out run --json");
+    let compare = format!("compare {QUICK} --models set --out both --json");
+    for (arguments, keys) in [
+        (run.as_str(), &["test_accuracy", "train_accuracy"][..]),
+        ("evaluate run --json", &["test_accuracy"]),
+        (&compare, &["test_accuracy", "train_accuracy"]),
+        ("features run --top 10 --json", &["test_accuracy"]),
+    ] {
+        let text = succeed(folder.path(), arguments);
+        for key in keys {
+            let values = text.lines().filter_map(|line| line.trim().strip_prefix(&format!("\"{key}\": ")));
+            let values: Vec<_> = values.map(|value| value.trim_end_matches(',')).collect();
+            assert!(!values.is_empty(), "{key} is in {text}");
+            // Of 50 or 100 samples.
+            assert!(values.iter().all(|value| value.len() <= 4), "{arguments}: {values:?}");
+        }
+    }
+}
+
+#[test]
 fn a_newcomers_first_command_learns_the_bundled_digits() {
     let folder = tempdir().unwrap();
     let table = succeed(folder.path(), "train");

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::tempdir;
 
-use crate::program::{Outcome, isolate, outcome, program, run, succeed};
-use crate::support::{QUICK, assert_refused, listing, model_bytes, names, rows};
+use crate::program::{Outcome, command, isolate, outcome, program, run, succeed};
+use crate::support::{QUICK, assert_refused, listing, model_bytes, names, rows, settings};
 
 #[test]
 fn an_out_that_cannot_be_written_is_refused() {
@@ -37,10 +37,119 @@ fn an_out_that_holds_a_run_is_refused_and_left_alone() {
         assert_eq!(listing(out.path()), before);
         assert_eq!(fs::read_to_string(out.path().join(file)).unwrap(), "mine");
     }
-    // An empty folder, or one with other things in it, will do.
-    fs::create_dir(folder.path().join("notes")).unwrap();
-    fs::write(folder.path().join("notes/note"), "mine").unwrap();
-    succeed(folder.path(), &format!("train {QUICK} --out notes"));
+    // An empty folder will do, and one that the system alone has written to.
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    fs::write(folder.path().join("empty/.hidden"), "").unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out empty"));
+}
+
+#[test]
+fn an_out_with_files_of_someone_else_is_refused_and_left_alone() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("note"), "mine").unwrap();
+    let before = listing(folder.path());
+    let outcome = run(folder.path(), &format!("train {QUICK} --out ."));
+    assert_refused(&outcome, 2, &["--out . is not empty", "it holds note", "a new folder or an empty one"]);
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+fn runs_that_start_together_have_folders_of_their_own() {
+    let folder = tempdir().unwrap();
+    let start =
+        || command(folder.path(), &format!("train {QUICK}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let started: Vec<_> = (0..4).map(|_| start().unwrap()).collect();
+    for mut child in started {
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+    let mut runs = names(&folder.path().join("runs"));
+    runs.sort();
+    let expected = ["", "-2", "-3", "-4"].map(|number| format!("mnist-mini-set-seed1{number}"));
+    assert_eq!(runs, expected);
+    for run in runs {
+        assert_eq!(rows(&folder.path().join("runs").join(run)).len(), 2);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_not_unicode_is_written_to_and_printed() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempdir().unwrap();
+    let mut command = command(folder.path(), &format!("train {QUICK} --json --out"));
+    let ended = outcome(command.arg(std::ffi::OsStr::from_bytes(b"r\xffn")));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let summary: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(summary["out"], "r\u{fffd}n");
+}
+
+// More epochs
+
+/// Flags of a run whose schedules do not depend on the number of epochs.
+const STEADY: &str = "--train-samples 100 --test-samples 50 --hidden 16,12 --epsilon 3 --batch-size 10 \
+                      --schedule step --step-every 2 --zeta-schedule constant --growth near";
+
+#[test]
+fn a_finished_run_says_that_nothing_is_left_to_do() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out run"));
+    let before = model_bytes(folder.path(), "run");
+    let outcome = run(folder.path(), "train --out run --resume");
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("all 2 epochs of run are done, so nothing is left to train"), "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("test accuracy"), "{}", outcome.stdout);
+    assert_eq!(model_bytes(folder.path(), "run"), before);
+}
+
+#[test]
+fn a_run_that_is_made_longer_is_the_longer_run() {
+    let folder = tempdir().unwrap();
+    for model in ["set", "fixprob", "dense"] {
+        let (longer, whole) = (format!("{model}-longer"), format!("{model}-whole"));
+        succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 3 --out {longer}"));
+        let outcome = run(folder.path(), &format!("train --out {longer} --resume --epochs 6"));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        for words in ["was to have 3 epochs and now has 6", "continue as in a run of 6 epochs"] {
+            assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+        }
+        succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 6 --out {whole}"));
+        assert_eq!(model_bytes(folder.path(), &longer), model_bytes(folder.path(), &whole), "{model}");
+        assert_eq!(rows(&folder.path().join(&longer)).len(), 6);
+        let recorded = settings(folder.path(), &longer);
+        assert_eq!(recorded["epochs"].as_integer(), Some(6));
+        assert!(recorded["record"].is_table());
+        // It is now a run of so many epochs.
+        let outcome = run(folder.path(), &format!("train --out {longer} --resume"));
+        assert!(outcome.stderr.contains("all 6 epochs"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_run_whose_schedule_spreads_over_all_epochs_is_not_made_longer() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --learning-rate 0.04 --out run"));
+    let before = listing(folder.path());
+    let outcome = run(folder.path(), "train --out run --resume --epochs 4");
+    let why = "--epochs cannot become 4 in a run of 2: in epoch 2, which is done, the learning rate was 0.01";
+    assert_refused(&outcome, 2, &[why, "a --schedule that does not depend on the number of epochs"]);
+    let outcome = run(folder.path(), "train --out run --resume --epochs 1");
+    assert_refused(&outcome, 2, &["--epochs is 1, but must be above 2"]);
+    assert_eq!(listing(folder.path()), before);
+}
+
+// Folders of runs
+
+#[test]
+fn a_comparison_is_plotted_and_reported_by_its_folder() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("compare {QUICK} --models set,fixprob --out both"));
+    let drawn = succeed(folder.path(), "plot both");
+    assert!(drawn.lines().count() > 4 && drawn.lines().all(|line| line.starts_with("both/figures/")), "{drawn}");
+    assert_eq!(succeed(folder.path(), "report both"), "both/report.html\n");
+    let page = fs::read_to_string(folder.path().join("both/report.html")).unwrap();
+    assert!(page.contains("FixProb") && page.contains("SET"), "both runs are in the page");
+    fs::create_dir(folder.path().join("nothing")).unwrap();
+    assert_refused(&run(folder.path(), "plot nothing"), 2, &["nothing has no config.toml", "run directory"]);
 }
 
 #[test]

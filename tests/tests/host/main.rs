@@ -4,6 +4,7 @@
 
 mod dataset;
 mod determinism;
+mod effects;
 mod fetch;
 mod golden_bits;
 mod kernels_vs_dense;
