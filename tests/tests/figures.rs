@@ -113,7 +113,15 @@ fn runs_are_drawn_while_they_are_short_or_cut_short() {
     let (width, height) = png_size(&folder.path().join("together/learning-curves.png"));
     assert!(width >= 1000 && height >= 400);
     let svg = fs::read_to_string(folder.path().join("together/learning-curves.svg")).unwrap();
-    for word in ["SET, 2 seeds: test", "accuracy (%)", "cross-entropy (nats)", "epoch", "standard deviation"] {
+    for word in [
+        "SET, 2 seeds: accuracy",
+        "test",
+        "training",
+        "accuracy (%)",
+        "cross-entropy (nats)",
+        "epoch",
+        "standard deviation",
+    ] {
         assert!(svg.contains(word), "{word}");
     }
     // Cut in the middle of the last row: the rows before it are drawn, and the rest is said.
@@ -195,11 +203,19 @@ fn a_comparison_trains_what_is_missing_and_saves_its_table() {
     let folder = tempdir().unwrap();
     let arguments = format!("compare {QUICK} --epochs 2 --seeds 1,2 --out three");
     let table = succeed(folder.path(), &arguments);
-    for word in ["SET", "FixProb", "dense", " ± ", "test accuracy", "peak memory"] {
+    for word in ["SET", "FixProb", "dense", " ± ", "accuracy", "density", "peak with"] {
         assert!(table.contains(word), "{word}: {table}");
     }
     let out = folder.path().join("three");
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
     assert!(fs::read_to_string(out.join("comparison.md")).unwrap().starts_with("| model |"));
+    // Its folder stands for its runs.
+    let drawn = plot(folder.path(), "plot three");
+    assert!(drawn.stdout.contains("three/figures/set-seed1-degrees.svg"), "{}", drawn.stdout);
+    let curves = fs::read_to_string(out.join("figures/learning-curves.svg")).unwrap();
+    for word in ["SET, 2 seeds", "FixProb, 2 seeds", "dense, 2 seeds", "Training loss", "Test accuracy"] {
+        assert!(curves.contains(word), "{word}");
+    }
     // Interrupted in the second epoch, and before the first: the same command goes on, and redoes nothing else.
     let kept = out.join("set-seed1/metrics.csv");
     let before = fs::metadata(&kept).unwrap().modified().unwrap();
@@ -293,4 +309,27 @@ fn features_are_ranked_drawn_and_measured() {
     let outcome = run(folder.path(), "features dense");
     assert_eq!(outcome.code, Some(2));
     assert!(outcome.stderr.contains("use a SET run"), "{}", outcome.stderr);
+}
+
+#[test]
+fn layers_stored_by_input_with_more_neurons_than_inputs_are_drawn_and_ranked() {
+    let folder = tempdir().unwrap();
+    let wide = "--train-samples 200 --test-samples 50 --hidden 1000,800 --epsilon 3 --batch-size 10 --epochs 2";
+    succeed(folder.path(), &format!("train {wide} --storage input-major --out run"));
+    let drawn = plot(folder.path(), "plot run");
+    assert!(drawn.stdout.contains("degrees.svg"), "{}", drawn.stdout);
+    assert!(fs::read_to_string(folder.path().join("run/figures/degrees.svg")).unwrap().contains("1000 neurons"));
+    succeed(folder.path(), "features run --no-training");
+    let ranking = fs::read_to_string(folder.path().join("run/features/features.csv")).unwrap();
+    assert_eq!(ranking.lines().count(), 785);
+}
+
+#[test]
+fn a_single_share_is_a_marked_point() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --epochs 1 --out run"));
+    succeed(folder.path(), "features run --top 25% --epochs 1");
+    let svg = fs::read_to_string(folder.path().join("run/features/features.svg")).unwrap();
+    // A point for each of four rankings, and the two ends of the line of all inputs.
+    assert_eq!(svg.matches("<circle").count(), 6);
 }

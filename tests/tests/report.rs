@@ -73,24 +73,37 @@ fn a_report_opens_in_a_browser_and_no_figure_is_blank() {
     for word in ["SET, 2 seeds", "FixProb", "dense", "data:image/gif;base64,", "KS distance", "prefers-color-scheme"] {
         assert!(text.contains(word), "{word}");
     }
-    let figures: Vec<&str> = text.split("<svg ").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
-    // Curves, weights per model, explored; for each sparse model degrees, weights, machine; inputs for SET; two for dense.
-    assert_eq!(figures.len(), 3 + 4 + 3 + 2);
+    // Curves, weights per model, explored; for each sparse model degrees, weights, machine; maps and animation of SET; two
+    // figures of the dense one.
+    assert_eq!(text.matches("<figure>").count(), 3 + 5 + 3 + 2);
+    let panels: Vec<&str> = text.split("<svg ").skip(1).map(|rest| rest.split("</svg>").next().unwrap()).collect();
     let style = text.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-    for (i, figure) in figures.iter().enumerate() {
-        let single = at.join(format!("figure{i}.html"));
-        fs::write(&single, format!("<style>{style}</style><body><svg {figure}</svg>")).unwrap();
-        for dark in [false, true] {
-            let shown = screenshot(&single, "figure.png", 1000, 700, dark);
-            assert!((0.01..0.9).contains(&drawn(&shown)), "figure {i}, dark {dark}: {}", drawn(&shown));
-            assert_eq!(shown.2[0] < 100, dark, "the paper is the page's");
+    let picture = text.split("<picture>").nth(1).unwrap().split("</picture>").next().unwrap();
+    // Every panel in a cell of its own, so that the browser starts once for light and once for dark.
+    let cells: String = panels.iter().map(|panel| format!("<div><svg {panel}</svg></div>")).collect();
+    let grid = "body { width: 1200px } div { float: left; width: 400px; height: 360px; overflow: hidden } \
+                svg { width: 390px; height: auto }";
+    let sheet = at.join("sheet.html");
+    fs::write(&sheet, format!("<style>{style} {grid}</style><body>{cells}<div><picture>{picture}</picture></div>"))
+        .unwrap();
+    let count = panels.len() + 1;
+    for dark in [false, true] {
+        let (width, _, pixels) = screenshot(&sheet, "sheet.png", 1200, 360 * count.div_ceil(3) as u32, dark);
+        let mut whitest = 0.0f64;
+        for cell in 0..count {
+            let (left, top) = (cell % 3 * 400, cell / 3 * 360);
+            let rows =
+                (top + 2..top + 350).flat_map(|y| &pixels[3 * (y * width + left + 2)..3 * (y * width + left + 380)]);
+            let shown = (380, 348, rows.copied().collect());
+            assert!((0.01..0.95).contains(&drawn(&shown)), "panel {cell}, dark {dark}: {}", drawn(&shown));
+            assert_eq!(shown.2[0] < 100, dark, "the paper of panel {cell} is the page's");
+            let white = shown.2.chunks_exact(3).filter(|pixel| *pixel == [255; 3]).count();
+            whitest = whitest.max(white as f64 / (380 * 348) as f64);
         }
+        // The white of the example image is data, no paper of the page.
+        assert!(whitest > 0.2, "dark {dark}: {whitest}");
     }
-    let gif = text.split("<img ").nth(1).unwrap().split('>').next().unwrap();
-    let single = at.join("gif.html");
-    fs::write(&single, format!("<body><img {gif}>")).unwrap();
-    assert!(drawn(&screenshot(&single, "gif.png", 900, 500, false)) > 0.1);
-    // A phone: nothing but figures and tables, which scroll by themselves, is wider than it.
+    // A phone: nothing but tables, which scroll by themselves, is wider than it.
     let phone = screenshot(&page, "phone.png", 390, 3000, false);
     assert_eq!(phone.0, 390);
     assert!(drawn(&phone) > 0.02);

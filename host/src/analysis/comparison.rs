@@ -4,17 +4,18 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
 use crate::analysis::saved::{Group, SavedRun, group};
+use crate::analysis::statistics::mean_and_deviation;
 use crate::data::manifest;
-use crate::figures::curves::mean_and_deviation;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
 use crate::text::{as_written, thousands};
 
-/// What the seeds of a model came to; accuracies and losses are of the last epoch.
+/// The results of a model over its seeds; accuracies and losses are of the last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// What tells it from the other rows.
@@ -35,13 +36,15 @@ pub struct Row {
     pub train_accuracy: f64,
     /// Weights without biases.
     pub weights: usize,
+    /// The share of all possible weights that there are; a fraction.
+    pub density: f64,
     /// Multiply-adds to predict a sample: one a weight.
     pub forward_multiply_adds: usize,
     /// Multiply-adds to train on a sample: three a weight, two in the first layer, whose inputs need no gradient.
     pub training_multiply_adds: usize,
     /// Mean wall time of an epoch's steps.
     pub seconds_per_epoch: f64,
-    /// The most memory that a run's process had, if it was measured.
+    /// The most memory that a run's process had, data loading included, if it was measured.
     pub peak_resident_bytes: Option<u64>,
     /// Bytes of training state.
     pub training_bytes: usize,
@@ -77,6 +80,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
         test_loss: mean_and_deviation(&last(|row| row.test_loss)).0,
         train_accuracy: mean_and_deviation(&last(|row| row.train_accuracy)).0,
         weights,
+        density: weights as f64 / layers.iter().map(LayerSpec::cells).sum::<usize>().max(1) as f64,
         forward_multiply_adds: weights,
         training_multiply_adds: 3 * weights - layers.first().map_or(0, |layer| layer.connections),
         seconds_per_epoch: mean_and_deviation(&times).0,
@@ -86,23 +90,32 @@ fn row(group: &Group<'_>) -> Option<Row> {
     })
 }
 
-/// Names of the table's columns.
-pub const COLUMNS: [&str; 11] = [
+/// Names of the table's columns, broken into the lines that a terminal shows.
+pub const COLUMNS: [&str; 12] = [
     "model",
     "seeds",
     "epochs",
-    "test accuracy (%)",
-    "test loss (nats)",
+    "test\naccuracy\n(%)",
+    "test\nloss\n(nats)",
     "weights",
-    "multiply-adds a sample, forward / training",
-    "s an epoch",
-    "peak memory (MB)",
-    "to train (MB)",
-    "model (MB)",
+    "density\n(%)",
+    "multiply-\nadds to\ntrain on\na sample\n(10⁶)",
+    "seconds\nan epoch",
+    "process\npeak with\ndata\nloading\n(MB)",
+    "training\nstate\n(MB)",
+    "model\n(MB)",
 ];
 
+/// The widest line of a table for a terminal.
+const WIDTH: u16 = 120;
+
+/// Names of the columns in one line each.
+pub fn columns() -> [String; 12] {
+    COLUMNS.map(|name| name.replace("-\n", "-").replace('\n', " "))
+}
+
 /// A row's cells, for any table.
-pub fn cells(row: &Row) -> [String; 11] {
+pub fn cells(row: &Row) -> [String; 12] {
     let mega = |bytes: usize| format!("{:.2}", bytes as f64 / 1e6);
     let accuracy = 100.0 * row.test_accuracy;
     [
@@ -116,7 +129,8 @@ pub fn cells(row: &Row) -> [String; 11] {
         },
         format!("{:.4}", row.test_loss),
         thousands(row.weights as u64),
-        format!("{} / {}", thousands(row.forward_multiply_adds as u64), thousands(row.training_multiply_adds as u64)),
+        format!("{:.2}", 100.0 * row.density),
+        format!("{:.3}", row.training_multiply_adds as f64 / 1e6),
         format!("{:.2}", row.seconds_per_epoch),
         row.peak_resident_bytes.map_or("not measured".into(), |bytes| format!("{:.1}", bytes as f64 / 1e6)),
         mega(row.training_bytes),
@@ -124,22 +138,25 @@ pub fn cells(row: &Row) -> [String; 11] {
     ]
 }
 
-/// The table for a terminal.
+/// The table for a terminal, at most 120 characters wide.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(COLUMNS);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     for row in rows {
         table.add_row(cells(row));
     }
     for column in table.column_iter_mut().skip(1) {
+        // Only the label wraps.
         column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
 }
 
 /// The table as Markdown.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!("| {} |\n|---|{}\n", COLUMNS.join(" | "), "---:|".repeat(COLUMNS.len() - 1));
+    let mut text = format!("| {} |\n|---|{}\n", columns().join(" | "), "---:|".repeat(COLUMNS.len() - 1));
     for row in rows {
         let _ = writeln!(text, "| {} |", cells(row).join(" | "));
     }
@@ -157,4 +174,45 @@ pub fn conclude(paths: &[PathBuf], out: &Path) -> Result<Vec<Row>> {
     write_atomically(&out.join("comparison.md"), markdown(&rows).as_bytes())?;
     write_atomically(&out.join("comparison.json"), serde_json::to_string_pretty(&rows)?.as_bytes())?;
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(label: &str) -> Row {
+        Row {
+            label: label.into(),
+            model: ModelKind::Dense,
+            seeds: vec![1, 2, 3],
+            epochs: 1000,
+            test_accuracy: 0.981_234,
+            test_accuracy_deviation: 0.001_234,
+            test_loss: 0.123_456,
+            train_accuracy: 1.0,
+            weights: 20_328_000,
+            density: 1.0,
+            forward_multiply_adds: 20_328_000,
+            training_multiply_adds: 48_696_000,
+            seconds_per_epoch: 1234.5,
+            peak_resident_bytes: Some(1_234_567_890),
+            training_bytes: 345_678_901,
+            model_bytes: 81_312_000,
+        }
+    }
+
+    #[test]
+    fn the_table_fits_120_columns_and_has_the_density() {
+        let rows = ["SET", "FixProb", "dense"].map(row);
+        let text = table(&rows).to_string();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 120, "{widest}\n{text}");
+        for word in ["density", "100.00", "98.12 ± 0.12", "20,328,000", "48.696"] {
+            assert!(text.contains(word), "{word}\n{text}");
+        }
+        let long = table(&[row("SET (a-run-with-a-rather-long-name-seed1)")]).to_string();
+        assert!(long.lines().all(|line| line.chars().count() <= 120), "{long}");
+        let text = markdown(&rows);
+        assert!(text.lines().all(|line| line.matches('|').count() == COLUMNS.len() + 1), "{text}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Feature selection: which inputs a sparse network kept, and what a fresh network makes of them alone.
+//! Feature selection: which inputs a sparse network kept, and how well fresh networks do with these inputs alone.
 //!
 //! Inputs are ranked by the first layer's connections that survive pruning (Mocanu et al. 2018) and by the summed magnitude
 //! of its weights (`QuickSelection`, Atashgahi et al. 2021, arXiv 2012.00560), beside two rankings that need no network:
@@ -18,9 +18,6 @@ use crate::analysis::saved::SavedRun;
 use crate::data::{Dataset, ImageShape, Split};
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
-use crate::figures::chart::{Axis, Chart, Series};
-use crate::figures::network::{grid, outgoing};
-use crate::figures::style::{Figure, PALETTE};
 use crate::files::write_atomically;
 use crate::settings::{Config, GrowthKind, TopologyKind};
 use crate::training::Surroundings;
@@ -57,7 +54,7 @@ impl Ranking {
     }
 }
 
-/// What is known of each input.
+/// The scores of each input, by every ranking.
 #[derive(Clone, Debug)]
 pub struct Scores {
     scores: [Vec<f64>; 4],
@@ -81,11 +78,11 @@ impl Scores {
         let recorded = recorded.filter(|row| row.len() == first.spec.n_in);
         let connections = match recorded {
             Some(row) => row.iter().map(|&count| f64::from(count)).collect(),
-            None => outgoing(first).into_iter().map(|count| count as f64).collect(),
+            None => first.input_degrees().into_iter().map(|count| count as f64).collect(),
         };
         let mut strength = vec![0.0; first.spec.n_in];
-        for (&col, &weight) in first.indices.iter().zip(&first.weights) {
-            strength[col as usize] += f64::from(weight.abs());
+        for connection in first.connections() {
+            strength[connection.input] += f64::from(connection.weight.abs());
         }
         let variance = variance(&run.config, dataset, first.spec.n_in);
         let order = Permutation::with_purpose(run.config.seed, Purpose::Subset, STREAM, first.spec.n_in as u32);
@@ -163,7 +160,7 @@ fn select(dataset: &Dataset, inputs: &[usize]) -> Dataset {
     Dataset { name: dataset.name, shape, classes: dataset.classes, train, test }
 }
 
-/// What a fresh network made of some inputs.
+/// The accuracy of a fresh network with some of the inputs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {
     /// How they were chosen; none for all inputs.
@@ -258,48 +255,12 @@ pub fn table(outcomes: &[Outcome]) -> Table {
     table
 }
 
-/// Accuracy by share, a line for each ranking.
-pub fn figure(outcomes: &[Outcome], run: &SavedRun) -> Figure<'static> {
-    let percent = |outcome: &Outcome| (outcome.percent, 100.0 * f64::from(outcome.test_accuracy));
-    let line = |(i, ranking): (usize, Ranking)| {
-        let points = outcomes.iter().filter(|outcome| outcome.ranking == Some(ranking)).map(percent).collect();
-        let (name, colour) = (ranking.name(), PALETTE[i]);
-        if i < 2 { Series::line(name, colour, points) } else { Series::dashed(name, colour, points) }
-    };
-    let mut series: Vec<Series> = Ranking::ALL.into_iter().enumerate().map(line).collect();
-    if let Some(full) = outcomes.iter().find(|outcome| outcome.ranking.is_none()).map(percent) {
-        let low = outcomes.iter().map(|outcome| outcome.percent).fold(100.0, f64::min);
-        series.push(Series::line("all inputs", PALETTE[6], vec![(low, full.1), full]));
-    }
-    let chart = Chart {
-        title: format!("Fresh networks on selected inputs of {}", run.config.dataset),
-        note: "Lines: how the inputs were ranked.".into(),
-        x: Axis::new("inputs kept (%)").log(),
-        y: Axis::new("test accuracy (%)"),
-        series,
-    };
-    let title = "Accuracy of fresh networks on selected inputs, by how they were ranked".into();
-    grid("features".into(), title, 1, (640, 420), vec![chart])
-}
-
-/// An image with only the best inputs left, for each share, with how many connections each input has on the left.
-pub fn masks<'f>(run: &'f SavedRun, scores: &'f Scores, percents: &'f [f64], image: &'f [u8]) -> Figure<'f> {
-    crate::figures::inputs::masked(run.shape(), scores, percents, image)
-}
-
-/// Writes ranking, outcomes and figures into a folder; returns the files.
+/// Writes the ranking and, where there are any, the outcomes into a folder; returns the files.
 ///
 /// # Errors
 ///
 /// When one cannot be written.
-pub fn save(
-    run: &SavedRun,
-    scores: &Scores,
-    percents: &[f64],
-    outcomes: &[Outcome],
-    image: Option<&[u8]>,
-    folder: &Path,
-) -> Result<Vec<PathBuf>> {
+pub fn save(run: &SavedRun, scores: &Scores, outcomes: &[Outcome], folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}; choose another with --out", folder.display()))?;
     let shape = run.shape();
@@ -318,10 +279,6 @@ pub fn save(
         let path = folder.join("features.json");
         write_atomically(&path, serde_json::to_string_pretty(outcomes)?.as_bytes())?;
         files.push(path);
-        files.extend(figure(outcomes, run).save(folder)?);
-    }
-    if let Some(image) = image {
-        files.extend(masks(run, scores, percents, image).save(folder)?);
     }
     Ok(files)
 }

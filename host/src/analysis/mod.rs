@@ -1,8 +1,23 @@
-//! What saved runs say: degrees, statistics, selected features, memory, comparisons. Nothing here draws.
+//! What saved runs say, as numbers and tables. Nothing here draws.
+//!
+//! | file | question |
+//! |---|---|
+//! | `saved` | what a run directory holds, and which runs differ in the seed alone |
+//! | `statistics` | mean and standard deviation over seeds |
+//! | `degrees` | how many connections neurons and inputs have |
+//! | `power_law` | whether degrees follow a power law |
+//! | `features` | which inputs a network kept, and how well fresh networks do with them alone |
+//! | `comparison` | models side by side: accuracy, memory, time |
+//! | `footprint` | predicted memory, buffer by buffer |
+//! | `boards` | which microcontroller boards hold a network |
+//! | `reference` | a run in the files of the tutorial's Python |
 
+pub mod boards;
 pub mod comparison;
+pub mod degrees;
 pub mod features;
 pub mod footprint;
 pub mod power_law;
 pub mod reference;
 pub mod saved;
+pub mod statistics;

@@ -4,7 +4,11 @@
 //! the counts from m on, and m is where the fit is nearest to the data by the Kolmogorov–Smirnov distance. A straight
 //! line through a histogram would be biased.
 
+use std::fmt;
+
 use serde::Serialize;
+
+use crate::analysis::degrees::tally;
 
 /// A fitted law.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -28,8 +32,37 @@ pub struct Fit {
     pub over_exponential: f64,
 }
 
+/// Why no law is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoLaw {
+    /// There are fewer than 50 counts above zero, or no two different ones.
+    TooFew,
+    /// The range of counts that a law describes best is too narrow: many other curves would fit as well.
+    Narrow {
+        /// Its smallest count.
+        from: u64,
+        /// Its largest count.
+        to: u64,
+    },
+}
+
+impl fmt::Display for NoLaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooFew => write!(f, "there are too few different degrees"),
+            Self::Narrow { from, to } => {
+                write!(f, "the best fit covers only {from} to {to} connections, less than a factor of {LEAST_RANGE}")
+            }
+        }
+    }
+}
+
 /// Fewest counts that a tail must hold.
 const LEAST_TAIL: usize = 50;
+
+/// Least ratio between the ends of the range that a law is fitted to. Over less, a straight line in a log-log plot tells
+/// nothing.
+const LEAST_RANGE: u64 = 3;
 
 /// Hurwitz's zeta function times `q^s`, by Euler and Maclaurin's formula, for s > 1 and q ≥ 1: scaled, because steep laws
 /// of large counts are below what a float holds.
@@ -46,13 +79,6 @@ fn share_above(s: f64, from: u64, x: u64) -> f64 {
     scaled_zeta(s, x as f64) / scaled_zeta(s, from as f64) * (from as f64 / x as f64).powf(s)
 }
 
-/// Distinct counts in ascending order, each with how often it occurs.
-pub fn tally(counts: &[u64]) -> Vec<(u64, usize)> {
-    let mut sorted = counts.to_vec();
-    sorted.sort_unstable();
-    sorted.chunk_by(|a, b| a == b).map(|equal| (equal[0], equal.len())).collect()
-}
-
 /// The exponent that makes the tail likeliest: the likelihood has one peak, found by golden section.
 fn exponent(n: f64, log_sum: f64, from: u64) -> f64 {
     let likelihood = |a: f64| -n * (scaled_zeta(a, from as f64).ln() - a * (from as f64).ln()) - a * log_sum;
@@ -65,11 +91,37 @@ fn exponent(n: f64, log_sum: f64, from: u64) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// The law that fits best; `None` with fewer than 50 counts above zero or no two different ones in a tail.
-pub fn fit(counts: &[u64]) -> Option<Fit> {
+/// The law of a tail: distinct counts in ascending order with how often each occurs, among `all` counts.
+fn fit_tail(tail: &[(u64, usize)], all: usize) -> Fit {
+    let count: usize = tail.iter().map(|&(_, n)| n).sum();
+    let (from, to, n) = (tail[0].0, tail[tail.len() - 1].0, count as f64);
+    let log_sum: f64 = tail.iter().map(|&(x, n)| n as f64 * (x as f64).ln()).sum();
+    let a = exponent(n, log_sum, from);
+    let (mut below, mut distance) = (0, 0f64);
+    for &(x, n_x) in tail {
+        // Just below x, and at it.
+        let law = |x: u64| 1.0 - share_above(a, from, x);
+        distance = distance.max((law(x) - below as f64 / n).abs());
+        below += n_x;
+        distance = distance.max((law(x + 1) - below as f64 / n).abs());
+    }
+    let excess: f64 = tail.iter().map(|&(x, n)| n as f64 * (x - from) as f64).sum::<f64>() / n;
+    // A geometric tail's likeliest parameter is 1 / (1 + mean excess).
+    let p = 1.0 / (1.0 + excess);
+    let geometric = p.ln() + if excess > 0.0 { excess * (1.0 - p).ln() } else { 0.0 };
+    let law = -(scaled_zeta(a, from as f64).ln() - a * (from as f64).ln()) - a * log_sum / n;
+    let (error, over_exponential) = ((a - 1.0) / n.sqrt(), law - geometric);
+    Fit { exponent: a, error, from, to, tail: count, all, distance, over_exponential }
+}
+
+/// The law that fits best.
+///
+/// # Errors
+///
+/// When there is too little to fit, or the range that fits best is too narrow to tell a law from other curves.
+pub fn fit(counts: &[u64]) -> Result<Fit, NoLaw> {
     let positive: Vec<u64> = counts.iter().copied().filter(|&count| count > 0).collect();
     let tally = tally(&positive);
-    let to = tally.last()?.0;
     let mut best: Option<Fit> = None;
     // A hundred candidates are enough, and keep wide layers quick.
     let step = tally.len().div_ceil(100).max(1);
@@ -79,37 +131,16 @@ pub fn fit(counts: &[u64]) -> Option<Fit> {
         if count < LEAST_TAIL || tail.len() < 2 {
             break;
         }
-        let (from, n) = (tail[0].0, count as f64);
-        let log_sum: f64 = tail.iter().map(|&(x, n)| n as f64 * (x as f64).ln()).sum();
-        let a = exponent(n, log_sum, from);
-        let (mut below, mut distance) = (0, 0f64);
-        for &(x, n_x) in tail {
-            // Just below x, and at it.
-            let law = |x: u64| 1.0 - share_above(a, from, x);
-            distance = distance.max((law(x) - below as f64 / n).abs());
-            below += n_x;
-            distance = distance.max((law(x + 1) - below as f64 / n).abs());
-        }
-        if best.is_none_or(|best| distance < best.distance) {
-            let excess: f64 = tail.iter().map(|&(x, n)| n as f64 * (x - from) as f64).sum::<f64>() / n;
-            // A geometric tail's likeliest parameter is 1 / (1 + mean excess).
-            let p = 1.0 / (1.0 + excess);
-            let geometric = p.ln() + if excess > 0.0 { excess * (1.0 - p).ln() } else { 0.0 };
-            let law = -(scaled_zeta(a, from as f64).ln() - a * (from as f64).ln()) - a * log_sum / n;
-            let (error, over_exponential) = ((a - 1.0) / n.sqrt(), law - geometric);
-            best = Some(Fit {
-                exponent: a,
-                error,
-                from,
-                to,
-                tail: count,
-                all: positive.len(),
-                distance,
-                over_exponential,
-            });
+        let fit = fit_tail(tail, positive.len());
+        if best.is_none_or(|best| fit.distance < best.distance) {
+            best = Some(fit);
         }
     }
-    best
+    let best = best.ok_or(NoLaw::TooFew)?;
+    if best.to < LEAST_RANGE * best.from {
+        return Err(NoLaw::Narrow { from: best.from, to: best.to });
+    }
+    Ok(best)
 }
 
 impl Fit {
@@ -127,18 +158,6 @@ impl Fit {
             self.exponent, self.error, self.from, self.to, self.tail, self.all, self.distance
         )
     }
-}
-
-/// Degrees and the share of neurons that have at least as many.
-pub fn complementary(counts: &[u64]) -> Vec<(f64, f64)> {
-    let positive: Vec<u64> = counts.iter().copied().filter(|&count| count > 0).collect();
-    let mut left = positive.len();
-    let shares = tally(&positive).into_iter().map(|(x, n)| {
-        let share = left as f64 / positive.len() as f64;
-        left -= n;
-        (x as f64, share)
-    });
-    shares.collect()
 }
 
 #[cfg(test)]
@@ -177,19 +196,26 @@ mod tests {
 
     #[test]
     fn an_exponential_tail_is_told_from_a_law() {
-        let fit = fit(&quantiles(5000, |x| (-0.2 * (x - 1.0)).exp())).unwrap();
-        assert!(fit.over_exponential < 0.0 || fit.tail < 1500, "{fit:?}");
+        let all = |counts: Vec<u64>| fit_tail(&tally(&counts), counts.len()).over_exponential;
+        let exponential = all(quantiles(5000, |x| (-0.2 * (x - 1.0)).exp()));
+        assert!(exponential < -0.1, "{exponential}");
+        let law = all(quantiles(5000, |x| share_above(2.5, 1, x as u64)));
+        assert!(law > 0.1, "{law}");
     }
 
     #[test]
     fn too_few_counts_have_no_law() {
-        assert_eq!(fit(&[1, 2, 3]), None);
-        assert_eq!(fit(&[7; 500]), None);
-        assert_eq!(fit(&[0; 500]), None);
+        for counts in [vec![1, 2, 3], vec![7; 500], vec![0; 500]] {
+            assert_eq!(fit(&counts), Err(NoLaw::TooFew));
+        }
     }
 
     #[test]
-    fn shares_fall_from_one() {
-        assert_eq!(complementary(&[3, 0, 1, 3, 2]), [(1.0, 1.0), (2.0, 0.75), (3.0, 0.5)]);
+    fn a_range_below_a_factor_of_three_has_no_exponent() {
+        // 40 to 59 connections, as random connections have at the start.
+        let narrow: Vec<u64> = (0..1000).map(|i| 40 + i % 20).collect();
+        let found = fit(&narrow).unwrap_err();
+        assert!(matches!(found, NoLaw::Narrow { to: 59, .. }), "{found:?}");
+        assert!(found.to_string().contains("less than a factor of 3"), "{found}");
     }
 }

@@ -14,7 +14,6 @@ use serde_json::json;
 use zip::write::SimpleFileOptions;
 
 use crate::analysis::saved::SavedRun;
-use crate::figures::network::outgoing;
 use crate::files::write_atomically;
 use crate::npy;
 use crate::settings::ModelKind;
@@ -68,7 +67,7 @@ pub fn write(run: &SavedRun) -> Result<Vec<PathBuf>> {
     let connections: Option<(usize, Vec<i64>)> = match (&run.inputs, &run.now) {
         (Some(inputs), _) => Some((inputs.columns, inputs.values.iter().map(|&count| i64::from(count)).collect())),
         (None, Some(layers)) if run.config.model != ModelKind::Set => layers.first().map(|first| {
-            let row: Vec<i64> = outgoing(first).into_iter().map(u64::cast_signed).collect();
+            let row: Vec<i64> = first.input_degrees().into_iter().map(u64::cast_signed).collect();
             (row.len(), row.repeat(run.done() as usize + 1))
         }),
         _ => None,

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use rewire_core::network::LayerSpec;
 use serde::de::DeserializeOwned;
 
 use crate::data::{ImageShape, manifest};
@@ -15,6 +16,9 @@ use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{Epoch, INPUT_CONNECTIONS, MODEL, Phases, Record, START, rows};
 use crate::training::monitor::{self, MONITOR, Sample};
 use crate::training::recorder::LayerRow;
+
+/// The file that makes a folder a run directory.
+const SETTINGS: &str = "config.toml";
 
 /// What a run left behind.
 #[derive(Clone, Debug)]
@@ -51,7 +55,7 @@ impl SavedRun {
     /// When it is no run directory, or its settings come from another version: there is then nothing to go by.
     pub fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let settings = path.join("config.toml");
+        let settings = path.join(SETTINGS);
         if !path.is_dir() || !settings.exists() {
             let why = if path.is_dir() { "has no config.toml" } else { "is no folder" };
             return Err(Usage(format!("{shown} {why}; name a run directory that `rewire train` wrote")).into());
@@ -137,10 +141,42 @@ impl SavedRun {
         manifest::entry(self.config.dataset).shape
     }
 
+    /// The layers that its settings describe.
+    pub fn layers(&self) -> Vec<LayerSpec> {
+        self.config.layers(self.shape().features(), manifest::entry(self.config.dataset).classes.into())
+    }
+
     /// Epochs done.
     pub fn done(&self) -> u32 {
         self.epochs.last().map_or(0, |row| row.epoch)
     }
+}
+
+/// The run directories that a path means: the path itself, or the runs in a folder that `rewire compare` wrote, by name.
+///
+/// # Errors
+///
+/// When there is no run: neither is the path a run directory, nor does it hold one.
+pub fn runs_in(path: &Path) -> Result<Vec<PathBuf>> {
+    let is_run = |path: &Path| path.join(SETTINGS).is_file();
+    if is_run(path) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let shown = path.display();
+    if !path.is_dir() {
+        return Err(Usage(format!("{shown} is no folder; name a run directory that `rewire train` wrote")).into());
+    }
+    let folders = std::fs::read_dir(path).with_context(|| format!("cannot read the folder {shown}"))?;
+    let mut runs: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).filter(|path| is_run(path)).collect();
+    runs.sort();
+    if runs.is_empty() {
+        return Err(Usage(format!(
+            "{shown} has no {SETTINGS}, and none of its folders has one; name a run directory that `rewire train` wrote or \
+             a folder that `rewire compare` wrote"
+        ))
+        .into());
+    }
+    Ok(runs)
 }
 
 fn is_finite(row: &Epoch) -> bool {
@@ -272,6 +308,22 @@ mod tests {
     fn a_run_given_twice_counts_once() {
         let runs = [run(ModelKind::Set, 1, 20.0), run(ModelKind::Set, 1, 20.0)];
         assert_eq!(group(&runs)[0].runs.len(), 1);
+    }
+
+    #[test]
+    fn a_comparison_stands_for_its_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["set-seed2", "set-seed1", "figures"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        assert!(runs_in(folder.path()).unwrap_err().is::<Usage>());
+        assert!(runs_in(&folder.path().join("none")).unwrap_err().is::<Usage>());
+        let runs = ["set-seed1", "set-seed2"].map(|name| folder.path().join(name));
+        for run in &runs {
+            std::fs::write(run.join(SETTINGS), "").unwrap();
+        }
+        assert_eq!(runs_in(folder.path()).unwrap(), runs);
+        assert_eq!(runs_in(&runs[1]).unwrap(), [runs[1].clone()]);
     }
 
     #[test]

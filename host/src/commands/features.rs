@@ -60,7 +60,8 @@ impl Arguments {
         };
         let image = (data.train.len() > 1).then(|| data.train.image(1));
         let folder = self.out.clone().unwrap_or_else(|| self.run.join("features"));
-        let files = save(&run, &scores, &percents, &outcomes, image, &folder)?;
+        let mut files = save(&run, &scores, &outcomes, &folder)?;
+        files.extend(crate::figures::features::save(&run, &scores, &percents, &outcomes, image, &folder)?);
         if self.json {
             let files = files.iter().map(|file| file.display().to_string()).collect();
             return print_json(&Json { outcomes: &outcomes, files });

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::analysis::footprint::{Accounting, Measured, account, boards, boards_table, fit, measured, on_board};
+use crate::analysis::boards::{boards, boards_table, fit, on_board};
+use crate::analysis::footprint::{Accounting, Measured, account, measured};
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::analysis::saved::SavedRun;
+use crate::analysis::saved::{SavedRun, runs_in};
 use crate::commands::parse::In;
 use crate::data::cache_dir;
 use crate::engine::native::{Native, SimdLevel};
@@ -76,25 +76,9 @@ pub(super) fn model_file(path: &Path) -> PathBuf {
 pub(super) fn read_runs(paths: &[PathBuf]) -> Result<Vec<SavedRun>> {
     let mut runs = Vec::new();
     for path in paths {
-        let inner = if is_run(path) { Vec::new() } else { runs_in(path) };
-        if inner.is_empty() {
-            // What is no run either says so.
-            runs.push(SavedRun::read(path)?);
-        }
-        for path in inner {
+        for path in runs_in(path)? {
             runs.push(SavedRun::read(&path)?);
         }
     }
     Ok(runs)
-}
-
-fn is_run(path: &Path) -> bool {
-    path.join("config.toml").exists()
-}
-
-fn runs_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_run(path)).collect();
-    runs.sort();
-    runs
 }

@@ -1,13 +1,16 @@
-//! Learning curves: loss and accuracy over the epochs, in training and on the test samples.
+//! Learning curves: loss and accuracy over the epochs, on the training samples and on the samples that are measured.
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::chart::{Axis, Chart, Mark, Series};
-use super::style::{Area, Figure, PALETTE, model_colour};
-use crate::analysis::saved::{Group, SavedRun};
+use super::axis::Axis;
+use super::chart::{Chart, Mark, Series};
+use super::figure::Figure;
+use super::path::Pattern;
+use super::style::{PALETTE, model_colour};
+use crate::analysis::saved::Group;
+use crate::analysis::statistics::by_epoch;
 use crate::training::directory::Epoch;
 
 /// A colour for each group: its model's, as long as no other group has the same model.
@@ -21,107 +24,116 @@ pub fn colours(groups: &[Group<'_>]) -> Vec<RGBColor> {
     groups.iter().enumerate().map(colour).collect()
 }
 
-/// Mean and standard deviation of several numbers; the deviation of one is 0.
-pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+/// A number of an epoch.
+type Value = fn(&Epoch) -> f32;
+
+/// A quantity that is measured on the training samples and on others.
+struct Quantity {
+    name: &'static str,
+    label: &'static str,
+    train: Value,
+    test: Value,
 }
 
-/// Points of a curve.
-type Points = Vec<(f64, f64)>;
+const QUANTITIES: [Quantity; 2] = [
+    Quantity {
+        name: "accuracy",
+        label: "accuracy (%)",
+        train: |row| 100.0 * row.train_accuracy,
+        test: |row| 100.0 * row.test_accuracy,
+    },
+    Quantity { name: "loss", label: "cross-entropy (nats)", train: |row| row.train_loss, test: |row| row.test_loss },
+];
 
-/// A quantity by epoch: mean over the runs that have the epoch, and the band of one standard deviation either way.
-fn summarise(runs: &[&SavedRun], value: fn(&Epoch) -> f32) -> (Points, Points, Points) {
-    let last = runs.iter().map(|run| run.done()).max().unwrap_or(0);
-    let (mut mean, mut low, mut high) = (Vec::new(), Vec::new(), Vec::new());
-    for epoch in 1..=last {
-        let at = |run: &&SavedRun| {
-            let row = run.epochs.binary_search_by_key(&epoch, |row| row.epoch).ok()?;
-            Some(f64::from(value(&run.epochs[row])))
-        };
-        let values: Vec<f64> = runs.iter().filter_map(at).collect();
-        if values.is_empty() {
-            continue;
-        }
-        let ((centre, deviation), x) = (mean_and_deviation(&values), f64::from(epoch));
-        mean.push((x, centre));
-        if values.len() > 1 {
-            low.push((x, centre - deviation));
-            high.push((x, centre + deviation));
-        }
-    }
-    (mean, low, high)
-}
-
-fn chart(groups: &[Group<'_>], title: &str, label: &str, train: fn(&Epoch) -> f32, test: fn(&Epoch) -> f32) -> Chart {
+/// Curves of several groups, with bands over their seeds behind them; without a label each has its group's title.
+fn series(groups: &[Group<'_>], value: Value, label: Option<&str>, from: usize) -> Vec<Series> {
     let (mut bands, mut lines) = (Vec::new(), Vec::new());
-    let validation = groups.iter().flat_map(|group| &group.runs).any(|run| run.config.validation_samples > 0);
-    let measured = if validation { "validation" } else { "test" };
-    for (group, colour) in groups.iter().zip(colours(groups)) {
-        let (mean, low, high) = summarise(&group.runs, test);
-        if !low.is_empty() {
-            bands.push(Series { label: String::new(), colour, mark: Mark::Band { upper: high }, points: low });
+    for (i, (group, colour)) in groups.iter().zip(colours(groups)).enumerate() {
+        let curve = by_epoch(&group.runs, value);
+        if !curve.low.is_empty() {
+            bands.push(Series {
+                label: String::new(),
+                colour,
+                mark: Mark::Band { upper: curve.high },
+                points: curve.low,
+            });
         }
-        lines.push(Series::line(format!("{}: {measured}", group.title()), colour, mean));
-        let (mean, ..) = summarise(&group.runs, train);
-        lines.push(Series::dashed("training", colour, mean));
+        lines.push(Series::line(
+            label.map_or_else(|| group.title(), str::to_owned),
+            colour,
+            Pattern::nth(from + i),
+            curve.mean,
+        ));
     }
-    let mut note = if bands.is_empty() { "" } else { "Lines: mean; band: ± one standard deviation. " }.to_owned();
     bands.extend(lines);
-    // The first epochs of a long run would flatten all others.
-    let last = groups.iter().flat_map(|group| &group.runs).map(|run| run.done()).max().unwrap_or(0);
-    let skipped = f64::from(last / 50);
-    let shown = || bands.iter().flat_map(|s| &s.points).filter(|p| p.0 > skipped).map(|p| p.1);
-    let (low, high) = (shown().fold(f64::INFINITY, f64::min), shown().fold(f64::NEG_INFINITY, f64::max));
+    bands
+}
+
+/// The y axis and a note: the first epochs are left out of the range where they would flatten all others.
+fn axis(label: &str, series: &[Series]) -> (Axis, String) {
+    let bands = series.iter().any(|series| matches!(series.mark, Mark::Band { .. }));
+    let mut note = if bands { "Lines: mean; bands: ± one standard deviation. " } else { "" }.to_owned();
     let mut y = Axis::new(label);
-    if skipped > 0.0 && low < high {
+    let points = || series.iter().flat_map(|series| &series.points);
+    let last = points().map(|point| point.0).fold(0.0, f64::max);
+    let range = |skipped: f64| {
+        let shown = points().filter(|point| point.0 > skipped).map(|point| point.1);
+        shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    };
+    let skipped = (last / 50.0).floor().max(1.0);
+    let ((low, high), (lowest, highest)) = (range(skipped), range(0.0));
+    if last >= 5.0 && high > low && highest - lowest > 1.5 * (high - low) {
         let room = 0.04 * (high - low);
         y.range = (Some(low - room), Some(high + room));
-        let beyond = bands.iter().flat_map(|s| &s.points).any(|p| p.1 < low - room || p.1 > high + room);
-        if beyond {
-            let _ = write!(note, "Curves leave the axes within the first {skipped} epochs.");
-        }
+        let epochs = if skipped > 1.0 { format!("the first {skipped} epochs") } else { "epoch 1".into() };
+        let _ = write!(note, "Parts of {epochs} lie outside the axis.");
     }
-    Chart { title: title.into(), note, x: Axis::new("epoch"), y, series: bands }
+    (y, note.trim_end().to_owned())
 }
 
-/// Accuracy and loss side by side.
-pub fn figure<'r>(groups: &'r [Group<'r>]) -> Figure<'r> {
+/// Accuracy and loss of one group in two charts, training beside test; of several groups in four charts.
+pub fn figure<'r>(groups: &[Group<'r>]) -> Figure<'r> {
     let mut datasets: Vec<String> = groups.iter().map(|group| group.runs[0].config.dataset.to_string()).collect();
     datasets.sort_unstable();
     datasets.dedup();
     let dataset = datasets.join(", ");
-    let accuracy = chart(
-        groups,
-        &format!("Accuracy on {dataset}"),
-        "accuracy (%)",
-        |row| 100.0 * row.train_accuracy,
-        |row| 100.0 * row.test_accuracy,
-    );
-    let loss =
-        chart(groups, &format!("Loss on {dataset}"), "cross-entropy (nats)", |row| row.train_loss, |row| row.test_loss);
-    let draw = move |area: &Area<'_>| -> Result<()> {
-        let (left, right) = area.split_horizontally(area.dim_in_pixel().0 / 2);
-        accuracy.draw(&left)?;
-        loss.draw(&right)
+    let validation = groups.iter().flat_map(|group| &group.runs).any(|run| run.config.validation_samples > 0);
+    let measured = if validation { "validation" } else { "test" };
+    let chart = |title: String, label: &str, series: Vec<Series>| {
+        let (y, note) = axis(label, &series);
+        Chart { title, note, x: Axis::new("epoch"), y, series }
     };
-    Figure {
-        name: "learning-curves".into(),
-        title: format!("Learning curves on {dataset}: accuracy and loss by epoch"),
-        size: (1000, 420),
-        draw: Box::new(draw),
+    let mut charts = Vec::new();
+    for Quantity { name, label, train, test } in QUANTITIES {
+        if let [group] = groups {
+            let mut both = series(groups, test, Some(measured), 0);
+            both.extend(series(groups, train, Some("training"), 1));
+            charts.push(chart(format!("{}: {name} on {dataset}", group.title()), label, both));
+        } else {
+            let shown = if validation { "Validation" } else { "Test" };
+            for (on, value) in [(shown, test), ("Training", train)] {
+                charts.push(chart(format!("{on} {name} on {dataset}"), label, series(groups, value, None, 0)));
+            }
+        }
     }
+    let title = format!("Learning curves on {dataset}: accuracy and loss by epoch");
+    Figure::of_charts("learning-curves", title, charts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn losses(values: &[f64]) -> Vec<Series> {
+        let points = (1..).map(f64::from).zip(values.iter().copied()).collect();
+        vec![Series::line("loss", PALETTE[0], Pattern::Solid, points)]
+    }
+
     #[test]
-    fn the_deviation_is_the_samples() {
-        assert_eq!(mean_and_deviation(&[1.0, 3.0]), (2.0, 2f64.sqrt()));
-        assert_eq!(mean_and_deviation(&[5.0]), (5.0, 0.0));
+    fn an_outlier_of_the_first_epoch_does_not_flatten_the_rest() {
+        let (y, note) = axis("loss", &losses(&[9.0, 0.5, 0.4, 0.3, 0.2]));
+        assert!(y.range.1.unwrap() < 0.6 && note.contains("epoch 1"), "{y:?} {note}");
+        let (y, note) = axis("loss", &losses(&[0.6, 0.5, 0.4, 0.3, 0.2]));
+        assert_eq!((y.range, note.as_str()), ((None, None), ""));
     }
 }

@@ -1,12 +1,26 @@
 //! Figures from saved runs, as SVG and PNG.
 //!
-//! What a figure shows was measured and written by a run; nothing here trains.
+//! What a figure shows was measured and written by a run, and counted in [`crate::analysis`]; nothing here trains or counts.
+//!
+//! | file | what it draws |
+//! |---|---|
+//! | `curves`, `network`, `machine` | charts of learning, of structure and weights, of memory and time |
+//! | `inputs`, `animation`, `features` | maps of input connections, still and moving; selected inputs |
+//! | `chart`, `axis`, `path`, `maps` | what these are made of: charts and panels of pixels |
+//! | `figure`, `canvas`, `style` | panels to SVG and PNG; sizes and colours |
 
+pub mod animation;
+pub mod axis;
+mod canvas;
 pub mod chart;
 pub mod curves;
+pub mod features;
+pub mod figure;
 pub mod inputs;
 pub mod machine;
+pub mod maps;
 pub mod network;
+pub mod path;
 pub mod style;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +31,7 @@ use crate::analysis::saved::{SavedRun, group};
 use crate::data;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
-use style::Figure;
+use figure::Figure;
 
 /// What was drawn, and what could not be.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -80,7 +94,7 @@ pub fn plot(runs: &[SavedRun], folder: &Path, options: &Options<'_>) -> Result<D
         if options.animate && run.config.model == ModelKind::Set {
             let name =
                 if several { format!("{}-input-connections.gif", run.name()) } else { "input-connections.gif".into() };
-            match inputs::animation(run, example.as_deref()) {
+            match animation::animation(run, example.as_deref(), animation::MOST_BYTES) {
                 Ok(gif) => {
                     let path = folder.join(name);
                     write_atomically(&path, &gif)?;

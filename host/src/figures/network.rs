@@ -1,68 +1,20 @@
-//! What a network's structure and weights look like: degrees, explored connections, weights.
+//! The structure and the weights of networks: degrees, explored connections, weights.
 
-use anyhow::Result;
-
-use super::chart::{Axis, Chart, Mark, Series};
+use super::axis::Axis;
+use super::chart::{Chart, Mark, Series};
 use super::curves::colours;
-use super::style::{Area, Figure, INK, PALETTE, model_colour};
+use super::figure::Figure;
+use super::path::Pattern;
+use super::style::{INK, PALETTE, model_colour};
+use crate::analysis::degrees::{complementary, hidden, histogram, tally};
 use crate::analysis::power_law;
 use crate::analysis::saved::{Group, SavedRun, model_name};
-use crate::model::layer::LayerData;
+use crate::analysis::statistics::weight_shares;
 
-/// Connections into each neuron of a layer.
-pub fn incoming(layer: &LayerData) -> Vec<u64> {
-    if layer.spec.is_dense() {
-        return vec![layer.spec.n_in as u64; layer.spec.n_out];
-    }
-    layer.indptr.windows(2).map(|pair| u64::from(pair[1] - pair[0])).collect()
-}
-
-/// Connections out of each input of a layer.
-pub fn outgoing(layer: &LayerData) -> Vec<u64> {
-    if layer.spec.is_dense() {
-        return vec![layer.spec.n_out as u64; layer.spec.n_in];
-    }
-    let mut counts = vec![0; layer.spec.n_in];
-    for &col in &layer.indices {
-        counts[col as usize] += 1;
-    }
-    counts
-}
-
-/// Draws charts in a grid of rows, each of the same size.
-pub fn grid<'f>(name: String, title: String, columns: usize, size: (u32, u32), charts: Vec<Chart>) -> Figure<'f> {
-    let rows = charts.len().div_ceil(columns);
-    let draw = move |area: &Area<'_>| -> Result<()> {
-        for (part, chart) in area.split_evenly((rows, columns)).iter().zip(&charts) {
-            chart.draw(part)?;
-        }
-        Ok(())
-    };
-    Figure { name, title, size: (size.0 * columns as u32, size.1 * rows as u32), draw: Box::new(draw) }
-}
+const START: &str = "before training";
 
 fn when(run: &SavedRun) -> String {
     format!("after epoch {}", run.done())
-}
-
-/// The sparse hidden layers of a run at the start and now, with their number counted from 1.
-fn hidden(run: &SavedRun) -> Vec<(usize, &LayerData, &LayerData)> {
-    let (Some(start), Some(now)) = (&run.start, &run.now) else { return Vec::new() };
-    let layers = start.iter().zip(now).enumerate().take(now.len().saturating_sub(1));
-    layers.filter(|(_, (_, now))| !now.spec.is_dense()).map(|(i, (start, now))| (i + 1, start, now)).collect()
-}
-
-/// Bars of how many neurons have how many connections.
-fn histogram(label: String, colour: plotters::style::RGBColor, counts: &[u64], low: u64, width: u64) -> Series {
-    let mut bins: Vec<(f64, f64)> = Vec::new();
-    for (count, n) in power_law::tally(counts) {
-        let bin = ((count - low) / width) as usize;
-        while bins.len() <= bin {
-            bins.push((low as f64 + (bins.len() as f64 + 0.5) * width as f64 - 0.5, 0.0));
-        }
-        bins[bin].1 += n as f64;
-    }
-    Series { label, colour, mark: Mark::Bars { width: width as f64 }, points: bins }
 }
 
 /// Degrees of every sparse hidden layer before and after: histograms, and complementary cumulative shares with the fitted
@@ -73,34 +25,39 @@ pub fn degrees(run: &SavedRun) -> Option<Figure<'static>> {
         return None;
     }
     let mut charts = Vec::new();
-    let colour = model_colour(run.config.model);
+    let (colour, grey) = (model_colour(run.config.model), PALETTE[6]);
     for (number, start, now) in layers {
-        let (before, after) = (incoming(start), incoming(now));
-        let low = before.iter().chain(&after).copied().min().unwrap_or(0);
-        let high = before.iter().chain(&after).copied().max().unwrap_or(0);
-        let width = ((high - low) / 60).max(1);
+        let (before, after) = (start.neuron_degrees(), now.neuron_degrees());
+        let all = || before.iter().chain(&after).copied();
+        let (low, high) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
+        let bin = ((high - low) / 60).max(1);
+        let width = bin as f64;
+        let of = |label: String, colour, mark, points| Series { label, colour, mark, points };
         charts.push(Chart {
             title: format!("Hidden layer {number}: {} neurons", now.spec.n_out),
             note: String::new(),
             x: Axis::new("incoming connections of a neuron"),
             y: Axis::new("neurons").from_zero(),
             series: vec![
-                histogram("at the start".into(), PALETTE[6], &before, low, width),
-                histogram(when(run), colour, &after, low, width),
+                of(when(run), colour, Mark::Bars { width }, histogram(&after, low, bin)),
+                of(START.into(), grey, Mark::Outline { width }, histogram(&before, low, bin)),
             ],
         });
-        let fit = power_law::fit(&after);
-        let mut series = vec![points("at the start", PALETTE[6], &before), points(&when(run), colour, &after)];
-        if let Some(fit) = fit {
-            let line = power_law::tally(&after).into_iter().map(|(x, _)| x).filter(|&x| x >= fit.from);
-            let line = line.map(|x| (x as f64, fit.share_from(x))).collect();
-            series.push(Series::dashed("fitted power law", INK, line));
-        }
-        let note = fit.map_or("Too few different degrees for a power law.".into(), |fit| {
-            format!("Maximum likelihood: {}.", fit.text())
-        });
+        let mut series = vec![
+            of(START.into(), grey, Mark::Rings, complementary(&before)),
+            of(when(run), colour, Mark::Points, complementary(&after)),
+        ];
+        let note = match power_law::fit(&after) {
+            Ok(fit) => {
+                let line = tally(&after).into_iter().map(|(x, _)| x).filter(|&x| x >= fit.from);
+                let line = line.map(|x| (x as f64, fit.share_from(x))).collect();
+                series.push(Series::line("fitted power law", INK, Pattern::Dashed, line));
+                format!("Maximum likelihood: {}.", fit.text())
+            }
+            Err(why) => format!("No power law: {why}."),
+        };
         charts.push(Chart {
-            title: String::new(),
+            title: format!("Hidden layer {number}: cumulative"),
             note,
             x: Axis::new("incoming connections, at least").log(),
             y: Axis::new("share of neurons").log(),
@@ -108,11 +65,7 @@ pub fn degrees(run: &SavedRun) -> Option<Figure<'static>> {
         });
     }
     let title = format!("Incoming connections of hidden neurons before and after training, {}", run.name());
-    Some(grid("degrees".into(), title, 2, (500, 330), charts))
-}
-
-fn points(label: &str, colour: plotters::style::RGBColor, counts: &[u64]) -> Series {
-    Series { label: label.into(), colour, mark: Mark::Points, points: power_law::complementary(counts) }
+    Some(Figure::of_charts("degrees", title, charts))
 }
 
 /// The share of all possible connections that were ever tried.
@@ -122,8 +75,7 @@ pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
     let evolving: Vec<&&SavedRun> =
         runs.iter().filter(|run| run.topology.iter().any(|row| row.tried.is_some())).collect();
     for run in &evolving {
-        let specs = specs(run);
-        for (layer, spec) in specs.iter().enumerate() {
+        for (layer, spec) in run.layers().iter().enumerate() {
             let rows = run.topology.iter().filter(|row| row.layer == layer);
             let cells = spec.cells() as f64;
             let share = rows.filter_map(|row| Some((f64::from(row.epoch), 100.0 * row.tried? as f64 / cells)));
@@ -132,8 +84,9 @@ pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
                 continue;
             }
             let name = if evolving.len() > 1 { format!("{}, ", run.name()) } else { String::new() };
-            let label = format!("{name}layer {}: {} x {}", layer + 1, spec.n_in, spec.n_out);
-            series.push(Series::line(label, PALETTE[series.len() % PALETTE.len()], share));
+            let label = format!("{name}layer {}: {} × {}", layer + 1, spec.n_in, spec.n_out);
+            let i = series.len();
+            series.push(Series::line(label, PALETTE[i % PALETTE.len()], Pattern::nth(i), share));
         }
     }
     if series.is_empty() {
@@ -141,26 +94,16 @@ pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
     }
     let chart = Chart {
         title: "Connections ever tried".into(),
-        note: "Distinct connections that a layer has had up to an epoch, as a share of all that are possible.".into(),
+        note: "Distinct connections of a layer up to an epoch, in percent of all possible ones.".into(),
         x: Axis::new("epoch"),
         y: Axis::new("share tried (%)").from_zero(),
         series,
     };
-    Some(grid(
-        "explored".into(),
-        "Share of all possible connections ever tried, by epoch".into(),
-        1,
-        (640, 400),
-        vec![chart],
-    ))
+    let title = "Share of all possible connections ever tried, by epoch".into();
+    Some(Figure::of_charts("explored", title, vec![chart]))
 }
 
-fn specs(run: &SavedRun) -> Vec<rewire_core::network::LayerSpec> {
-    let shape = run.shape();
-    run.config.layers(shape.features(), crate::data::manifest::entry(run.config.dataset).classes.into())
-}
-
-/// Weights of every layer, at the start and now.
+/// Weights of every layer, before training and now.
 pub fn weights(run: &SavedRun) -> Option<Figure<'static>> {
     const BINS: usize = 80;
     let now = run.now.as_ref()?;
@@ -171,27 +114,14 @@ pub fn weights(run: &SavedRun) -> Option<Figure<'static>> {
         let mut sizes: Vec<f32> = layer.weights.iter().chain(start.into_iter().flatten()).map(|w| w.abs()).collect();
         sizes.sort_unstable_by(f32::total_cmp);
         let limit = f64::from(*sizes.get((sizes.len() * 999) / 1000).or(sizes.last())?).max(1e-9);
-        let width = 2.0 * limit / BINS as f64;
-        let shares = |weights: &[f32]| -> Vec<(f64, f64)> {
-            let mut bins = vec![0usize; BINS];
-            for &weight in weights {
-                let bin = ((f64::from(weight) + limit) / width).floor();
-                if (0.0..BINS as f64).contains(&bin) {
-                    bins[bin as usize] += 1;
-                }
-            }
-            let all = weights.len().max(1) as f64;
-            let place = |(i, &n): (usize, &usize)| (-limit + (i as f64 + 0.5) * width, 100.0 * n as f64 / all);
-            bins.iter().enumerate().map(place).collect()
-        };
         let mut series = vec![Series {
             label: when(run),
             colour: model_colour(run.config.model),
-            mark: Mark::Bars { width },
-            points: shares(&layer.weights),
+            mark: Mark::Bars { width: 2.0 * limit / BINS as f64 },
+            points: weight_shares(&layer.weights, limit, BINS),
         }];
         if let Some(start) = start {
-            series.push(Series::line("at the start", PALETTE[6], shares(start)));
+            series.push(Series::line(START, INK, Pattern::Dotted, weight_shares(start, limit, BINS)));
         }
         charts.push(Chart {
             title: format!("Layer {}: {} weights", i + 1, crate::text::thousands(layer.weights.len() as u64)),
@@ -202,13 +132,13 @@ pub fn weights(run: &SavedRun) -> Option<Figure<'static>> {
         });
     }
     let title = format!("Weights of every layer, {}", run.name());
-    Some(grid("weights".into(), title, 2, (500, 300), charts))
+    Some(Figure::of_charts("weights", title, charts))
 }
 
 /// Weights of each group's network.
 pub fn weights_per_model(groups: &[Group<'_>]) -> Figure<'static> {
     let counts: Vec<usize> =
-        groups.iter().map(|group| specs(group.runs[0]).iter().map(|layer| layer.connections).sum()).collect();
+        groups.iter().map(|group| group.runs[0].layers().iter().map(|layer| layer.connections).sum()).collect();
     let bars =
         counts.iter().zip(colours(groups)).zip(groups).enumerate().map(|(i, ((&count, colour), group))| Series {
             label: format!("{}: {}", group.label, crate::text::thousands(count as u64)),
@@ -224,35 +154,5 @@ pub fn weights_per_model(groups: &[Group<'_>]) -> Figure<'static> {
         y: Axis::new("weights").from_zero(),
         series: bars.collect(),
     };
-    grid("weights-per-model".into(), "Weights of each model".into(), 1, (520, 360), vec![chart])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rewire_core::activation::Activation;
-    use rewire_core::network::LayerSpec;
-
-    #[test]
-    fn degrees_are_counted_both_ways() {
-        let layer = LayerData {
-            spec: LayerSpec::sparse(3, 2, 3, Activation::Relu),
-            indptr: vec![0, 1, 3],
-            indices: vec![1, 0, 1],
-            weights: vec![1.0; 3],
-            bias: vec![0.0; 2],
-            activation_parameters: vec![],
-            velocity: vec![],
-            bias_velocity: vec![],
-            activation_velocity: vec![],
-        };
-        assert_eq!((incoming(&layer), outgoing(&layer)), (vec![1, 2], vec![1, 2, 0]));
-    }
-
-    #[test]
-    fn every_neuron_is_in_a_bar() {
-        let counts = [5, 5, 6, 9, 20];
-        let Series { points, .. } = histogram(String::new(), INK, &counts, 5, 4);
-        assert_eq!(points, [(6.5, 3.0), (10.5, 1.0), (14.5, 0.0), (18.5, 1.0)]);
-    }
+    Figure::of_charts("weights-per-model", "Weights of each model".into(), vec![chart])
 }

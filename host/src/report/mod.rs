@@ -8,13 +8,18 @@ use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::analysis::comparison::{COLUMNS, cells, rows};
-use crate::analysis::power_law;
+use crate::analysis::comparison::{cells, columns, rows};
+use crate::analysis::degrees::hidden;
+use crate::analysis::power_law::{self, NoLaw};
 use crate::analysis::saved::{Group, SavedRun, group};
-use crate::figures::style::{Figure, GRID, INK, MUTED, PALETTE, PAPER};
-use crate::figures::{Options, curves, example, inputs, machine, network};
+use crate::figures::figure::Figure;
+use crate::figures::style::{GRID, INK, MUTED, PALETTE, PAPER};
+use crate::figures::{Options, animation, curves, example, inputs, machine, network};
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
+
+/// Bytes of an animation, of which a page holds two.
+const MOST_BYTES: usize = 1_500_000;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -27,19 +32,36 @@ fn hex(colour: plotters::style::RGBColor) -> String {
     format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2)
 }
 
-/// A figure whose paper and ink are the page's.
-fn inline(figure: &Figure<'_>) -> Result<String> {
-    let mut svg = figure.svg()?;
+/// A drawing whose paper, ink and colours are the page's.
+fn themed(svg: &str) -> String {
+    let mut svg = svg.to_owned();
     for (colour, name) in [(PAPER, "paper"), (INK, "ink"), (MUTED, "muted"), (GRID, "grid")] {
         svg = svg.replace(&format!("\"{}\"", hex(colour)), &format!("\"var(--{name})\""));
     }
     for (i, colour) in PALETTE.into_iter().enumerate() {
         svg = svg.replace(&format!("\"{}\"", hex(colour)), &format!("\"var(--colour-{i})\""));
     }
-    // On a phone it scrolls rather than become too small to read.
-    let width = figure.size.0 * 3 / 4;
-    svg = svg.replacen("<svg ", &format!("<svg style=\"min-width: {width}px\" "), 1);
-    Ok(format!("<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>\n", escape(&figure.title)))
+    svg
+}
+
+/// The panels of a figure, which flow into as many columns as there is room for, with its title below.
+fn inline(figure: &Figure<'_>) -> Result<String> {
+    let panels: String = figure.panel_svgs()?.iter().map(|svg| themed(svg)).collect();
+    let (width, title) = (figure.size.0, escape(&figure.title));
+    Ok(format!(
+        "<figure>\n<div class=\"panels\" style=\"--panel: {width}px\">\n{panels}</div>\n<figcaption>{title}</figcaption>\n</figure>\n"
+    ))
+}
+
+/// The animation for light and for dark pages.
+fn animated(run: &SavedRun, image: Option<&[u8]>) -> Result<String> {
+    let light = animation::animation(run, image, MOST_BYTES)?;
+    let [light, dark] = [light.clone(), animation::darkened(light)].map(|gif| STANDARD.encode(gif));
+    let caption = "Connections of each input pixel over the epochs";
+    Ok(format!(
+        "<figure><picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"data:image/gif;base64,{dark}\">\
+         <img alt=\"{caption}\" src=\"data:image/gif;base64,{light}\"></picture><figcaption>{caption}</figcaption></figure>\n"
+    ))
 }
 
 fn table(page: &mut String, header: &[String], rows: &[Vec<String>]) {
@@ -94,27 +116,32 @@ fn origin(page: &mut String, groups: &[Group<'_>]) {
     table(page, &header, &rows);
 }
 
-/// Degrees of every sparse hidden layer with the law fitted to them.
+/// Degrees of every sparse hidden layer with the law fitted to them, or why there is none.
 fn laws(page: &mut String, run: &SavedRun) {
-    let Some(now) = &run.now else { return };
-    let hidden = now.iter().enumerate().take(now.len().saturating_sub(1)).filter(|(_, layer)| !layer.spec.is_dense());
-    let rows: Vec<Vec<String>> = hidden
-        .map(|(i, layer)| {
-            let degrees = network::incoming(layer);
-            let fit = power_law::fit(&degrees);
-            let mean = degrees.iter().sum::<u64>() as f64 / degrees.len().max(1) as f64;
-            vec![
-                format!("hidden layer {}", i + 1),
-                format!("{mean:.1}"),
-                degrees.iter().max().map_or(String::new(), ToString::to_string),
-                fit.map_or("none".into(), |fit| format!("{:.2} ± {:.2}", fit.exponent, fit.error)),
-                fit.map_or(String::new(), |fit| format!("{} to {}", fit.from, fit.to)),
-                fit.map_or(String::new(), |fit| format!("{} of {}", fit.tail, fit.all)),
-                fit.map_or(String::new(), |fit| format!("{:.3}", fit.distance)),
-                fit.map_or(String::new(), |fit| format!("{:+.3}", fit.over_exponential)),
-            ]
-        })
-        .collect();
+    let row = |number: usize, degrees: &[u64]| {
+        let mean = degrees.iter().sum::<u64>() as f64 / degrees.len().max(1) as f64;
+        let most = degrees.iter().max().map_or(String::new(), ToString::to_string);
+        let law = match power_law::fit(degrees) {
+            Ok(fit) => [
+                format!("{:.2} ± {:.2}", fit.exponent, fit.error),
+                format!("{} to {}", fit.from, fit.to),
+                format!("{} of {}", fit.tail, fit.all),
+                format!("{:.3}", fit.distance),
+                format!("{:+.3}", fit.over_exponential),
+            ],
+            Err(NoLaw::Narrow { from, to }) => {
+                let none = String::new;
+                ["none: range below a factor of 3".into(), format!("{from} to {to}"), none(), none(), none()]
+            }
+            Err(NoLaw::TooFew) => {
+                let none = String::new;
+                ["none: too few different degrees".into(), none(), none(), none(), none()]
+            }
+        };
+        [format!("hidden layer {number}"), format!("{mean:.1}"), most].into_iter().chain(law).collect()
+    };
+    let rows: Vec<Vec<String>> =
+        hidden(run).iter().map(|(number, _, now)| row(*number, &now.neuron_degrees())).collect();
     if rows.is_empty() {
         return;
     }
@@ -122,7 +149,7 @@ fn laws(page: &mut String, run: &SavedRun) {
         "incoming connections",
         "mean",
         "most",
-        "exponent",
+        "power-law exponent",
         "fitted range",
         "neurons in it",
         "KS distance",
@@ -159,7 +186,7 @@ pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
     }
     page.push_str("<section><h2>Results</h2>\n<p>Accuracy and loss are those of the last epoch, mean ± standard deviation over seeds.</p>\n");
     let results: Vec<Vec<String>> = rows(&groups).iter().map(|row| cells(row).to_vec()).collect();
-    table(&mut page, &COLUMNS.map(str::to_owned), &results);
+    table(&mut page, &columns(), &results);
     if runs.iter().any(|run| !run.epochs.is_empty()) {
         page.push_str(&inline(&curves::figure(&groups))?);
     }
@@ -183,12 +210,7 @@ pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
             page.push_str(&inline(&figure)?);
         }
         if run.config.model == ModelKind::Set && run.inputs.is_some() {
-            let gif = STANDARD.encode(inputs::animation(run, image.as_deref())?);
-            let caption = "Connections of each input pixel over the epochs";
-            let _ = writeln!(
-                page,
-                "<figure><img alt=\"{caption}\" src=\"data:image/gif;base64,{gif}\"><figcaption>{caption}</figcaption></figure>"
-            );
+            page.push_str(&animated(run, image.as_deref())?);
         }
         for figure in [network::weights(run), machine::figure(run)].into_iter().flatten() {
             page.push_str(&inline(&figure)?);

@@ -1,0 +1,258 @@
+//! Microcontroller boards: which networks they can train and run, by predicted memory.
+
+use rewire_core::activation::Activation;
+use rewire_core::network::{Description, Footprint, LayerSpec};
+use rewire_core::sparse::{Bytes, Compact, Narrow, Standard, Wide};
+use serde::Serialize;
+
+use crate::analysis::footprint::{bytes_of, inputs_and_classes, table};
+use crate::error::Usage;
+use crate::settings::Config;
+use crate::text::thousands;
+
+/// A microcontroller board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Board {
+    /// As `--board` takes it.
+    pub name: &'static str,
+    /// Processor.
+    pub chip: &'static str,
+    /// Largest contiguous RAM, in KiB.
+    pub ram_kib: usize,
+    /// Flash that a program can be in, in KiB.
+    pub flash_kib: usize,
+}
+
+const fn board(name: &'static str, chip: &'static str, ram_kib: usize, flash_kib: usize) -> Board {
+    Board { name, chip, ram_kib, flash_kib }
+}
+
+/// Common boards, by their makers' datasheets, smallest RAM first.
+pub const BOARDS: [Board; 16] = [
+    board("microbit", "nRF51822, Cortex-M0", 16, 256),
+    board("bluepill", "STM32F103C8, Cortex-M3", 20, 64),
+    board("samd21", "ATSAMD21G18, Cortex-M0+", 32, 256),
+    board("nrf52832", "nRF52832, Cortex-M4F", 64, 512),
+    board("lm3s6965evb", "LM3S6965, Cortex-M3", 64, 256),
+    board("microbit-v2", "nRF52833, Cortex-M4F", 128, 512),
+    board("blackpill", "STM32F411CE, Cortex-M4F", 128, 512),
+    board("netduinoplus2", "STM32F405RG, Cortex-M4F", 128, 1024),
+    board("samd51", "ATSAMD51J19, Cortex-M4F", 192, 512),
+    board("nrf52840", "nRF52840, Cortex-M4F", 256, 1024),
+    board("nrf9160", "nRF9160, Cortex-M33", 256, 1024),
+    board("pico", "RP2040, Cortex-M0+", 264, 2048),
+    board("esp32-c3", "ESP32-C3, RISC-V", 400, 4096),
+    board("teensy41", "i.MX RT1062, Cortex-M7", 512, 7936),
+    board("nucleo-h743zi", "STM32H743ZI, Cortex-M7", 512, 2048),
+    board("pico2", "RP2350, Cortex-M33", 520, 4096),
+];
+
+/// The boards that a name means.
+///
+/// # Errors
+///
+/// When there is none of that name: with those that there are.
+pub fn boards(name: &str) -> Result<Vec<Board>, Usage> {
+    if name == "all" {
+        return Ok(BOARDS.to_vec());
+    }
+    let known = || BOARDS.map(|board| board.name).join(", ");
+    let found = BOARDS.into_iter().find(|board| board.name == name);
+    found.map(|board| vec![board]).ok_or_else(|| Usage(format!("no board is called '{name}'; choose all, {}", known())))
+}
+
+/// What of a network fits a board.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OnBoard {
+    /// The board.
+    pub board: Board,
+    /// Density of the network.
+    pub epsilon: f64,
+    /// Its connections.
+    pub connections: usize,
+    /// RAM to train it one sample at a time.
+    pub training_bytes: usize,
+    /// RAM left beside the reserve, negative when it does not fit.
+    pub training_left: i64,
+    /// Flash that the frozen model takes.
+    pub model_bytes: usize,
+    /// Flash left, for the program.
+    pub flash_left: i64,
+    /// RAM to run the model from flash.
+    pub inference_bytes: usize,
+    /// RAM left then.
+    pub inference_left: i64,
+}
+
+/// The network as firmware has it: a row an input, one sample at a time, the narrowest integers.
+struct OnChip {
+    training: usize,
+    model: usize,
+    inference: usize,
+    connections: usize,
+}
+
+fn on_chip(config: &Config, momentum: bool) -> Result<OnChip, Usage> {
+    let (inputs, classes) = inputs_and_classes(config);
+    let layers: Vec<LayerSpec> = config.layers(inputs, classes).into_iter().map(LayerSpec::input_major).collect();
+    let training = Description::training(&layers, 1);
+    let training = if momentum { training.with_velocity() } else { training };
+    if layers.iter().any(|layer| layer.activation == Activation::BatchNormRelu) {
+        return Err(Usage(
+            "--activation batch-norm-relu cannot be trained on a chip, one sample at a time; once trained and exported it \
+             takes what --activation relu does"
+                .into(),
+        ));
+    }
+    let format = (0..=4).find(|&format| bytes_of(format, 1, training).is_some());
+    let format = format.ok_or_else(|| Usage("no index width fits this network; make it smaller".into()))?;
+    let model = |f: &Footprint| (f.model(), f.bytes() - f.model());
+    let inference = Description::inference(&layers, 1);
+    let (model, inference) = match format {
+        0 => model(&inference.footprint::<Bytes, 1>()),
+        1 => model(&inference.footprint::<Narrow, 1>()),
+        2 => model(&inference.footprint::<Compact, 1>()),
+        3 => model(&inference.footprint::<Standard, 1>()),
+        _ => model(&inference.footprint::<Wide, 1>()),
+    };
+    Ok(OnChip {
+        training: bytes_of(format, 1, training).unwrap_or(usize::MAX),
+        model,
+        inference,
+        connections: layers.iter().map(|layer| layer.connections).sum(),
+    })
+}
+
+/// What of the network fits a board with `reserve` bytes of RAM left alone.
+///
+/// # Errors
+///
+/// When no index is wide enough.
+pub fn on_board(config: &Config, momentum: bool, board: Board, reserve: usize) -> Result<OnBoard, Usage> {
+    let chip = on_chip(config, momentum)?;
+    let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX / 2);
+    let left = |kib: usize, used: usize| signed(kib * 1024) - signed(used);
+    Ok(OnBoard {
+        board,
+        epsilon: config.epsilon,
+        connections: chip.connections,
+        training_bytes: chip.training,
+        training_left: left(board.ram_kib, chip.training.saturating_add(reserve)),
+        model_bytes: chip.model,
+        flash_left: left(board.flash_kib, chip.model),
+        inference_bytes: chip.inference,
+        inference_left: left(board.ram_kib, chip.inference.saturating_add(reserve)),
+    })
+}
+
+/// The largest epsilon, to a thousandth, whose network can be trained on a board.
+///
+/// # Errors
+///
+/// When not even a connection a layer fits, or every connection does.
+pub fn fit(config: &Config, momentum: bool, board: Board, reserve: usize) -> Result<Config, Usage> {
+    const STEPS: f64 = 1000.0;
+    let (inputs, classes) = inputs_and_classes(config);
+    let at = |step: u64| Config { epsilon: step as f64 / STEPS, connections: Vec::new(), ..config.clone() };
+    let fits = |step: u64| on_board(&at(step), momentum, board, reserve).is_ok_and(|fit| fit.training_left >= 0);
+    // A layer that becomes dense needs no columns: bytes rise between these steps only.
+    let dense = |layer: &LayerSpec| layer.cells() as f64 / (layer.n_in + layer.n_out) as f64;
+    let mut falls: Vec<u64> = at(1).layers(inputs, classes).iter().map(|l| (dense(l) * STEPS).ceil() as u64).collect();
+    falls.sort_unstable();
+    falls.dedup();
+    let starts: Vec<u64> = std::iter::once(1).chain(falls.iter().copied()).collect();
+    for (i, &start) in starts.iter().enumerate().rev() {
+        if !fits(start) {
+            continue;
+        }
+        let (mut low, mut high) = (start, starts.get(i + 1).map_or(start, |next| next - 1));
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if fits(middle) { low = middle } else { high = middle - 1 }
+        }
+        return Ok(at(low));
+    }
+    let needed = on_chip(&at(1), momentum)?.training;
+    Err(Usage(format!(
+        "{} has {} bytes of RAM, {} without the reserve of {reserve}, but the sparsest network of these widths needs \
+         {needed}; take fewer --hidden neurons or a board with more: {}",
+        board.name,
+        board.ram_kib * 1024,
+        (board.ram_kib * 1024).saturating_sub(reserve),
+        BOARDS
+            .iter()
+            .filter(|other| other.ram_kib * 1024 >= needed.saturating_add(reserve))
+            .map(|other| other.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    )))
+}
+
+/// Rows of boards for people.
+pub fn boards_table(rows: &[OnBoard]) -> String {
+    let mut table = table([
+        "board",
+        "RAM KiB",
+        "flash KiB",
+        "epsilon",
+        "connections",
+        "to train, RAM",
+        "left",
+        "to run, RAM",
+        "left",
+        "model, flash",
+        "left",
+    ]);
+    let left = |bytes: i64| {
+        if bytes < 0 { format!("{} short", thousands(bytes.unsigned_abs())) } else { thousands(bytes.unsigned_abs()) }
+    };
+    for row in rows {
+        table.add_row([
+            row.board.name.to_owned(),
+            row.board.ram_kib.to_string(),
+            row.board.flash_kib.to_string(),
+            format!("{}", row.epsilon),
+            thousands(row.connections as u64),
+            thousands(row.training_bytes as u64),
+            left(row.training_left),
+            thousands(row.inference_bytes as u64),
+            left(row.inference_left),
+            thousands(row.model_bytes as u64),
+            left(row.flash_left),
+        ]);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DatasetName;
+
+    fn config() -> Config {
+        Config { hidden: vec![48], ..Config::defaults(DatasetName::MnistMini) }
+    }
+
+    #[test]
+    fn the_epsilon_that_is_found_fits_and_the_next_does_not() {
+        for board in BOARDS {
+            let found = fit(&config(), false, board, 4096).unwrap();
+            let left =
+                |epsilon: f64| on_board(&Config { epsilon, ..config() }, false, board, 4096).unwrap().training_left;
+            assert!(left(found.epsilon) >= 0, "{board:?}");
+            let dense = found.layers(784, 10).iter().all(LayerSpec::is_dense);
+            assert!(dense || left(found.epsilon + 0.001) < 0, "{board:?}: {}", found.epsilon);
+        }
+    }
+
+    #[test]
+    fn an_impossible_budget_says_what_is_needed() {
+        let wide = Config { hidden: vec![1000, 1000, 1000], ..config() };
+        let text = fit(&wide, false, BOARDS[0], 4096).unwrap_err().to_string();
+        assert!(
+            text.contains("microbit has 16384") && text.contains("--hidden") && text.contains("nrf52840"),
+            "{text}"
+        );
+        assert!(boards("arduino").unwrap_err().to_string().contains("microbit, bluepill"));
+    }
+}
