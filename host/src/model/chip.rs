@@ -116,6 +116,8 @@ pub fn export(model: &Model, path: &Path) -> Result<usize> {
 pub struct Summary {
     /// Bytes of the file.
     pub bytes: usize,
+    /// Bytes before the first layer's weights: the header and the layers' descriptions.
+    pub header: usize,
     /// CRC-32 of all that follows the header.
     pub crc: String,
     /// Hash of the model, as firmware prints it.
@@ -149,8 +151,11 @@ pub fn describe(path: &Path) -> Result<Summary> {
     let image = file.image().with_context(|| unusable(path))?;
     let layers = (0..image.layers()).map(|layer| image.layer(layer).map_err(|error| anyhow!("{error}")));
     let layers = layers.collect::<Result<Vec<LayerRef<'_, Bytes>>>>()?;
+    let bytes = image::len::<Bytes>(layers.iter().map(|layer| layer.spec));
+    let layer_bytes: usize = layers.iter().map(|layer| image::layer_len::<Bytes>(&layer.spec)).sum();
     Ok(Summary {
-        bytes: image::len::<Bytes>(layers.iter().map(|layer| layer.spec)),
+        bytes,
+        header: bytes - layer_bytes,
         crc: format!("{:08x}", file.words[3]),
         hash: format!("{:016x}", image::hash_layers(layers.iter().copied())),
         layers: layers.iter().map(|layer| LayerSummary::new(&layer.spec)).collect(),
@@ -172,8 +177,9 @@ impl LayerSummary {
 impl Summary {
     /// For people.
     pub fn text(&self) -> String {
-        let mut text = format!("{} bytes, CRC {}, model {}", thousands(self.bytes as u64), self.crc, self.hash);
-        for LayerSummary { n_in, n_out, connections, storage, bytes } in &self.layers {
+        let Self { bytes, header, crc, hash, layers } = self;
+        let mut text = format!("{} bytes, {header} of them header, CRC {crc}, model {hash}", thousands(*bytes as u64));
+        for LayerSummary { n_in, n_out, connections, storage, bytes } in layers {
             let (connections, bytes) = (thousands(*connections as u64), thousands(*bytes as u64));
             let _ = write!(text, "\n  {n_in} -> {n_out}: {connections} connections, {storage}, {bytes} bytes");
         }
