@@ -1,11 +1,82 @@
-//! Files that are written whole or not at all.
+//! Files that are written whole or not at all: the one way in which this library writes a file that others rely on.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
+
+/// A file on its way: it lies beside its target under a name of its own, `.<name>-<random>.part`, and is removed when it is
+/// dropped unfinished.
+#[derive(Debug)]
+pub struct Draft {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Draft {
+    /// Begins the file that is to become `target`, as readable as the umask lets any new file be.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written.
+    pub fn new(target: &Path) -> io::Result<Self> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = unfinished(&name);
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".part");
+        // Temporary files are private to their user unless they are asked to be as others.
+        #[cfg(unix)]
+        let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        Ok(Self { file: builder.tempfile_in(folder(target))?, target: target.to_owned() })
+    }
+
+    /// Flushes the content to the disk and gives it its name, in place of what had that name.
+    ///
+    /// # Errors
+    ///
+    /// When any of that fails; the target then holds what it held before.
+    pub fn finish(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.target)?;
+        sync_folder(folder(&self.target))
+    }
+
+    /// The same, unless something has that name already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Draft::finish`], and [`ErrorKind::AlreadyExists`].
+    pub fn finish_new(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist_noclobber(&self.target)?;
+        sync_folder(folder(&self.target))
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The folder that a file lies in.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a rename last through a power cut, where folders can be synced.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
 
 /// Writes `bytes` beside `path`, flushes them to the disk, and renames.
 ///
@@ -13,18 +84,26 @@ use tempfile::Builder;
 ///
 /// When any of that fails; `path` then holds what it held before.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut file = Builder::new().prefix(&unfinished(&name)).tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        make_readable(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error| {
+    write(path, bytes, Draft::finish)
+}
+
+/// The same for a file that must not be there yet.
+///
+/// # Errors
+///
+/// As [`write_atomically`], and when it is there.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes, Draft::finish_new)
+}
+
+fn write(path: &Path, bytes: &[u8], finish: fn(Draft) -> io::Result<()>) -> Result<()> {
+    let written = Draft::new(path).and_then(|mut draft| {
+        draft.write_all(bytes)?;
+        finish(draft)
+    });
+    written.map_err(|error| {
         let advice = match error.kind() {
+            ErrorKind::AlreadyExists => "another program made it at the same time; choose another folder",
             ErrorKind::PermissionDenied
             | ErrorKind::ReadOnlyFilesystem
             | ErrorKind::NotFound
@@ -50,18 +129,6 @@ pub fn remove_unfinished(folder: &Path, name: &str) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-/// A temporary file is private to its user; what it becomes should be as readable as any other.
-#[cfg(unix)]
-fn make_readable(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &File) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -95,5 +162,28 @@ mod tests {
         write_atomically(&target, b"one").unwrap();
         write_atomically(&target, b"two").unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_file_that_must_be_new_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        write_new(&target, b"one").unwrap();
+        let text = write_new(&target, b"two").unwrap_err().to_string();
+        assert!(text.contains("at the same time"), "{text}");
+        assert_eq!(std::fs::read(&target).unwrap(), b"one");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_as_readable_as_any_other_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [atomic, plain] = ["atomic", "plain"].map(|name| folder.path().join(name));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        write_atomically(&atomic, b"x").unwrap();
+        std::fs::write(&plain, b"x").unwrap();
+        assert_eq!(mode(&atomic), mode(&plain));
     }
 }

@@ -19,7 +19,7 @@ use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
 use crate::settings::{ActivationKind, Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{MODEL, RunDirectory};
+use crate::training::directory::{Lock, MODEL, RunDirectory};
 use crate::training::progress::say;
 
 /// What to compare.
@@ -188,10 +188,12 @@ fn state(path: &Path, config: &Config) -> Result<State> {
     if !path.join("config.toml").exists() {
         return Ok(State::New);
     }
+    // What another process trains is neither removed nor continued.
+    let lock = Lock::take(path)?;
     let saved = SavedRun::read(path)?;
     if !Checkpoint::exists(path) && saved.epochs.is_empty() {
         // It ended within its first epoch: nothing of it is worth keeping.
-        RunDirectory::discard(path)?;
+        RunDirectory::discard(path, lock)?;
         return Ok(State::New);
     }
     let differences = saved.config.differences(config);

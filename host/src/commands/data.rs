@@ -285,6 +285,6 @@ mod tests {
         assert!(String::from_utf8(out).unwrap().contains("mnist: not fetched"));
         let text = verify(&[DatasetName::Mnist], Path::new("nowhere"), false, &mut Vec::new()).unwrap_err().to_string();
         assert!(text.starts_with("4 files are not as the manifest says: mnist/train-images-idx3-ubyte"), "{text}");
-        assert!(text.ends_with("run `rewire data fetch mnist` to replace"), "{text}");
+        assert!(text.ends_with("run `rewire data fetch mnist` to replace them"), "{text}");
     }
 }

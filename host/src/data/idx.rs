@@ -12,6 +12,7 @@
 //!
 //! Source: `LeCun`, Cortes, Burges, "The MNIST database", section "File formats".
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -60,12 +61,12 @@ pub struct Images {
     pub pixels: Vec<u8>,
 }
 
-/// Reads an images file (idx3, unsigned bytes), plain or gzipped.
+/// Reads an images file (idx3, unsigned bytes), plain or gzipped. Plain content that is owned is not copied.
 ///
 /// # Errors
 /// [`Error::Malformed`] for a wrong magic number, a zero or absurd size, and missing or trailing bytes.
-pub fn parse_images(bytes: &[u8], origin: Origin<'_>) -> Result<Images, Error> {
-    let ([count, height, width], pixels) = parse(bytes, IMAGES_MAGIC, ["images", "rows", "columns"], origin)?;
+pub fn parse_images<'a>(bytes: impl Into<Cow<'a, [u8]>>, origin: Origin<'_>) -> Result<Images, Error> {
+    let ([count, height, width], pixels) = parse(bytes.into(), IMAGES_MAGIC, ["images", "rows", "columns"], origin)?;
     Ok(Images { count, height, width, pixels })
 }
 
@@ -73,8 +74,8 @@ pub fn parse_images(bytes: &[u8], origin: Origin<'_>) -> Result<Images, Error> {
 ///
 /// # Errors
 /// [`Error::Malformed`] as for [`parse_images`], and for a label of `classes` or more.
-pub fn parse_labels(bytes: &[u8], classes: u8, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
-    let ([_], labels) = parse(bytes, LABELS_MAGIC, ["labels"], origin)?;
+pub fn parse_labels<'a>(bytes: impl Into<Cow<'a, [u8]>>, classes: u8, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+    let ([_], labels) = parse(bytes.into(), LABELS_MAGIC, ["labels"], origin)?;
     if let Some(at) = labels.iter().position(|&label| label >= classes) {
         return Err(origin.malformed(
             8 + at as u64,
@@ -87,30 +88,41 @@ pub fn parse_labels(bytes: &[u8], classes: u8, origin: Origin<'_>) -> Result<Vec
 
 /// Reads a header of `N` sizes and the bytes they promise.
 fn parse<const N: usize>(
-    bytes: &[u8],
+    bytes: Cow<'_, [u8]>,
     magic: u32,
     names: [&str; N],
     origin: Origin<'_>,
 ) -> Result<([usize; N], Vec<u8>), Error> {
-    if bytes.starts_with(&GZIP_MAGIC) {
-        // Several members are legal gzip; reading all of them also rejects trailing garbage.
-        read(MultiGzDecoder::new(bytes), bytes.len(), magic, names, origin)
-    } else {
-        read(bytes, bytes.len(), magic, names, origin)
+    let header_len = 4 + 4 * N;
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        let (sizes, total) = sizes(&bytes[..bytes.len().min(header_len)], magic, names, origin)?;
+        check_end((bytes.len() - header_len) as u64, total, sizes[0], names, origin)?;
+        let mut content = bytes.into_owned();
+        content.drain(..header_len);
+        return Ok((sizes, content));
     }
+    // Several members are legal gzip; reading all of them also rejects trailing garbage.
+    let mut input = MultiGzDecoder::new(&*bytes);
+    let mut header = Vec::new();
+    let result = (&mut input).take(header_len as u64).read_to_end(&mut header);
+    check_read(result, header.len() as u64, origin)?;
+    let (sizes, total) = sizes(&header, magic, names, origin)?;
+    // The content, not the header, decides how much is allocated.
+    let mut content = Vec::with_capacity(bytes.len().min(total as usize));
+    let result = input.take(total + 1).read_to_end(&mut content);
+    check_read(result, (header_len + content.len()) as u64, origin)?;
+    check_end(content.len() as u64, total, sizes[0], names, origin)?;
+    Ok((sizes, content))
 }
 
-fn read<const N: usize>(
-    mut input: impl Read,
-    input_len: usize,
+/// The sizes in a header, and the bytes of content that they promise.
+fn sizes<const N: usize>(
+    header: &[u8],
     magic: u32,
     names: [&str; N],
     origin: Origin<'_>,
-) -> Result<([usize; N], Vec<u8>), Error> {
+) -> Result<([usize; N], u64), Error> {
     let header_len = 4 + 4 * N as u64;
-    let mut header = Vec::new();
-    let result = (&mut input).take(header_len).read_to_end(&mut header);
-    check_read(result, header.len() as u64, origin)?;
     let word = |at: usize| header.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
 
     // The magic is judged before the length: a short file of another format is better called foreign than truncated.
@@ -141,13 +153,19 @@ fn read<const N: usize>(
         }
         *size = value as usize;
     }
+    Ok((sizes, total))
+}
 
-    // The content, not the header, decides how much is allocated.
-    let mut content = Vec::with_capacity(input_len.min(total as usize));
-    let result = input.take(total + 1).read_to_end(&mut content);
-    let end = header_len + content.len() as u64;
-    check_read(result, end, origin)?;
-    let expected_end = header_len + total;
+/// Checks that the content has exactly the bytes that the header promises.
+fn check_end<const N: usize>(
+    content: u64,
+    total: u64,
+    count: usize,
+    names: [&str; N],
+    origin: Origin<'_>,
+) -> Result<(), Error> {
+    let header_len = 4 + 4 * N as u64;
+    let (end, expected_end) = (header_len + content, header_len + total);
     if end < expected_end {
         return Err(truncated(end, expected_end, "content", origin));
     }
@@ -155,10 +173,10 @@ fn read<const N: usize>(
         return Err(origin.malformed(
             expected_end,
             "more bytes",
-            format!("the end of the file after {} {}", sizes[0], names[0]),
+            format!("the end of the file after {count} {}", names[0]),
         ));
     }
-    Ok((sizes, content))
+    Ok(())
 }
 
 /// Reading from memory fails only when a gzip stream is damaged or cut.
@@ -254,6 +272,13 @@ mod tests {
             Error::Malformed { offset, .. } => offset,
             other => panic!("{other}"),
         }
+    }
+
+    #[test]
+    fn plain_content_that_is_owned_is_not_copied() {
+        let bytes = images();
+        let place = bytes.as_ptr();
+        assert_eq!(parse_images(bytes, origin()).unwrap().pixels.as_ptr(), place);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! Anything whose name ends in `.part` is unfinished and can be deleted.
 //!
 //! ```
-//! use rewire::dataset::{self, DatasetName};
+//! use rewire::data::{self, DatasetName};
 //!
 //! let data = data::load(DatasetName::MnistMini, &data::cache_dir(None))?;
 //! assert_eq!((data.train.len(), data.test.len()), (2000, 1000));
@@ -270,7 +270,7 @@ fn load_idx(entry: &Entry, cache: &Path, images: Role, labels: Role, samples: us
     for file in entry.with_role(images) {
         let (path, bytes) = read_content(entry, cache, file)?;
         let origin = Origin { dataset: entry.name, file: &path };
-        let read = idx::parse_images(&bytes, origin)?;
+        let read = idx::parse_images(bytes, origin)?;
         if read.count != samples {
             return Err(origin.malformed(4, format!("{} images", read.count), format!("{samples} images")));
         }
@@ -286,7 +286,7 @@ fn load_idx(entry: &Entry, cache: &Path, images: Role, labels: Role, samples: us
     for file in entry.with_role(labels) {
         let (path, bytes) = read_content(entry, cache, file)?;
         let origin = Origin { dataset: entry.name, file: &path };
-        split.labels = idx::parse_labels(&bytes, entry.classes, origin)?;
+        split.labels = idx::parse_labels(bytes, entry.classes, origin)?;
         if split.labels.len() != samples {
             return Err(origin.malformed(
                 4,
@@ -300,6 +300,9 @@ fn load_idx(entry: &Entry, cache: &Path, images: Role, labels: Role, samples: us
 
 fn load_cifar10(entry: &Entry, cache: &Path, role: Role) -> Result<Split, Error> {
     let mut split = Split::default();
+    let bytes = entry.with_role(role).map(|file| file.bytes as usize).sum::<usize>();
+    // At once, so that no growing copy is made.
+    split.images.reserve_exact(bytes / cifar10::RECORD * cifar10::PIXELS);
     for file in entry.with_role(role) {
         let (path, bytes) = read_content(entry, cache, file)?;
         let records = file.bytes as usize / cifar10::RECORD;
@@ -323,7 +326,7 @@ fn read_content(entry: &Entry, cache: &Path, file: &File) -> Result<(PathBuf, Co
         }
         Err(error) => return Err(Error::io("open", path)(error)),
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(file.bytes as usize + 1);
     opened.take(file.bytes + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     Ok((path, Cow::Owned(bytes)))
 }

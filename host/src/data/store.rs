@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{Entry, File};
 use super::{Error, Progress, mini};
+use crate::files::Draft;
 
 /// What the cache holds of a dataset, by names and sizes alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,38 +185,15 @@ impl From<Error> for Failure {
 }
 
 /// Writes `content` beside its final name, checks it, and only then renames it.
-///
-/// The name on the way carries the process id, so two programs that fetch at once cannot rename each other's
-/// half-written files.
 pub(super) fn place(
     entry: &Entry,
     cache: &Path,
     file: &File,
-    mut content: impl Read,
+    content: impl Read,
     progress: &dyn Progress,
 ) -> Result<(), Failure> {
     let target = path(entry, cache, file);
-    let staged = folder(entry, cache).join(format!("{}.{}.part", file.name, std::process::id()));
-    let result = write_checked(entry, file, &staged, &mut content, progress).and_then(|()| {
-        fs::rename(&staged, &target).map_err(Error::io("rename to", &target))?;
-        sync_folder(&folder(entry, cache))?;
-        Ok(())
-    });
-    if result.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&staged);
-    }
-    result
-}
-
-fn write_checked(
-    entry: &Entry,
-    file: &File,
-    staged: &Path,
-    content: &mut dyn Read,
-    progress: &dyn Progress,
-) -> Result<(), Failure> {
-    let mut out = fs::File::create(staged).map_err(Error::io("create", staged))?;
+    let mut draft = Draft::new(&target).map_err(Error::io("create", &target))?;
     let mut sum = Sum::new();
     let mut buffer = vec![0; BUFFER];
     // One byte more than wanted is enough to know that a source sends too much.
@@ -231,7 +209,7 @@ fn write_checked(
             break;
         }
         sum.add(&buffer[..n]);
-        out.write_all(&buffer[..n]).map_err(Error::io("write", staged))?;
+        draft.write_all(&buffer[..n]).map_err(Error::io("write", &target))?;
     }
     match sum.judge(file) {
         Finding::Good => {}
@@ -240,16 +218,7 @@ fn write_checked(
         }
         other => return Err(Failure::Source(format!("{} {}", file.name, other.describe(file)))),
     }
-    out.sync_all().map_err(Error::io("write", staged))?;
-    Ok(())
-}
-
-/// Makes a rename last through a power cut, where folders can be synced.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    if cfg!(unix) {
-        fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(Error::io("sync", folder))?;
-    }
-    Ok(())
+    Ok(draft.finish().map_err(Error::io("write", &target))?)
 }
 
 /// Removes what a finished or abandoned fetch left behind: everything that ends in `.part`.

@@ -7,9 +7,10 @@
 //! as `checkpoint.previous`.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,8 +24,10 @@ const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8 + 32;
 const KEY: &str = "rewire";
 
-/// The newest checkpoint, and the one before it.
-/// Its files in a run directory, newest first.
+/// The version of this program, for messages.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// Files of a run directory: the newest checkpoint, and the one before it.
 pub const NAMES: [&str; 2] = ["checkpoint", "checkpoint.previous"];
 
 /// The state after an epoch.
@@ -38,6 +41,17 @@ pub struct Checkpoint {
     pub layers: Vec<LayerData>,
     /// Bits of the connections that each layer has ever had; none where they are not counted.
     pub tried: Vec<Vec<u64>>,
+}
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug)]
+enum Fault {
+    /// It is not there.
+    Missing,
+    /// It was cut off or changed after it was written, so nobody can use it.
+    Damaged(String),
+    /// Another program, or this one with other rights, may be able to use it: it must stay as it is.
+    Refused(anyhow::Error),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +119,7 @@ impl Checkpoint {
     }
 
     /// Removes a newest checkpoint that is damaged, so that the next one does not put it in the place of the previous, and
-    /// unfinished ones.
+    /// unfinished ones. One that is whole, of another version, or cannot be read stays.
     ///
     /// # Errors
     ///
@@ -113,23 +127,21 @@ impl Checkpoint {
     pub fn remove_damaged(directory: &Path) -> Result<()> {
         remove_unfinished(directory, NAMES[0]);
         let newest = directory.join(NAMES[0]);
-        if newest.exists() && Self::read(&newest).is_err() {
+        if newest.exists() && matches!(Self::read(&newest), Err(Fault::Damaged(_))) {
             std::fs::remove_file(&newest).with_context(|| format!("cannot remove {}", newest.display()))?;
         }
         Ok(())
     }
 
-    /// The newest checkpoint of a run directory that is whole; `warn` hears of one that is not.
+    /// The newest checkpoint of a run directory that is whole; `warn` hears of one that is damaged.
     ///
     /// # Errors
     ///
-    /// When there is none, or none is whole: with what is wrong with each.
+    /// When there is none, none is whole, or one is of another version or cannot be read: to go back behind that one would
+    /// lose epochs that another program may well continue.
     pub fn load(directory: &Path, mut warn: impl FnMut(&str)) -> Result<Self> {
         let mut failures = Vec::new();
         for path in NAMES.map(|name| directory.join(name)) {
-            if !path.exists() {
-                continue;
-            }
             match Self::read(&path) {
                 Ok(checkpoint) => {
                     for failure in &failures {
@@ -137,7 +149,9 @@ impl Checkpoint {
                     }
                     return Ok(checkpoint);
                 }
-                Err(error) => failures.push(format!("{error:#}")),
+                Err(Fault::Missing) => {}
+                Err(Fault::Damaged(reason)) => failures.push(format!("{} is damaged: {reason}", path.display())),
+                Err(Fault::Refused(error)) => return Err(error),
             }
         }
         if failures.is_empty() {
@@ -150,21 +164,58 @@ impl Checkpoint {
         bail!("no checkpoint can be used: {}; start again in another folder", failures.join("; "))
     }
 
-    fn read(path: &PathBuf) -> Result<Self> {
-        let file = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&file).with_context(|| format!("{} is damaged or foreign", path.display()))
+    fn read(path: &Path) -> Result<Self, Fault> {
+        let shown = path.display();
+        let file = match std::fs::read(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Fault::Missing),
+            Err(error) => {
+                let advice =
+                    format!("cannot read the checkpoint {shown}; make it readable, or start in another folder");
+                return Err(Fault::Refused(anyhow::Error::new(error).context(advice)));
+            }
+        };
+        let payload = Self::payload(&file, path)?;
+        Self::parse(payload).map_err(|error| {
+            // The checksum is right, so these bytes are what some program wrote.
+            Fault::Refused(error.context(format!(
+                "the checkpoint {shown} is whole, but this program (rewire {PROGRAM}) does not understand it; continue with \
+                 the version of rewire that wrote it"
+            )))
+        })
     }
 
-    fn parse(file: &[u8]) -> Result<Self> {
-        let too_short = || anyhow!("it has {} bytes, fewer than its header", file.len());
-        let (header, payload) = file.split_at_checked(HEADER).ok_or_else(too_short)?;
-        let field = |from: usize, len: usize| header.get(from..from + len).ok_or_else(too_short);
-        ensure!(field(0, 8)? == MAGIC, "it does not begin with {}", String::from_utf8_lossy(MAGIC));
-        let version = u32::from_le_bytes(field(8, 4)?.try_into()?);
-        ensure!(version == VERSION, "it has version {version}, this program reads version {VERSION}");
-        let len = u64::from_le_bytes(field(12, 8)?.try_into()?);
-        ensure!(len == payload.len() as u64, "it holds {} bytes after its header, expected {len}", payload.len());
-        ensure!(field(20, 32)? == Sha256::digest(payload).as_slice(), "its checksum is wrong");
+    /// What follows the header, once the checksum agrees.
+    fn payload<'f>(file: &'f [u8], path: &Path) -> Result<&'f [u8], Fault> {
+        let damaged = |reason: String| Err(Fault::Damaged(reason));
+        let Some((header, payload)) = file.split_first_chunk::<HEADER>() else {
+            return damaged(format!("it has {} bytes, fewer than its header", file.len()));
+        };
+        let (magic, rest) = header.split_at(MAGIC.len());
+        let (version, rest) = rest.split_at(4);
+        let (len, checksum) = rest.split_at(8);
+        if magic != MAGIC {
+            return damaged(format!("it does not begin with {}", String::from_utf8_lossy(MAGIC)));
+        }
+        // Before the length and the checksum, which another version may have elsewhere.
+        if version != VERSION.to_le_bytes() {
+            let version = version.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
+            return Err(Fault::Refused(anyhow!(
+                "the checkpoint {} has version {version}, and this program (rewire {PROGRAM}) reads version {VERSION}; \
+                 continue with the version of rewire that wrote it",
+                path.display()
+            )));
+        }
+        if len != (payload.len() as u64).to_le_bytes() {
+            return damaged(format!("it holds {} bytes after its header, not as many as that says", payload.len()));
+        }
+        if checksum != Sha256::digest(payload).as_slice() {
+            return damaged("its checksum is wrong".into());
+        }
+        Ok(payload)
+    }
+
+    fn parse(payload: &[u8]) -> Result<Self> {
         let (_, metadata) = SafeTensors::read_metadata(payload)?;
         let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)).context("it has no settings")?;
         let Header { epoch, config, features, classes } =
@@ -237,7 +288,7 @@ mod tests {
         checkpoint(4).save(folder.path()).unwrap();
         let path = folder.path().join(NAMES[0]);
         let whole = std::fs::read(&path).unwrap();
-        for at in (0..whole.len()).step_by(7).chain([0, 8, 12, 20]) {
+        for at in (0..whole.len()).step_by(7).chain([0, 12, 20]) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
             std::fs::write(&path, &damaged).unwrap();
@@ -278,5 +329,65 @@ mod tests {
         Checkpoint::remove_damaged(folder.path()).unwrap();
         checkpoint(4).save(folder.path()).unwrap();
         assert_eq!([&newest, &previous].map(|path| Checkpoint::read(path).unwrap().epoch), [4, 3]);
+    }
+
+    /// The newest checkpoint as `change` makes it, with a whole one before it.
+    fn with_newest(change: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        checkpoint(4).save(folder.path()).unwrap();
+        let newest = folder.path().join(NAMES[0]);
+        let mut bytes = std::fs::read(&newest).unwrap();
+        change(&mut bytes);
+        std::fs::write(&newest, bytes).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_version_is_refused_by_name_and_stays() {
+        let newer = |bytes: &mut Vec<u8>| bytes[8..12].copy_from_slice(&(VERSION + 1).to_le_bytes());
+        let cut = |bytes: &mut Vec<u8>| {
+            newer(bytes);
+            bytes.truncate(HEADER + 10);
+        };
+        for folder in [with_newest(newer), with_newest(cut)] {
+            let newest = folder.path().join(NAMES[0]);
+            let before = std::fs::read(&newest).unwrap();
+            let text = Checkpoint::load(folder.path(), |text| panic!("{text}")).unwrap_err().to_string();
+            for words in [newest.to_str().unwrap(), "has version 3", "reads version 2"] {
+                assert!(text.contains(words), "'{words}' is not in: {text}");
+            }
+            Checkpoint::remove_damaged(folder.path()).unwrap();
+            assert_eq!(std::fs::read(&newest).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_with_settings_that_this_program_does_not_know_is_refused_and_stays() {
+        let folder = with_newest(|bytes| {
+            let at = bytes.windows(7).position(|window| window == b"epsilon").unwrap();
+            bytes[at] = b'E';
+            let digest = Sha256::digest(&bytes[HEADER..]);
+            bytes[20..HEADER].copy_from_slice(&digest);
+        });
+        let error = Checkpoint::load(folder.path(), |text| panic!("{text}")).unwrap_err();
+        assert!(format!("{error:#}").contains("Epsilon"), "{error:#}");
+        Checkpoint::remove_damaged(folder.path()).unwrap();
+        assert!(folder.path().join(NAMES[0]).exists());
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_read_is_refused_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(3).save(folder.path()).unwrap();
+        checkpoint(4).save(folder.path()).unwrap();
+        let newest = folder.path().join(NAMES[0]);
+        // A folder cannot be read as a file by any user, root included.
+        std::fs::remove_file(&newest).unwrap();
+        std::fs::create_dir(&newest).unwrap();
+        let text = Checkpoint::load(folder.path(), |text| panic!("{text}")).unwrap_err().to_string();
+        assert!(text.contains("cannot read the checkpoint") && text.contains(newest.to_str().unwrap()), "{text}");
+        Checkpoint::remove_damaged(folder.path()).unwrap();
+        assert!(newest.exists());
     }
 }

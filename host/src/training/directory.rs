@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Usage;
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_new};
 use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::{self, Checkpoint};
@@ -225,18 +225,30 @@ pub struct RunDirectory {
     metrics: Log,
     phases: Log,
     topology: Option<(Log, npy::Table<u16>)>,
-    /// `config.toml`, locked: no other process trains here.
-    _lock: File,
+    lock: Lock,
 }
 
-/// Locks a run directory for as long as the file is open.
-fn lock(path: &Path) -> Result<File> {
-    let (shown, settings) = (path.display(), path.join("config.toml"));
-    let file = File::open(&settings).with_context(|| format!("cannot open {}", settings.display()))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => bail!("{shown} is in use by another `rewire train`; wait until that ends"),
-        // A file system without locks keeps nobody from training.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+/// A run directory that no other process trains in, for as long as this lives.
+#[derive(Debug)]
+pub struct Lock {
+    /// `config.toml`, locked.
+    _settings: File,
+}
+
+impl Lock {
+    /// Locks a run directory.
+    ///
+    /// # Errors
+    ///
+    /// When another process trains there, or its settings cannot be opened.
+    pub fn take(path: &Path) -> Result<Self> {
+        let (shown, settings) = (path.display(), path.join("config.toml"));
+        let file = File::open(&settings).with_context(|| format!("cannot open {}", settings.display()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => bail!("{shown} is in use by another `rewire train`; wait until that ends"),
+            // A file system without locks keeps nobody from training.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { _settings: file }),
+        }
     }
 }
 
@@ -317,12 +329,12 @@ impl RunDirectory {
         Ok(())
     }
 
-    /// Removes the files of a run that finished no epoch.
+    /// Removes the files of a run that finished no epoch, and with them its lock.
     ///
     /// # Errors
     ///
     /// When one cannot be removed.
-    pub fn discard(path: &Path) -> Result<()> {
+    pub fn discard(path: &Path, _lock: Lock) -> Result<()> {
         for file in FILES.iter().map(|file| path.join(file)).filter(|file| file.exists()) {
             std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
@@ -347,8 +359,9 @@ impl RunDirectory {
         };
         let mut table = toml::Table::try_from(config).context("settings are a table")?;
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
-        write_atomically(&path.join("config.toml"), table.to_string().as_bytes())?;
-        let lock = lock(&path)?;
+        // Of two programs that come here at once, one is told.
+        write_new(&path.join("config.toml"), table.to_string().as_bytes())?;
+        let lock = Lock::take(&path)?;
         let topology = if config.model == ModelKind::Set {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
@@ -357,7 +370,7 @@ impl RunDirectory {
         };
         let metrics = Log::create(path.join("metrics.csv"))?;
         let phases = Log::create(path.join("phases.csv"))?;
-        Ok(Self { path, metrics, phases, topology, _lock: lock })
+        Ok(Self { path, metrics, phases, topology, lock })
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
@@ -380,7 +393,7 @@ impl RunDirectory {
         if !file.exists() {
             bail!("cannot read {shown}: it is not there; start again in another folder");
         }
-        let mut lock = lock(path)?;
+        let mut lock = Lock::take(path)?;
         let (mut epochs, wrong) = rows::<Epoch>(&file)?;
         epochs.retain(|row| row.epoch <= epoch);
         if epochs.iter().map(|row| row.epoch).ne(1..=epoch) {
@@ -392,7 +405,7 @@ impl RunDirectory {
         Checkpoint::remove_damaged(path)?;
         if record_epochs(path, config)? {
             // The file that was locked is no longer there.
-            lock = self::lock(path)?;
+            lock = Lock::take(path)?;
         }
         let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
         let model = path.join(MODEL);
@@ -414,7 +427,17 @@ impl RunDirectory {
         } else {
             None
         };
-        Ok((Self { path: path.to_owned(), metrics, phases, topology, _lock: lock }, epochs))
+        Ok((Self { path: path.to_owned(), metrics, phases, topology, lock }, epochs))
+    }
+
+    /// Gives up a run that finished no epoch.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::discard`].
+    pub fn abandon(self) -> Result<()> {
+        let Self { path, lock, .. } = self;
+        Self::discard(&path, lock)
     }
 
     /// Where it is.

@@ -197,13 +197,13 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
         let ended = native.install(|| run.epochs(network, &mut directory, recorder, epochs))?;
         drop(monitor);
         if ended.interrupted && ended.epochs.is_empty() {
-            RunDirectory::discard(directory.path())?;
-            return Err(Interrupted(format!(
+            let text = format!(
                 "interrupted in epoch 1 of {}: none is finished, so nothing is kept in {}",
                 config.epochs,
                 directory.path().display()
-            ))
-            .into());
+            );
+            directory.abandon()?;
+            return Err(Interrupted(text).into());
         }
         run.model(network.export()).save(&directory.path().join(MODEL))?;
         let summary =

@@ -339,3 +339,31 @@ fn an_unwritable_cache_is_named() {
     let text = fetch::bring(&entry, file.path(), &mut Silent).unwrap_err().to_string();
     assert!(text.starts_with("cannot create ") && text.contains(&file.path().display().to_string()), "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_package_manager_is_asked_to_download_and_for_nothing_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let calls = folder.path().join("calls");
+    for client in ["apt-get", "npm"] {
+        let script = format!(
+            "#!/bin/sh\necho \"{client} $*\" >> {}\necho 'E: Unable to locate package' >&2\nexit 100\n",
+            calls.display()
+        );
+        fs::write(bin.join(client), script).unwrap();
+        fs::set_permissions(bin.join(client), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for dataset in ["mnist", "fashion-mnist"] {
+        let mut command = crate::program::command(folder.path(), &format!("data fetch {dataset}"));
+        let outcome = crate::program::outcome(command.env("PATH", &bin));
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("Unable to locate package"), "{}", outcome.stderr);
+    }
+    let calls = fs::read_to_string(calls).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    let download = |call: &&str| call.starts_with("apt-get download ") || call.starts_with("npm pack ");
+    assert!(calls.len() == 2 && calls.iter().all(download), "{calls:?}");
+}

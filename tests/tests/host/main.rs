@@ -12,3 +12,5 @@ mod kernels_vs_dense;
 mod program;
 mod resume;
 mod safetensors;
+mod storage;
+mod two_programs;

@@ -1,4 +1,7 @@
 //! Mirrors that package managers carry, called by package name through their ordinary clients.
+//!
+//! A client only downloads and unpacks, in a folder of the cache. Nothing here installs a package or changes the machine's
+//! lists of them.
 
 use std::fs;
 use std::io;
@@ -55,16 +58,14 @@ pub(super) fn from_npm(
 /// Takes the wanted files from `folder` of a Debian package.
 pub(super) fn from_apt(job: &mut Job<'_>, package: &str, folder: &str, suffix: &str) -> Result<(), Failure> {
     let staging = Staging::new(job, "apt.part")?;
-    if let Err(Failure::Source(first)) = run(job, &staging, "apt-get", &["download", package]) {
-        // A machine that never listed its packages does not know this one; listing may need rights it lacks.
-        job.progress.message(&format!("{}: {first}; trying apt-get update", job.entry.name));
-        run(job, &staging, "apt-get", &["update"])
-            .and_then(|()| run(job, &staging, "apt-get", &["download", package]))
-            .map_err(|failure| match failure {
-                Failure::Source(then) if then != first => Failure::Source(format!("{first}; then {then}")),
-                other => other,
-            })?;
-    }
+    // Only this: bringing the machine's package lists up to date is for its owner to decide.
+    run(job, &staging, "apt-get", &["download", package]).map_err(|failure| match failure {
+        Failure::Source(reason) => Failure::Source(format!(
+            "{reason}; where the package is merely unknown, `apt-get update` (as root) and `rewire data fetch {}` may help",
+            job.entry.name
+        )),
+        fatal => fatal,
+    })?;
     let archive = staging.find("deb")?;
     let Some(name) = archive.file_name().and_then(|name| name.to_str()) else {
         return Err(Failure::Source("the package has an unreadable name".to_owned()));
