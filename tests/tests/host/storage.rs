@@ -86,7 +86,7 @@ fn a_layer_wider_than_two_bytes_trains_and_its_saved_model_gives_the_recorded_re
         assert!(beyond, "{storage}: no connection reaches the neurons that two bytes cannot number");
         let (epochs, _) = rows::<Epoch>(&out.join("metrics.csv")).unwrap();
         let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
-        let measured = evaluate(&model, &dataset, &Native::new(2).unwrap()).unwrap();
+        let measured = evaluate(&model, &dataset, (0..1000).collect(), &Native::new(2).unwrap()).unwrap();
         assert_eq!(measured.loss(), epochs[1].test_loss, "{storage}");
         assert!(epochs[1].train_loss < epochs[0].train_loss, "{storage}: {epochs:?}");
     }
