@@ -47,7 +47,7 @@ fn of_two_programs_that_begin_in_one_folder_one_is_told() {
     succeed(folder.path(), &format!("train {SETTINGS} --out whole"));
     let saved = rewire::analysis::saved::SavedRun::read(&folder.path().join("whole")).unwrap();
     let (config, record): (Config, _) = (saved.config, saved.record.unwrap());
-    let begin = || RunDirectory::create(&out, &config, 784, &record);
+    let begin = || RunDirectory::create(Some(&out), &config, 784, &record);
     let begun: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(begin)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
