@@ -17,6 +17,8 @@ pub trait Vector: Copy + Send + Sync {
     type Register: Copy;
     /// Whether [`Vector::fold_16`] is cheaper than sixteen times [`Vector::fold`].
     const GROUPED: bool;
+    /// Units of which a kernel may keep sums in registers at once.
+    const SUMS: usize = 1;
     /// Whether a row is a single sample, whose zeros are worth looking for: they are frequent, and skipping one costs as
     /// little as using it.
     const SINGLE: bool = false;

@@ -274,6 +274,16 @@ pub fn transpose_into<F: Format>(
     }
 }
 
+/// Copies one element.
+#[inline(always)]
+pub(crate) fn copy_within<T: Copy>(slice: &mut [T], from: usize, to: usize) {
+    if let Some(&value) = slice.get(from)
+        && let Some(slot) = slice.get_mut(to)
+    {
+        *slot = value;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

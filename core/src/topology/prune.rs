@@ -1,6 +1,6 @@
 //! Removes the connections nearest zero.
 
-use crate::sparse::csr::{CsrMut, CsrRef};
+use crate::sparse::csr::{CsrMut, CsrRef, copy_within};
 use crate::sparse::index::{Format, Index};
 
 /// Bits of a digit in the selection, and the counters it needs for each sign.
@@ -39,22 +39,12 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
         let end = pointer.to_usize();
         while read < end {
             let value = matrix.values.get(read).copied().unwrap_or_default();
-            if !goes(&mut cuts, value) {
-                if let Some(&col) = matrix.indices.get(read)
-                    && let Some(slot) = matrix.indices.get_mut(write)
-                {
-                    *slot = col;
-                }
-                if let Some(slot) = matrix.values.get_mut(write) {
-                    *slot = value;
-                }
-                if let Some(&velocity) = matrix.velocity.get(read)
-                    && let Some(slot) = matrix.velocity.get_mut(write)
-                {
-                    *slot = velocity;
-                }
-                write += 1;
-            }
+            let stays = !goes(&mut cuts, value);
+            // Written in any case, and overwritten by the next that stays: nothing to guess for the processor.
+            copy_within(matrix.indices, read, write);
+            copy_within(matrix.values, read, write);
+            copy_within(matrix.velocity, read, write);
+            write += usize::from(stays);
             read += 1;
         }
         *pointer = F::Pointer::wrapping_from(write);

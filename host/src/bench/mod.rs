@@ -4,6 +4,7 @@
 //! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
 //! images are timed apart: fetched, normalised and written into tiles, with and without the random changes of training.
 
+pub mod machine;
 pub mod profile;
 
 use std::time::Instant;
@@ -19,6 +20,7 @@ use rewire_core::sparse::Standard;
 use rewire_core::step::StepId;
 use serde::Serialize;
 
+use self::machine::Level;
 use self::profile::Share;
 use crate::data::images::{Images, Normaliser};
 use crate::data::{DatasetName, ImageShape, Split};
@@ -60,8 +62,8 @@ pub trait Timed {
     fn step(&mut self);
     /// Evolves every layer and rebuilds the transposed index.
     fn evolve(&mut self);
-    /// Times each kernel of `runs` steps, on one thread.
-    fn profile(&mut self, runs: usize) -> Vec<Share>;
+    /// Times each kernel of `runs` steps, on one thread; `levels` give the floors.
+    fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share>;
 }
 
 struct Subject<'a, const LANES: usize> {
@@ -98,8 +100,8 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
         evolved.expect("a network that is built to train");
     }
 
-    fn profile(&mut self, runs: usize) -> Vec<Share> {
-        profile::profile(self.native, &mut self.network, BATCH, runs, |profiler, network| {
+    fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share> {
+        profile::profile(self.native, &mut self.network, levels, BATCH, runs, |profiler, network| {
             train(network, profiler, self.config, 0);
         })
     }
@@ -183,6 +185,8 @@ fn median(mut times: Vec<f64>) -> f64 {
 pub struct Report {
     /// Whole steps and evolutions.
     pub rows: Vec<Row>,
+    /// The processor's caches, and what one thread computes from each.
+    pub caches: Vec<Level>,
     /// The kernels of a step, on one thread.
     pub kernels: Vec<Share>,
 }
@@ -252,8 +256,9 @@ pub fn run(steps: usize, dense: bool) -> Result<Report> {
         row("dense step, GEMM", all, best, runs, step);
     }
     let native = Native::new(1)?.with_simd(best);
-    let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(steps))?;
-    Ok(Report { rows, kernels })
+    let caches = machine::measure(&native);
+    let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(&caches, steps))?;
+    Ok(Report { rows, caches, kernels })
 }
 
 /// The rows as a table, with the ratio of the dense step to the sparse one where both were timed.
@@ -290,7 +295,10 @@ pub fn table(report: &Report) -> String {
         Some(format!("\nbuilding augmented batches / sparse step, {threads} threads: {share:.0} %"))
     };
     let shares: String = rows.iter().filter(|row| row.what == AUGMENTED).filter_map(share).collect();
-    format!("{}\n{table}{ratio}{shares}\n{}", processor(), kernel_table(&report.kernels))
+    let rate = |level: &Level| format!("{:.2} from {} ({} KB)", level.rate, level.name, level.bytes >> 10);
+    let rates = report.caches.iter().map(rate).collect::<Vec<_>>().join(", ");
+    let rates = format!("multiply-adds of 16 lanes a nanosecond, one thread: {rates}");
+    format!("{}\n{table}{ratio}{shares}\n{rates}\n{}", processor(), kernel_table(&report.kernels))
 }
 
 /// Each kernel's time beside its floor's.
@@ -299,20 +307,22 @@ fn kernel_table(kernels: &[Share]) -> Table {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
         "kernel, one thread",
         "layer",
+        "rows from",
         "median ms",
-        "reading alone, ms",
-        "share of it reached",
+        "floor ms",
+        "floor / median",
     ]);
-    let mut row = |kernel: &str, layer: &str, median_ms: f64, floor_ms: f64| {
+    let mut row = |kernel: &str, layer: &str, cache: &str, median_ms: f64, floor_ms: f64| {
         let share = format!("{:.0} %", 100.0 * floor_ms / median_ms);
-        table.add_row([kernel.into(), layer.into(), format!("{median_ms:.3}"), format!("{floor_ms:.3}"), share]);
+        let (median, floor) = (format!("{median_ms:.3}"), format!("{floor_ms:.3}"));
+        table.add_row([kernel, layer, cache, &median, &floor, &share]);
     };
-    for Share { kernel, layer, median_ms, floor_ms } in kernels {
-        row(kernel, &layer.to_string(), *median_ms, *floor_ms);
+    for Share { kernel, layer, cache, median_ms, floor_ms } in kernels {
+        row(kernel, &layer.to_string(), cache, *median_ms, *floor_ms);
     }
     let sum = |each: fn(&Share) -> f64| kernels.iter().map(each).sum();
-    row("all", "", sum(|share| share.median_ms), sum(|share| share.floor_ms));
-    for column in table.column_iter_mut().skip(1) {
+    row("all", "", "", sum(|share| share.median_ms), sum(|share| share.floor_ms));
+    for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

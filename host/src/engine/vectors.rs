@@ -12,6 +12,7 @@ impl Vector for Avx512 {
     type Unit = [f32; WIDTH];
     type Register = f32x16;
     const GROUPED: bool = true;
+    const SUMS: usize = 16;
 
     #[inline(always)]
     fn load(self, unit: &[f32; WIDTH]) -> f32x16 {
@@ -107,6 +108,7 @@ impl Vector for Avx2 {
     type Unit = [f32; WIDTH];
     type Register = [f32x8; 2];
     const GROUPED: bool = true;
+    const SUMS: usize = 4;
 
     #[inline(always)]
     fn load(self, unit: &[f32; WIDTH]) -> [f32x8; 2] {

@@ -1,7 +1,7 @@
 //! Adds connections at free cells: what every growth rule has in common.
 
 use crate::random::Generator;
-use crate::sparse::csr::{CsrMut, row_lengths};
+use crate::sparse::csr::{CsrMut, copy_within, row_lengths};
 use crate::sparse::index::{Format, Index};
 
 /// Proposals for one connection before a uniform free column is used.
@@ -148,15 +148,6 @@ fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Coun
             }
         }
         (rows, counters) = (before, counters_before);
-    }
-}
-
-#[inline(always)]
-fn copy_within<T: Copy>(slice: &mut [T], from: usize, to: usize) {
-    if let Some(&value) = slice.get(from)
-        && let Some(slot) = slice.get_mut(to)
-    {
-        *slot = value;
     }
 }
 
