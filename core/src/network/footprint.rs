@@ -1,4 +1,4 @@
-//! How many bytes a network needs, known before there is one.
+//! How many bytes a network needs, computed before it is built.
 //!
 //! A [`Description`] is a constant on a microcontroller; its [`Footprint`] sizes the block, so a network that does not
 //! fit fails the build. The same numbers are what the arena cuts, byte for byte.

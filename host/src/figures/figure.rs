@@ -41,7 +41,7 @@ impl Raster {
         })
     }
 
-    /// The picture inside an SVG, moved by `offset` CSS pixels.
+    /// The picture inside an SVG, shifted by `offset` CSS pixels.
     fn svg(&self, offset: (u32, u32)) -> Result<String> {
         let (columns, rows) = (self.columns as u32, self.colours.len().div_ceil(self.columns) as u32);
         let pixels: Vec<u8> = self.colours.iter().flat_map(|colour| [colour.0, colour.1, colour.2]).collect();
