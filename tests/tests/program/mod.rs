@@ -10,13 +10,7 @@ pub(crate) fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let profile = if cfg!(debug_assertions) { "test" } else { "release" };
-        let mut cargo = Command::new(env!("CARGO"));
-        // What cargo tells a test about its package would make build scripts run again, here and in the next test run.
-        let about_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in std::env::vars().filter(|(name, _)| about_package(name)) {
-            cargo.env_remove(name);
-        }
-        let output = cargo
+        let output = cargo()
             .args(["build", "--quiet", "--package", "rewire", "--bin", "rewire", "--message-format", "json"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
@@ -30,6 +24,17 @@ pub(crate) fn program() -> &'static Path {
         let executable = messages.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).next_back();
         executable.expect("cargo names the program that it built")
     })
+}
+
+/// Cargo, in the environment of a user.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test about its package would make build scripts run again, here and in the next test run.
+    let about_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| about_package(name)) {
+        cargo.env_remove(name);
+    }
+    cargo
 }
 
 /// The exit code and the output of a run of the program.
