@@ -4,11 +4,14 @@
 //! no connection.
 
 use rewire_core::activation::Activation;
-use rewire_core::activation::BATCH_NORM_EPSILON;
 use rewire_core::network::Mlp;
 use rewire_core::sparse::Format;
 
 use crate::structure::cells;
+
+mod layer;
+
+pub use layer::OracleLayer;
 
 /// One labelled sample.
 #[derive(Clone, Debug)]
@@ -17,25 +20,6 @@ pub struct Sample {
     pub x: Vec<f64>,
     /// Class.
     pub label: usize,
-}
-
-/// One layer.
-#[derive(Clone, Debug)]
-pub struct OracleLayer {
-    /// What each neuron does with its sum.
-    pub activation: Activation,
-    /// Which cells have a connection.
-    pub exists: Vec<Vec<bool>>,
-    /// Weights.
-    pub weights: Vec<Vec<f64>>,
-    /// Biases.
-    pub bias: Vec<f64>,
-    /// Velocities of the weights.
-    pub velocity: Vec<Vec<f64>>,
-    /// Velocities of the biases.
-    pub bias_velocity: Vec<f64>,
-    /// Parameters of an SReLU: left joint, left slope, distance of the right joint, right slope.
-    pub activation_parameters: Vec<[f64; 4]>,
 }
 
 /// A layer's sums and activations for one sample.
@@ -81,61 +65,6 @@ pub struct Oracle {
     pub smoothing: f64,
     /// Samples in a tile, which the loss of a training step normalises together.
     pub lanes: usize,
-}
-
-impl OracleLayer {
-    fn activate(&self, neuron: usize, z: f64) -> f64 {
-        match self.activation {
-            Activation::Identity => z,
-            Activation::Relu => z.max(0.0),
-            Activation::LeakyRelu { slope } => {
-                if z > 0.0 {
-                    z
-                } else {
-                    f64::from(slope) * z
-                }
-            }
-            Activation::SRelu => {
-                let [left, left_slope, width, right_slope] = self.activation_parameters[neuron];
-                let right = left + width.abs();
-                z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
-            }
-            Activation::BatchNormRelu => {
-                let [.., mean, variance] = self.activation_parameters[neuron];
-                self.normalise(neuron, z, mean, variance)
-            }
-        }
-    }
-
-    fn normalise(&self, neuron: usize, z: f64, mean: f64, variance: f64) -> f64 {
-        let [scale, shift, ..] = self.activation_parameters[neuron];
-        (scale * (z - mean) / (variance + f64::from(BATCH_NORM_EPSILON)).sqrt() + shift).max(0.0)
-    }
-
-    fn slope(&self, neuron: usize, z: f64) -> f64 {
-        match self.activation {
-            Activation::Identity => 1.0,
-            Activation::Relu => f64::from(u8::from(z > 0.0)),
-            Activation::LeakyRelu { slope } => {
-                if z > 0.0 {
-                    1.0
-                } else {
-                    f64::from(slope)
-                }
-            }
-            Activation::SRelu => {
-                let [left, left_slope, width, right_slope] = self.activation_parameters[neuron];
-                if z < left {
-                    left_slope
-                } else if z > left + width.abs() {
-                    right_slope
-                } else {
-                    1.0
-                }
-            }
-            Activation::BatchNormRelu => panic!("it depends on the other samples: ask for finite differences"),
-        }
-    }
 }
 
 fn softmax(z: &[f64]) -> Vec<f64> {
