@@ -11,9 +11,14 @@
 //!
 //! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
 //! let data = data::load(config.dataset, &data::cache_dir(None))?;
-//! let surroundings =
-//!     train::Surroundings { out: Some("runs/first".into()), checkpoint: None, native: Native::new(0)?, monitor_interval: Duration::ZERO, interrupted: &AtomicBool::new(false) };
-//! println!("{}", train::train(&config, data, surroundings)?.table());
+//! let surroundings = training::Surroundings {
+//!     out: Some("runs/first".into()),
+//!     checkpoint: None,
+//!     native: Native::new(0)?,
+//!     monitor_interval: Duration::ZERO,
+//!     interrupted: &AtomicBool::new(false),
+//! };
+//! println!("{}", training::train(&config, data, surroundings)?.table());
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
