@@ -219,7 +219,7 @@ impl fmt::Display for StructureError {
             }
             Self::Row { row } => write!(f, "row {row} is out of range"),
             Self::Duplicate { row, col } => write!(f, "the cell at row {row}, column {col} occurs twice"),
-            Self::Full { capacity } => write!(f, "all {capacity} places for connections are taken"),
+            Self::Full { capacity } => write!(f, "all {capacity} connections are in use"),
         }
     }
 }

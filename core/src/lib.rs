@@ -1,8 +1,9 @@
 //! Training of truly sparse neural networks whose connections evolve while they learn.
 //!
 //! No `std`, no allocator, no `unsafe`: the same code trains on a 16 KB microcontroller and on a workstation, and gives
-//! the same bits on both. The caller owns all memory. A [`footprint::Description`] says how many bytes a network needs,
-//! as a constant; an [`mlp::Mlp`] is cut from one block of that size; what was constructed cannot fail later.
+//! the same bits on both. The caller owns all memory. A [`Description`](network::Description) says how many bytes a
+//! network needs, as a constant; an [`Mlp`](network::Mlp) is cut from one block of that size; a
+//! [`Trainer`](train::Trainer) trains it. What was constructed has valid structure, and no step panics.
 //!
 //! ```
 //! use rewire_core::prelude::*;
@@ -22,8 +23,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Results depend on the seed, the description and `LANES`, on nothing else: not on threads, vector width, storage order
-//! or machine. Sums have one order, no multiply-add is fused, and `exp` and `log` come from `libm`.
+//! | to | see |
+//! |---|---|
+//! | describe a network and count its bytes | [`network`] |
+//! | train it, and see what happens | [`train`], with the settings in [`step`], [`schedule`] and [`topology`] |
+//! | bring samples | [`samples`] |
+//! | predict | [`Mlp::predict_one`](network::Mlp::predict_one), [`Frozen`](network::Frozen) |
+//! | store a model | [`storage`] |
+//! | bring threads and vectors | [`backend`] |
+//! | read the structure | [`sparse`] |
+//!
+//! Results depend on the seed, the description, the settings and `LANES`, on nothing else: not on threads, vector width,
+//! storage order or machine. Sums have one order, no multiply-add is fused, and `exp` and `log` come from `libm`.
 
 #![no_std]
 #![forbid(unsafe_code)]

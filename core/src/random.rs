@@ -1,9 +1,9 @@
-//! Randomness as a function of its place, not of what was drawn before.
+//! Random numbers as a function of what they are for (seed, purpose, epoch, step, block), not of what was drawn before.
 //!
-//! Every draw comes from a generator seeded by (seed, purpose, epoch, step, block). Threads therefore need no order, and
-//! a checkpoint needs no generator state. Two kinds exist: a small generator (xoshiro128++, Blackman and Vigna 2021,
-//! doi 10.1145/3460772) where a sequence is drawn, and a stateless hash where every element draws for itself (dropout,
-//! shuffling).
+//! Every draw comes from a generator seeded by (seed, purpose, epoch, step, block). Threads therefore need no order,
+//! and a checkpoint needs no generator state. Two kinds exist: a small generator (xoshiro128++, Blackman and Vigna
+//! 2021, doi 10.1145/3460772) where a sequence is drawn, and a stateless hash where every element draws for itself
+//! (dropout, shuffling).
 
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro128PlusPlus;
@@ -13,21 +13,21 @@ use rand_xoshiro::Xoshiro128PlusPlus;
 #[repr(u32)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// Positions of a layer's first connections.
+    /// The initial topology of a layer.
     Topology = 1,
-    /// A layer's first weights.
+    /// The initial weights of a layer.
     Weights = 2,
-    /// Positions and weights of connections grown by evolution.
+    /// Positions and initial values of connections that evolution regrows.
     Growth = 3,
     /// The order of samples in an epoch.
     Shuffle = 4,
     /// Dropout masks.
     Dropout = 5,
-    /// Changes to a sample, such as shifts and flips.
+    /// Data augmentation, such as translations and flips.
     Augmentation = 6,
     /// The choice of a subset of samples.
     Subset = 7,
-    /// First parameters of a layer's activation.
+    /// Initial parameters of a layer's activation.
     Activation = 8,
 }
 
@@ -49,19 +49,19 @@ pub(crate) const fn mix32(mut h: u32) -> u32 {
     h ^ (h >> 16)
 }
 
-/// A 64-bit key for a place: the seed of whatever is drawn there.
+/// A 64-bit key: the seed of the generator for this purpose, epoch, step and block.
 pub const fn key(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> u64 {
-    let place = mix64(seed ^ mix64(purpose as u64));
-    let place = mix64(place ^ (((epoch as u64) << 32) | step as u64));
-    mix64(place ^ block as u64)
+    let key = mix64(seed ^ mix64(purpose as u64));
+    let key = mix64(key ^ (((epoch as u64) << 32) | step as u64));
+    mix64(key ^ block as u64)
 }
 
-/// A small generator for one place.
+/// A small generator for one purpose, epoch, step and block.
 #[derive(Clone, Debug)]
 pub struct Generator(Xoshiro128PlusPlus);
 
 impl Generator {
-    /// The generator of a place.
+    /// The generator for this purpose, epoch, step and block.
     pub fn new(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> Self {
         Self(Xoshiro128PlusPlus::seed_from_u64(key(seed, purpose, epoch, step, block)))
     }
@@ -184,7 +184,8 @@ impl DropoutMask {
         self.threshold == 0
     }
 
-    /// Scales what is kept and zeroes what is dropped of one neuron's row; `first_sample` is lane 0's place in the batch.
+    /// Scales what is kept and zeroes what is dropped of one neuron's row; `first_sample` is lane 0's place in the
+    /// batch.
     #[inline(always)]
     pub(crate) fn apply<const LANES: usize>(&self, neuron: usize, first_sample: usize, row: &mut [f32; LANES]) {
         let row_key = mix32(self.key.wrapping_add((neuron as u32).wrapping_mul(0x9E37_79B9)));

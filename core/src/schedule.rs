@@ -1,30 +1,32 @@
-//! How a setting, such as the learning rate, falls over a run.
+//! Schedules: how the learning rate, or another setting, decays over the epochs of a run.
 
 use crate::error::SettingError;
 
-/// The value of a setting in an epoch as a share of its first value.
+/// The value of a setting in each epoch, relative to its base value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Schedule {
-    /// The same throughout.
+    /// Constant.
     #[default]
     Constant,
-    /// Falls in equal steps, towards 0 after the last epoch.
+    /// Linear decay, towards 0 after the last epoch.
     Linear,
-    /// Half a cosine wave, from 1 towards 0 after the last epoch (Loshchilov and Hutter 2017, arXiv 1608.03983).
+    /// Cosine decay: half a cosine wave, from 1 towards 0 after the last epoch (Loshchilov and Hutter 2017, arXiv
+    /// 1608.03983).
     Cosine,
     /// Multiplied by `factor` after every `every` epochs.
     Step {
-        /// Epochs between falls, at least 1.
+        /// Epochs between decays, at least 1.
         every: u32,
-        /// Share that is left after a fall.
+        /// Decay factor.
         factor: f32,
     },
 }
 
 impl Schedule {
-    /// The value in `epoch`, counted from 1, in a run of `epochs` epochs whose first `warmup` rise in equal steps.
+    /// The value in `epoch`, counted from 1, in a run of `epochs` epochs, of which the first `warmup` are a linear
+    /// warm-up.
     ///
     /// ```
     /// use rewire_core::schedule::Schedule;
@@ -47,7 +49,7 @@ impl Schedule {
             Self::Cosine => base * (0.5 + 0.5 * libm::cosf(core::f32::consts::PI * done)),
             Self::Step { every, factor } => {
                 let falls = past / every.max(1);
-                // One product a fall: `powf` would cost a chip more than it saves.
+                // One product for each decay: `powf` would cost a chip more than it saves.
                 (0..falls).fold(base, |value, _| value * factor)
             }
         }

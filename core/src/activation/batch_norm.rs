@@ -6,12 +6,12 @@
 //! ```
 //!
 //! In training, mean and variance are those of the neuron's sums over the tile's samples, and the gradient goes through
-//! them; in evaluation they are averages that training keeps. A tile is its own batch, so that threads share nothing and
-//! the bits do not depend on them. A sample that is alone in its tile, as the last of an epoch may be, has no variance: it
-//! is normalised by the averages, as constants, and leaves them as they are.
+//! them; in evaluation they are averages that training keeps. A tile is its own batch, so that threads share nothing
+//! and the bits do not depend on them. A sample that is alone in its tile, as the last of an epoch may be, has no
+//! variance: it is normalised by the averages, as constants, and leaves them as they are.
 //!
-//! Source: Ioffe and Szegedy 2015, arXiv 1502.03167; parts of a minibatch that are normalised apart: Hoffer et al. 2017,
-//! arXiv 1705.08741.
+//! Source: Ioffe and Szegedy 2015, arXiv 1502.03167; parts of a minibatch that are normalised apart: Hoffer et al.
+//! 2017, arXiv 1705.08741.
 
 use crate::activation::kind::Parameters;
 use crate::kernel::row::{PARTS, fold};
@@ -19,10 +19,10 @@ use crate::kernel::row::{PARTS, fold};
 /// Added to the variance.
 pub const EPSILON: f32 = 1e-5;
 
-/// Share that a minibatch has in the averages, after the first epoch's first hundred steps.
+/// Momentum of the running statistics: the weight of a minibatch, after the first hundred steps of the first epoch.
 const TRACKING: f32 = 0.01;
 
-/// First parameters: scale 1, shift 0, and the averages 0 and 1.
+/// Initial parameters: scale 1, shift 0, running mean 0 and variance 1.
 pub(crate) const INITIAL: Parameters = [1.0, 0.0, 0.0, 1.0];
 
 /// What a tile needs to know to normalise its sums.
@@ -30,7 +30,7 @@ pub(crate) const INITIAL: Parameters = [1.0, 0.0, 0.0, 1.0];
 pub struct Batch {
     /// Samples in the tile; lanes from there on hold none.
     used: usize,
-    /// Share of the tile in the averages.
+    /// Weight of the tile in the running statistics.
     tracking: f32,
 }
 
@@ -69,8 +69,8 @@ impl TileBatch for () {
 impl Batch {
     /// A tile with `used` of the minibatch's `batch` samples, in a step counted from 0 in its epoch, counted from 1.
     ///
-    /// In the first epoch's first hundred steps the averages are those of all steps so far, so that they soon forget where
-    /// they started.
+    /// In the first epoch's first hundred steps the averages are those of all steps so far, so that they soon forget
+    /// where they started.
     pub(crate) fn new(used: usize, batch: usize, epoch: u32, step: u32) -> Self {
         let mean = 1.0 / (step as f32 + 1.0);
         let tracking = if epoch <= 1 && mean > TRACKING { mean } else { TRACKING };
@@ -128,8 +128,8 @@ pub(crate) fn apply_row<const LANES: usize>(
     }
 }
 
-/// Turns the gradient by a row of activations into that by the sums `z`; returns the gradient by scale and shift, summed
-/// over the row, and what the averages move by.
+/// Turns the gradient by a row of activations into that by the sums `z`; returns the gradient by scale and shift,
+/// summed over the row, and what the averages move by.
 ///
 /// `y` is the activation after dropout, whose scale is `keep`, 1 without.
 #[inline(always)]

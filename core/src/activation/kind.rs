@@ -2,14 +2,14 @@
 
 /// Parameters that some activations keep for each neuron.
 ///
-/// SReLU: left joint, left slope, width of the middle piece, right slope. Normalised ReLU: scale, shift, and the averages of
-/// mean and variance.
+/// SReLU: left threshold, left slope, distance to the right threshold, right slope. Normalised ReLU: scale, shift, and
+/// the averages of mean and variance.
 pub type Parameters = [f32; 4];
 
 /// What a neuron does with its weighted sum `z`.
 ///
-/// Not `non_exhaustive`: whoever stores a network must have a name for each activation, so a new one must fail to compile
-/// there.
+/// Not `non_exhaustive`: whoever stores a network must have a name for each activation, so a new one must fail to
+/// compile there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Activation {
@@ -23,7 +23,7 @@ pub enum Activation {
         /// Slope below zero, finite.
         slope: f32,
     },
-    /// Three straight pieces whose joints and outer slopes each neuron learns: see `srelu.rs`. For formats
+    /// Three linear pieces whose two thresholds and outer slopes each neuron learns: see `srelu.rs`. For formats
     /// with [`Format::LEARNED_ACTIVATIONS`](crate::sparse::index::Format::LEARNED_ACTIVATIONS).
     SRelu,
     /// ReLU of the sum normalised over a tile's samples, then scaled and shifted as the neuron learns: see

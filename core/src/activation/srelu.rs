@@ -1,4 +1,4 @@
-//! SReLU: three straight pieces whose joints and outer slopes each neuron learns.
+//! SReLU: three linear pieces whose two thresholds and outer slopes each neuron learns.
 //!
 //! ```text
 //! y = left + left_slope * (z - left)      where z <= left
@@ -6,15 +6,15 @@
 //! y = right + right_slope * (z - right)   where z >= right = left + |width|
 //! ```
 //!
-//! Source: Jin et al. 2016, arXiv 1512.07030; the right joint as a distance from the left one, which keeps their order,
-//! as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here: it is
-//! dropout's mask. So a left slope had better not be zero, where it starts once in 2^24 draws.
+//! Source: Jin et al. 2016, arXiv 1512.07030; the right threshold as a distance from the left one, which keeps their
+//! order, as in the code of Mocanu et al. 2018. An activation of exactly zero passes no gradient, as everywhere here:
+//! it is dropout's mask. So a left slope had better not be zero, where it starts once in 2^24 draws.
 
 use crate::activation::kind::Parameters;
 use crate::kernel::row::{PARTS, fold};
 use crate::random::Generator;
 
-/// First parameters: `left` 0, `left_slope` uniform in [0, 1), `width` uniform in [0, 5), `right_slope` 1.
+/// Initial parameters: `left` 0, `left_slope` uniform in [0, 1), `width` uniform in [0, 5), `right_slope` 1.
 pub(crate) fn initial(generator: &mut Generator) -> Parameters {
     let mut uniform = |limit: f32| limit * (0.5 + 0.5 * generator.symmetric(1.0));
     [0.0, uniform(1.0), uniform(5.0), 1.0]
@@ -72,7 +72,7 @@ pub(crate) fn backward_row<const LANES: usize>(
                 1.0
             };
             *gradient = g * slope;
-            // Between the joints the slope is 1 and this is nothing.
+            // Between the thresholds the slope is 1 and this is 0.
             let joint = g * (1.0 - slope);
             *by_left += joint;
             *by_left_slope += if below { g * (z - left) } else { 0.0 };

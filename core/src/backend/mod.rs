@@ -1,8 +1,9 @@
-//! The seam between the one training loop and the machine it runs on.
+//! The interface between the training loop and the machine that it runs on.
 //!
 //! The loop cuts its work into blocks that write disjoint memory and hands pairs of them to [`Backend::join`]; the code
 //! inside a block goes through [`Backend::dispatch`], where a host compiles it for the instruction set found at run
-//! time, against the [`Vector`](crate::backend::vector::Vector) it gives them. Neither changes a bit of the result, because no sum crosses a block.
+//! time, against the [`Vector`](crate::backend::vector::Vector) it gives them. Neither changes a bit of the result,
+//! because no sum crosses a block.
 
 #[doc(hidden)]
 pub mod vector;
@@ -29,7 +30,7 @@ pub enum Phase {
     Evaluate,
 }
 
-/// What a machine offers to the training loop. Every method has a default that needs nothing.
+/// What a machine offers to the training loop: threads, vectors, timing. Every method has a portable default.
 pub trait Backend: Sync {
     /// How many blocks may run at once. The loop cuts finer when there are fewer tiles than this.
     fn threads(&self) -> usize {
@@ -102,7 +103,7 @@ pub struct Strided<'a> {
     pub col_stride: usize,
 }
 
-/// One thread and whatever the compiler makes of the kernels: any processor, no dependency.
+/// One thread, and vectors as the compiler generates them: any processor, no dependency.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Portable;
 

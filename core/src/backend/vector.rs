@@ -1,4 +1,4 @@
-//! Explicit vectors: what a connection's arithmetic is made of.
+//! Explicit vectors: the arithmetic of all kernels.
 //!
 //! Kernels are written once against [`Vector`], and a backend hands them the widest one that the processor has
 //! ([`Backend::dispatch`](crate::backend::Backend::dispatch)). Every implementation performs the same operations in the
@@ -19,8 +19,8 @@ pub trait Vector: Copy + Send + Sync {
     const GROUPED: bool;
     /// Units of which a kernel may keep sums in registers at once.
     const SUMS: usize = 1;
-    /// Whether a row is a single sample, whose zeros are worth looking for: they are frequent, and skipping one costs as
-    /// little as using it.
+    /// Whether a row is a single sample, whose zeros are worth looking for: they are frequent, and skipping one costs
+    /// as little as using it.
     const SINGLE: bool = false;
 
     /// Reads a unit.

@@ -72,8 +72,8 @@ fn sums<X: Element, V: Vector, const K: usize, const LANES: usize, const ROWS: u
     sums
 }
 
-/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row; one that `closed` says it has dealt with
-/// is not computed.
+/// Computes rows `first..` of `W' d` and hands each to `emit` with its output row; one that `closed` says it has dealt
+/// with is not computed.
 ///
 /// Shapes: `W` `[n_out, n_in]` row by row; `d` `[n_out][LANES]`.
 #[inline(always)]

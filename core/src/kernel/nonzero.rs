@@ -1,4 +1,4 @@
-//! What a single sample gains from its zeros, and from tables whose length the compiler knows.
+//! Kernels for single samples: they skip inputs that are zero, and use tables whose length is a constant.
 
 use core::ops::Range;
 
@@ -9,8 +9,8 @@ use crate::sparse::index::Index;
 /// Rows that are looked at together.
 pub(crate) const GROUP: usize = 4;
 
-/// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among `len`,
-/// counted from `base`.
+/// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among
+/// `len`, counted from `base`.
 #[inline(always)]
 pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LANES: usize>(
     indptr: &[P],

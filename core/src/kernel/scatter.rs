@@ -1,4 +1,4 @@
-//! The same sums as [`gather`](crate::kernel::gather), spread from the side that is stored in rows: what a
+//! Computes the same sums as [`gather`](crate::kernel::gather), spread from the side that is stored in rows: what a
 //! microcontroller does, which keeps no transposed index and skips inputs that are zero.
 
 use crate::backend::vector::{Vector, load, store};

@@ -9,8 +9,8 @@ use crate::error::ArenaError;
 
 /// A block of bytes whose start is aligned for every buffer of a network.
 ///
-/// Make it a `static` on a microcontroller, sized by [`Footprint::bytes`](crate::network::footprint::Footprint::bytes): a network
-/// that does not fit then fails to link.
+/// Make it a `static` on a microcontroller, sized by [`Footprint::bytes`](crate::network::footprint::Footprint::bytes):
+/// a network that does not fit then fails to link.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Block<const BYTES: usize>(pub [u8; BYTES]);
@@ -52,8 +52,8 @@ impl<'a> Arena<'a> {
     ///
     /// # Errors
     ///
-    /// [`ArenaError::TooSmall`] with the bytes needed so far, [`ArenaError::Misaligned`] when the block itself starts at
-    /// an address that is no such multiple.
+    /// [`ArenaError::TooSmall`] with the bytes needed so far, [`ArenaError::Misaligned`] when the block itself starts
+    /// at an address that is no such multiple.
     #[inline(never)]
     pub(crate) fn cut(&mut self, len: usize, align: usize) -> Result<&'a mut [u8], ArenaError> {
         // Powers of two: no remainder is computed, which not every chip can, and none is by zero.

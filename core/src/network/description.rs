@@ -1,11 +1,11 @@
-//! What a network is built to do, and whether it can be.
+//! The description of a network, and the checks that it can be built.
 
 use crate::activation::kind::Activation;
 use crate::error::BuildError;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::{Format, Index};
 
-/// What a network is built to do: its layers, and which state it keeps beside the model.
+/// The description of a network: its layers, and which state it keeps beside the model.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent questions")]
 pub struct Description<'a> {
@@ -30,7 +30,7 @@ impl<'a> Description<'a> {
         Self { layers, batch_size, model: true, training: false, velocity: false, transposed: false }
     }
 
-    /// A network that only evaluates, and whose model stays where it is, such as in flash: see
+    /// A network that only evaluates, and whose model is read in place, such as from flash: see
     /// [`Frozen`](crate::network::frozen::Frozen).
     pub const fn frozen(layers: &'a [LayerSpec], batch_size: usize) -> Self {
         Self { layers, batch_size, model: false, training: false, velocity: false, transposed: false }

@@ -1,4 +1,4 @@
-//! A network whose model stays where it is, such as in flash: only its workspace takes memory.
+//! A network whose model is read in place, such as from flash: only its workspace takes RAM.
 //!
 //! ```
 //! use rewire_core::{network::Frozen, storage::image, prelude::*};
@@ -35,8 +35,8 @@ use crate::step::pass::{evaluate, predict, predict_one};
 use crate::step::tiles::Workspace;
 use crate::storage::image::Image;
 
-/// A network that is read from an image and cannot change. It computes the same bits as the [`Mlp`](crate::network::mlp::Mlp) that
-/// the image was written from.
+/// A network that is read from an image and cannot change. It computes the same bits as the
+/// [`Mlp`](crate::network::mlp::Mlp) that the image was written from.
 #[derive(Debug)]
 pub struct Frozen<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
     layers: Vec<LayerRef<'m, F>, LAYERS>,
@@ -64,7 +64,7 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
         }
         let description = Description::frozen(&specs, batch_size);
         description.validate::<F, LANES>()?;
-        // A network whose model stays where it is has no layers to cut.
+        // The model is not in the block, so there are no layers to cut.
         let (workspace, bytes) = cut::<F, LANES, LAYERS>(&description, block, &mut [])?;
         Ok(Self { layers, workspace, batch_size, bytes })
     }

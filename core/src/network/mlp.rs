@@ -21,8 +21,8 @@ use crate::step::update::update_layers;
 
 /// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
 ///
-/// `F` names the integers of its structure, `LANES` the samples in a tile: 1 on a microcontroller, 16 to 128 where there
-/// are vectors. A constructed network has valid structure, and none of its steps fails or panics.
+/// `F` names the integers of its structure, `LANES` the samples in a tile: 1 on a microcontroller, 16 to 128 where
+/// there are vectors. A constructed network has valid structure, and none of its steps fails or panics.
 #[derive(Debug)]
 pub struct Mlp<'a, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
     pub(crate) layers: Vec<Layer<'a, F>, LAYERS>,
@@ -165,7 +165,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         Ok(self.train_minibatch(backend, samples, order, start, sgd, id))
     }
 
-    /// Trains every sample once, in the order of the epoch, a last partial minibatch too; connections stay where they are.
+    /// Trains every sample once, in the order of the epoch, a last partial minibatch too; connections stay where they
+    /// are.
     ///
     /// Returns the metrics before each update.
     ///

@@ -1,7 +1,7 @@
-//! What a sample's feature is stored as: a float, or a byte that stands for a 255th of its value.
+//! The type of a stored feature: a float, or a byte that stands for a 255th of its value.
 //!
-//! The kernels of the first layer read tiles of either; a byte becomes `byte * (1 / 255)`, rounded once, which is what a
-//! host computes when it scales pixels before training. The bits are therefore the same.
+//! The kernels of the first layer read tiles of either; a byte becomes `byte * (1 / 255)`, rounded once, which is what
+//! a host computes when it scales pixels before training. The bits are therefore the same.
 
 use core::fmt::Debug;
 
@@ -20,7 +20,8 @@ const BYTE: f32 = 1.0 / 255.0;
 
 /// A stored feature: `f32` or `u8`.
 pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
-    /// Whether rows of it deserve kernels of their own for single samples: those of a first layer do, which is the widest.
+    /// Whether rows of it deserve kernels of their own for single samples: those of a first layer do, which is the
+    /// widest.
     #[doc(hidden)]
     const TABLES: bool;
 

@@ -1,4 +1,4 @@
-//! Training images moved by whole pixels: what a chip can afford, and the same on the host.
+//! Data augmentation by random translation of images, in whole pixels: the same on a chip and on a host.
 //!
 //! ```text
 //! 1 2 3      2 3 3
@@ -12,20 +12,20 @@ use crate::samples::element::Element;
 use crate::samples::source::{SampleSource, Samples};
 use crate::topology::plane::ImagePlane;
 
-/// Moves images by up to `reach` pixels in each direction, uniformly.
+/// Random translation by up to `reach` pixels in each direction, uniform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PixelShift {
     /// Extent of the images.
     pub image: ImagePlane,
-    /// Pixels either way; 0 changes nothing.
+    /// Largest translation in pixels; 0 changes nothing.
     pub reach: u16,
     /// Seed of the run.
     pub seed: u64,
 }
 
 impl PixelShift {
-    /// Moves a sample in one lane of a tile, as in `epoch` of training.
+    /// Translates the sample in one lane of a tile, by the amount drawn for `epoch`.
     ///
     /// Shapes: `x` `[n_in][LANES]`, channel by channel, row by row. In place, without scratch.
     pub fn apply<X: Copy, const LANES: usize>(&self, epoch: u32, sample: u32, lane: usize, x: &mut [[X; LANES]]) {
@@ -83,12 +83,12 @@ impl Iterator for Towards {
     }
 }
 
-/// Samples that are moved in training and stay as they are in evaluation.
+/// Samples that are translated in training and left as they are in evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Shifted<S> {
     /// Where they come from.
     pub samples: S,
-    /// How far they move.
+    /// The translation.
     pub shift: PixelShift,
 }
 

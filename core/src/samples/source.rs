@@ -1,4 +1,4 @@
-//! What a source of samples offers.
+//! The traits of a source of samples.
 
 use crate::samples::element::Element;
 
@@ -12,8 +12,8 @@ pub trait SampleSource: Sync {
         self.len() == 0
     }
 
-    /// The largest label, if the source knows it: training then refuses samples that the network has no output for before
-    /// it begins. Otherwise their loss is NaN.
+    /// The largest label, if the source knows it: training then refuses samples that the network has no output for
+    /// before it begins. Otherwise their loss is NaN.
     fn largest_label(&self) -> Option<u16> {
         None
     }
@@ -23,9 +23,9 @@ pub trait SampleSource: Sync {
 pub trait Samples<const LANES: usize, X: Element = f32>: SampleSource {
     /// Writes up to `LANES` samples into a tile: sample `indices[lane]` into lane `lane` of every row.
     ///
-    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below the
-    /// output width: the loss of another label is NaN. `epoch` is 0 in evaluation, where a source leaves samples as they
-    /// are. What is written must be a function of the arguments alone.
+    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below
+    /// the output width: the loss of another label is NaN. `epoch` is 0 in evaluation, where a source leaves samples as
+    /// they are. What is written must be a function of the arguments alone.
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
 }
 

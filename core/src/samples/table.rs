@@ -6,7 +6,8 @@ use crate::samples::source::{SampleSource, Samples};
 
 /// Samples in memory, one after the other.
 ///
-/// A network with more inputs than a sample has features finds zeros in the others; one with fewer takes the first ones.
+/// A network with more inputs than a sample has features finds zeros in the others; one with fewer takes the first
+/// ones.
 ///
 /// ```
 /// use rewire_core::samples::{Samples, Table};

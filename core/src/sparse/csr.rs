@@ -6,8 +6,9 @@
 //!                   values  = 5 7 9
 //! ```
 //!
-//! `W` is `[n_out, n_in]`, one row per output neuron, for [`Storage::OutputMajor`](crate::network::spec::Storage); an input-major
-//! layer stores the transpose. Invariants, checked by [`CsrRef::new`]: `indptr` starts at 0, never decreases and ends at
+//! `W` is `[n_out, n_in]`, one row per output neuron, for [`Storage::OutputMajor`](crate::network::spec::Storage); an
+//! input-major layer stores the transpose. Invariants, checked by [`CsrRef::new`]: `indptr` starts at 0, never
+//! decreases and ends at
 //! `nnz`; columns are below `ncols`, ascending and unique within each row.
 
 use crate::error::StructureError;
@@ -108,7 +109,7 @@ impl<'a, F: Format> CsrRef<'a, F> {
         self.indices.len()
     }
 
-    /// Connections as a share of all cells.
+    /// Density: connections divided by cells.
     pub fn density(&self) -> f64 {
         self.nnz() as f64 / (self.nrows() as f64 * self.ncols as f64)
     }

@@ -76,8 +76,8 @@ pub trait Format: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
     type Counter: Index;
     /// Stores a feature of a sample in the input tile.
     type Input: Element;
-    /// Whether neurons may have activations with parameters of their own. The formats of microcontrollers leave that code
-    /// out.
+    /// Whether neurons may have activations with parameters of their own. The formats of microcontrollers leave that
+    /// code out.
     const LEARNED_ACTIVATIONS: bool;
     /// What a pass knows of the samples that a tile normalises over: `Option<Batch>`, or `()` where no activation asks,
     /// which costs no memory.

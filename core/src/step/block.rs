@@ -1,4 +1,4 @@
-//! Work that threads share by halving it.
+//! How a layer's work is divided among threads: in halves.
 
 use crate::backend::Backend;
 use crate::backend::vector::Kernel;

@@ -1,4 +1,4 @@
-//! Which step of a run, and where a run goes on.
+//! The number of a step in its run, and the position from which a run continues.
 
 /// A step of a run: what its randomness is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct StepId {
     pub step: u32,
 }
 
-/// Where training goes on: all that precedes this step of this epoch is done.
+/// The position from which training continues: all that precedes this step of this epoch is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Progress {

@@ -2,7 +2,7 @@
 
 use crate::step::sgd::flush;
 
-/// Loss and hits, added up over samples.
+/// Loss and correct predictions, added up over samples.
 ///
 /// The loss is summed with the error of each addition carried along, so that an epoch of a million samples loses no
 /// digits in 32 bits.
@@ -54,12 +54,12 @@ impl Metrics {
         (self.sum + self.carry).is_finite()
     }
 
-    /// Share of samples whose largest logit is their label's; NaN without samples.
+    /// Accuracy: the fraction of samples whose largest logit is that of their label; NaN without samples.
     pub fn accuracy(&self) -> f32 {
         self.correct as f32 / self.samples as f32
     }
 
-    /// Samples whose largest logit is their label's.
+    /// Samples whose largest logit is that of their label.
     pub fn correct(&self) -> u32 {
         self.correct
     }
@@ -73,8 +73,8 @@ impl Metrics {
 /// Measures one tile and, when `deltas` has rows, writes the loss's gradient with respect to the logits.
 ///
 /// Shapes: `logits` and `deltas` `[classes][LANES]`. Lanes from `used` on are padding: they are not measured and their
-/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over samples:
-/// the update divides by the batch.
+/// deltas are 0. `smoothing` spreads that share of the target over all classes. The gradient is of the sum over
+/// samples: the update divides by the batch.
 #[inline(always)]
 pub(crate) fn softmax_cross_entropy<const LANES: usize>(
     logits: &[[f32; LANES]],

@@ -69,8 +69,8 @@ where
     metrics
 }
 
-/// Computes the logits of up to `batch_size` samples from `start` on and hands them over, tile by tile: `[n_out][LANES]`
-/// with the number of lanes in use.
+/// Computes the logits of up to `batch_size` samples from `start` on and hands them over, tile by tile:
+/// `[n_out][LANES]` with the number of lanes in use.
 pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
     backend: &B,
     samples: &S,

@@ -9,13 +9,13 @@
 //! | [`WeightDecay::Periodic`] | `v = m v - lr g` | `w += v`, and `w *= (1 - lr d)^64` after every 64th step of an epoch |
 //!
 //! The coupled kind is what Keras does with an L2 penalty `d/2 w²`, and equals PyTorch's while the learning rate is
-//! constant. The periodic kind touches weights that have no gradient once in 64 steps instead of in each: a network that
-//! trains one sparse sample at a time does a fraction of the work. All decay biases too. Dropout belongs to the step as
-//! well, so it is set here.
+//! constant. The periodic kind touches weights that have no gradient once in 64 steps instead of in each: a network
+//! that trains one sparse sample at a time does a fraction of the work. All decay biases too. Dropout belongs to the
+//! step as well, so it is set here.
 //!
 //! A velocity below [`FLUSH`] becomes exactly zero: repeated multiplication by the momentum would otherwise end in
-//! subnormal numbers, which cost many times a normal one on some processors. The rule is part of the algorithm, so every
-//! machine computes the same bits.
+//! subnormal numbers, which cost many times a normal one on some processors. The rule is part of the algorithm, so
+//! every machine computes the same bits.
 
 use crate::error::SettingError;
 
@@ -31,8 +31,8 @@ pub enum WeightDecay {
     Decoupled,
     /// Adds `weight_decay * w` to the gradient: an L2 penalty, as PyTorch and Keras have it.
     Coupled,
-    /// Multiplies weights by `(1 - learning_rate * weight_decay)^64` after every 64th step, counted in the epoch; what is
-    /// left at its end does not decay.
+    /// Multiplies weights by `(1 - learning_rate * weight_decay)^64` after every 64th step, counted in the epoch; what
+    /// is left at its end does not decay.
     Periodic,
 }
 
@@ -57,7 +57,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Plain descent: no momentum, no decay, no dropout.
+    /// Plain gradient descent: no momentum, no weight decay, no dropout.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Sgd {
         Ok(self)
     }
 
-    /// Sets the share of hidden activations dropped in training.
+    /// Sets the fraction of hidden activations that dropout zeroes in training.
     ///
     /// # Errors
     ///
@@ -131,7 +131,8 @@ impl Sgd {
         Ok(self)
     }
 
-    /// Sets the share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567).
+    /// Sets label smoothing: the fraction of the target that is spread evenly over all classes (Szegedy et al. 2016,
+    /// arXiv 1512.00567).
     ///
     /// Metrics are always those of the true label.
     ///
@@ -162,12 +163,12 @@ impl Sgd {
         self.learning_rate
     }
 
-    /// The share of hidden activations dropped.
+    /// The dropout rate.
     pub const fn dropout(&self) -> f32 {
         self.dropout
     }
 
-    /// The share of the target spread over all classes.
+    /// The label smoothing.
     pub const fn label_smoothing(&self) -> f32 {
         self.label_smoothing
     }
@@ -230,7 +231,7 @@ impl Update {
     }
 }
 
-/// Zero for what is too small to matter.
+/// Values with a magnitude below [`FLUSH`] become 0.
 #[inline(always)]
 pub(crate) fn flush(value: f32) -> f32 {
     if value.abs() < FLUSH { 0.0 } else { value }

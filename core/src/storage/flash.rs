@@ -1,19 +1,20 @@
 //! Training state in NOR flash, safe against a loss of power at any moment.
 //!
 //! Flash is cut into slots that are written in turn, which spreads the wear. A slot is erased, then gets the model's
-//! [image](crate::storage::image), then its header, whose checksum makes it valid: until the last byte of the header is there, the
-//! slot before it is the newest.
+//! [image](crate::storage::image), then its header, whose checksum makes it valid: until the last byte of the header is
+//! there, the slot before it is the newest.
 //!
 //! | bytes of a slot | what |
 //! |---|---|
 //! | 0..4 | `RWCK` |
 //! | 4..8 | sequence number: the newest is the highest |
-//! | 8..12, 12..16 | epoch, step: where training goes on |
+//! | 8..12, 12..16 | epoch, step: the position from which training continues |
 //! | 16..20, 20..24 | length and CRC-32 of the image |
 //! | 24..28 | CRC-32 of bytes 0..24 |
 //! | from [`HEADER`] on | the image |
 //!
-//! Everything random is a function of the seed and the place, so model and place are all that a run is.
+//! All random numbers are functions of seed, epoch and step, so the model and its position are the whole state of a
+//! run.
 
 use core::fmt;
 
@@ -62,7 +63,7 @@ pub enum CheckpointError<E> {
 impl<E: fmt::Debug> fmt::Display for CheckpointError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flash(error) => write!(f, "the flash fails: {error:?}"),
+            Self::Flash(error) => write!(f, "the flash reports an error: {error:?}"),
             Self::Geometry => {
                 write!(
                     f,
@@ -147,7 +148,7 @@ impl<S: NorFlash> Checkpoints<S> {
         Ok(checkpoints)
     }
 
-    /// Where the newest checkpoint goes on.
+    /// The position that the newest checkpoint was saved at.
     pub fn progress(&self) -> Option<Progress> {
         self.newest.map(|slot| slot.progress)
     }
@@ -180,7 +181,7 @@ impl<S: NorFlash> Checkpoints<S> {
         Ok((crc.get() == expected).then_some(slot))
     }
 
-    /// Saves a network and where its training goes on. The newest checkpoint stays valid until this one is whole.
+    /// Saves a network and its position in the run. The previous checkpoint stays valid until this one is whole.
     ///
     /// # Errors
     ///
@@ -230,12 +231,12 @@ impl<S: NorFlash> Checkpoints<S> {
         Ok(())
     }
 
-    /// Loads the newest checkpoint into `network`; returns where its training goes on.
+    /// Loads the newest checkpoint into `network`; returns the position from which training continues.
     ///
     /// # Errors
     ///
-    /// When there is none, or it is damaged or of another network: the network is then as it was. Flash that fails while
-    /// the network is written, which all checks precede: it is then as it was built, without connections.
+    /// When there is none, or it is damaged or of another network: the network is then as it was. Flash that fails
+    /// while the network is written, which all checks precede: it is then as it was built, without connections.
     pub fn resume<F: Format, const LANES: usize, const LAYERS: usize>(
         &mut self,
         network: &mut Mlp<'_, F, LANES, LAYERS>,

@@ -1,4 +1,4 @@
-//! A number that two models share only if they compute the same function.
+//! A hash of a model: models with the same hash compute the same function.
 
 use crate::network::mlp::Mlp;
 use crate::network::model::LayerRef;

@@ -1,4 +1,4 @@
-//! A model outside of memory: images that firmware reads in place, and checkpoints in NOR flash.
+//! Stored models: images that firmware reads in place, and checkpoints in NOR flash.
 
 pub(crate) mod crc;
 #[cfg(feature = "checkpoint")]

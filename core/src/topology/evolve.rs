@@ -13,11 +13,11 @@ use crate::topology::init::{FanIn, he_limit};
 use crate::topology::prune::prune_magnitude;
 use crate::topology::scratch::{Scratch, each_layer};
 
-/// The first value of a connection that evolution grows.
+/// The initial value of regrown weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum GrownWeight {
-    /// Zero: the network computes the same function after evolution's growth as before it.
+    /// Zero: regrowth does not change the function that the network computes.
     Zero,
     /// Uniform, scaled by the fan-in: the SET reference.
     #[default]
@@ -35,7 +35,7 @@ pub struct Evolution {
 }
 
 impl Evolution {
-    /// Replaces the share `zeta` of each sparse layer's connections, the output layer excluded.
+    /// Replaces the fraction `zeta` of the connections of each sparse layer, except the output layer.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Evolution {
         }
     }
 
-    /// The share of connections replaced.
+    /// The fraction of connections replaced.
     pub const fn zeta(&self) -> f32 {
         self.zeta
     }
@@ -86,8 +86,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     }
 }
 
-/// Replaces the share `zeta` of the connections of every sparse layer but the last; returns how many. The network's
-/// training is the caller's to check.
+/// Replaces the fraction `zeta` of the connections of every sparse layer but the last; returns how many. The caller has
+/// checked that the network was built to train.
 ///
 /// Randomness is drawn for `id`: the step that follows, or step 0 at the end of an epoch.
 pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
@@ -98,29 +98,42 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
     id: StepId,
     mut pruned: impl FnMut(usize, CsrRef<'_, F>),
 ) -> usize {
+    prune(network, backend, zeta);
     let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };
-    let workspace = &mut network.workspace;
-    each_layer(backend, layers, workspace, true, &|layer: &mut Layer<'_, F>, _, _: &mut Scratch<'_>| {
-        if layer.spec.is_dense() { 0 } else { prune_magnitude(&mut layer.csr_mut(), zeta) }
-    });
     for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
         pruned(index, layer.csr_mut().as_ref());
     }
-    each_layer(backend, layers, workspace, true, &|layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
-        if layer.spec.is_dense() {
-            return 0;
-        }
-        regrow(
-            layer,
-            evolution,
-            &mut Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index),
-            index,
-            scratch,
-        )
-    })
+    each_layer(
+        backend,
+        layers,
+        &mut network.workspace,
+        true,
+        &|layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
+            if layer.spec.is_dense() {
+                return 0;
+            }
+            let mut generator = Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index);
+            regrow(layer, evolution, &mut generator, index, scratch)
+        },
+    )
+}
+
+/// Prunes every sparse layer but the last.
+fn prune<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'_, F, LANES, LAYERS>,
+    backend: &B,
+    zeta: f32,
+) {
+    let Some((_, layers)) = network.layers.split_last_mut() else { return };
+    let work = |layer: &mut Layer<'_, F>, _: u32, _: &mut Scratch<'_>| {
+        if layer.spec.is_dense() { 0 } else { prune_magnitude(&mut layer.csr_mut(), zeta) }
+    };
+    each_layer(backend, layers, &mut network.workspace, true, &work);
 }
 
 /// Fills a layer up to its connections again; returns how many it grew.
+// Not inlined: its variables would be on the stack below pruning.
+#[inline(never)]
 fn regrow<F: Format>(
     layer: &mut Layer<'_, F>,
     evolution: &Evolution,

@@ -14,18 +14,18 @@ use crate::topology::grow::local::Locality;
 use crate::topology::grow::rule::Growth;
 use crate::topology::scratch::{Scratch, each_layer};
 
-/// Which fan-in scales a weight's first value, uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
+/// Which fan-in scales the initial weights, which are uniform in ±sqrt(6 / fan-in) (He et al. 2015, arXiv 1502.01852).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FanIn {
-    /// The connections that a neuron really has. For connections that evolution grows: the layer's mean.
+    /// The number of connections that the neuron has. For regrown connections: the layer's mean.
     #[default]
     Connections,
     /// The layer's input width, as if it were dense: the SET reference.
     Dense,
 }
 
-/// Positions of the first connections.
+/// How the initial topology is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub enum Placement {
     /// Uniform over all cells: Erdős–Rényi.
     #[default]
     Random,
-    /// Near each other in the image plane.
+    /// By distance in the image plane: near neurons are more likely to be connected.
     Local(Locality),
 }
 

@@ -1,4 +1,4 @@
-//! Removes the connections nearest zero.
+//! Prunes the weights of smallest magnitude.
 
 use crate::sparse::csr::{CsrMut, CsrRef, copy_within};
 use crate::sparse::index::{Format, Index};
@@ -7,23 +7,23 @@ use crate::sparse::index::{Format, Index};
 const DIGIT_BITS: u32 = 6;
 const DIGITS: usize = 1 << DIGIT_BITS;
 
-/// Which weights of one sign go: magnitudes below the threshold, and the first few that equal it.
+/// Which weights of one sign are pruned: magnitudes below the threshold, and the first few that equal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cut {
     /// Bits of the magnitude; positive floats order as their bits do.
     threshold: u32,
-    /// How many go whose magnitude equals the threshold.
+    /// How many are pruned whose magnitude equals the threshold.
     ties: u32,
     /// Sum of both kinds.
     total: u32,
 }
 
-/// Removes the share `zeta` of the positive weights nearest zero and of the negative weights nearest zero, and returns
-/// how many went.
+/// Prunes the fraction `zeta` of the positive weights and of the negative weights, those of smallest magnitude; returns
+/// how many were pruned.
 ///
-/// Shares round down. The sign bit decides, so a weight of +0 counts as positive and goes first. Of equal magnitudes
-/// those that come first in CSR order go. Survivors keep weight and velocity, and move to the front: the last row
-/// pointer then says how many there are.
+/// Both numbers are rounded down. The sign bit decides, so a weight of +0 counts as positive and is pruned first. Of
+/// equal magnitudes, those that come first in CSR order are pruned. Survivors keep weight and velocity, and move to the
+/// front: the last row pointer then says how many there are.
 ///
 /// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
 pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
@@ -72,7 +72,7 @@ fn parts(value: f32) -> (usize, u32) {
     ((bits >> 31) as usize, bits & 0x7FFF_FFFF)
 }
 
-/// Whether a weight goes; uses up ties.
+/// Whether a weight is pruned; counts down the ties.
 #[inline(always)]
 fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     let (sign, magnitude) = parts(value);
@@ -114,7 +114,7 @@ fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
             }
         }
         for (cut, histogram) in cuts.iter_mut().zip(&histogram) {
-            // `ties` is how many of the weights that share the digits so far must go.
+            // `ties` is how many of the weights with the same digits so far must be pruned.
             for (digit, &count) in (0u32..).zip(histogram) {
                 if cut.ties <= count {
                     cut.threshold |= digit << shift;

@@ -17,8 +17,8 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | `settings.rs` | what decides a run's bits, and what each epoch makes of it |
-//! | `observer.rs` | what an observer sees |
+//! | `settings.rs` | the settings of a run, and their values in each epoch |
+//! | `observer.rs` | the events that an observer sees |
 //! | `trainer.rs` | the order of it all |
 
 pub(crate) mod observer;

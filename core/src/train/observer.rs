@@ -1,4 +1,4 @@
-//! What an observer of a run sees.
+//! The events that an observer of a run sees.
 
 use core::ops::ControlFlow;
 
@@ -24,7 +24,7 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Where training goes on after it: what a checkpoint needs.
+    /// The position from which training continues afterwards: what a checkpoint stores.
     pub fn progress(&self) -> Progress {
         Progress { epoch: self.epoch, step: self.step + 1 }
     }
@@ -51,24 +51,24 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Where training goes on after it: what a checkpoint needs.
+    /// The position from which training continues afterwards: what a checkpoint stores.
     pub fn progress(&self) -> Progress {
         Progress { epoch: self.epoch + 1, step: 0 }
     }
 }
 
-/// Sees a run as it happens; every method has a default that does nothing. `()` is an observer that looks away.
+/// Sees a run as it happens; every method has a default that does nothing. `()` is an observer that does nothing.
 ///
 /// An observer that knows the network's type is compiled into the loop; `&mut dyn Observer<…>` is one too.
 pub trait Observer<F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
-    /// After each step. `Break` ends the run; [`Trainer::progress`](crate::train::Trainer::progress) then says where it
-    /// would go on.
+    /// After each step. `Break` ends the run; [`Trainer::progress`](crate::train::Trainer::progress) is then
+    /// the position from which it can continue.
     fn step(&mut self, _step: &Step<'_>, _network: &Mlp<'_, F, LANES, LAYERS>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
-    /// The connections that a layer, counted from 0, keeps in an evolution: between pruning and regrowth. `id` is that of
-    /// the step which follows, or step 0 for the evolution at the end of the epoch.
+    /// The connections that a layer, counted from 0, keeps in an evolution: between pruning and regrowth. `id` is that
+    /// of the step which follows, or step 0 for the evolution at the end of the epoch.
     fn pruned(&mut self, _id: StepId, _layer: usize, _survivors: CsrRef<'_, F>) {}
 
     /// After each epoch. `Break` ends the run, for instance when the test loss no longer falls.

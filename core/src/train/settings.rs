@@ -1,4 +1,4 @@
-//! The settings of a run, and what each epoch makes of them.
+//! The settings of a run, and their values in each epoch.
 
 use crate::error::SettingError;
 use crate::schedule::Schedule;
@@ -29,13 +29,13 @@ pub struct TrainSettings {
     pub epochs: u32,
     /// Gradient descent, with the learning rate that the schedule starts from.
     pub sgd: Sgd,
-    /// How the learning rate falls over the epochs.
+    /// The learning-rate schedule.
     pub schedule: Schedule,
-    /// Epochs at the start in which the learning rate rises in equal steps.
+    /// Epochs of linear warm-up of the learning rate.
     pub warmup: u32,
     /// How connections are replaced; `None` keeps the topology fixed.
     pub evolution: Option<Evolution>,
-    /// How zeta, the share of connections replaced, falls over the epochs.
+    /// The schedule of zeta, the fraction of connections that an evolution replaces.
     pub zeta_schedule: Schedule,
     /// Steps between evolutions within an epoch; 0 evolves after epochs only.
     pub evolve_every: u32,
@@ -79,7 +79,7 @@ impl TrainSettings {
         self.schedule.at(self.sgd.learning_rate(), epoch, self.epochs, self.warmup)
     }
 
-    /// The share of connections that an evolution in or after an epoch replaces; 0 without evolution.
+    /// The fraction of connections that an evolution in or after an epoch replaces; 0 without evolution.
     pub fn zeta(&self, epoch: u32) -> f32 {
         self.evolution.map_or(0.0, |evolution| self.zeta_schedule.at(evolution.zeta(), epoch, self.epochs, 0))
     }

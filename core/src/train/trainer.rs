@@ -11,7 +11,7 @@ use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::{Progress, StepId};
 use crate::step::loss::Metrics;
-use crate::topology::evolve::evolve_layers;
+use crate::topology::evolve::{Evolution, evolve_layers};
 use crate::train::observer::{Epoch, Observer, Step};
 use crate::train::settings::TrainSettings;
 
@@ -21,7 +21,7 @@ use crate::train::settings::TrainSettings;
 pub enum Ended {
     /// All epochs are done.
     Finished,
-    /// The observer ended it; [`Trainer::progress`] says where it would go on.
+    /// The observer ended it; [`Trainer::progress`] is the position from which it can continue.
     Stopped,
 }
 
@@ -40,7 +40,7 @@ pub enum Ended {
 ///
 /// let settings = TrainSettings::new(500, Sgd::new(0.1)?);
 /// let mut trainer = Trainer::new(&settings)?;
-/// // No test samples, and nobody who looks on.
+/// // No test samples, no observer.
 /// assert_eq!(trainer.run(&mut network, &Portable, &samples, &(), &mut ())?, Ended::Finished);
 /// assert_eq!(network.evaluate(&Portable, &samples).accuracy(), 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,7 +49,7 @@ pub enum Ended {
 pub struct Trainer<'s> {
     settings: &'s TrainSettings,
     at: Progress,
-    /// Of the epoch that goes on.
+    /// Of the current epoch.
     trained: Metrics,
     replaced: usize,
 }
@@ -66,16 +66,17 @@ impl<'s> Trainer<'s> {
         Ok(Self { settings, at: Progress::START, trained: Metrics::default(), replaced: 0 })
     }
 
-    /// The same run from another place on, with a network that was saved there.
+    /// The same run, continued from a position at which the network was saved.
     ///
-    /// All that is random follows from the seed and the step, so the bits are those of a run that was never interrupted.
+    /// All that is random follows from the seed and the step, so the bits are those of a run that was never
+    /// interrupted.
     #[must_use]
     pub fn starting_at(mut self, progress: Progress) -> Self {
         self.at = progress;
         self
     }
 
-    /// Where training goes on.
+    /// The position from which training continues.
     pub fn progress(&self) -> Progress {
         self.at
     }
@@ -137,50 +138,73 @@ impl<'s> Trainer<'s> {
         let learning_rate = settings.learning_rate(epoch);
         let evolution = settings.evolution.as_ref().filter(|_| settings.evolves(epoch));
         let zeta = settings.zeta(epoch);
-        // One closure for both calls: its code is there once.
-        let evolve = |network: &mut Mlp<'_, F, LANES, LAYERS>, observer: &mut O, step: u32| {
-            let (Some(evolution), id) = (evolution, StepId { seed: settings.seed, epoch, step }) else { return 0 };
-            let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
-            backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
-        };
         let diverged = |samples, step| TrainError::Diverged { samples, epoch, step };
 
-        let steps = backend.timed(Phase::Steps, || {
-            let sgd = settings.sgd.at_rate(learning_rate);
-            let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
-            let (steps, order) = (len.div_ceil(batch), Permutation::new(settings.seed, epoch, len));
-            let every = if evolution.is_some() { settings.evolve_every } else { 0 };
-            // Not a remainder in each step: not every chip can divide.
-            let mut next = self.at.step.checked_div(every).map_or(u32::MAX, |done| (done + 1).saturating_mul(every));
-            while self.at.step < steps {
-                let step = self.at.step;
-                let id = StepId { seed: settings.seed, epoch, step };
-                let metrics = network.train_minibatch(backend, train, &order, step * batch, &sgd, id);
-                self.trained = self.trained.merge(metrics);
-                if !self.trained.is_finite() {
-                    return Err(diverged(SampleSet::Training, step));
+        // Inlined: a chip would have its variables on the stack once more.
+        let steps = backend.timed(
+            Phase::Steps,
+            #[inline(always)]
+            || {
+                let sgd = settings.sgd.at_rate(learning_rate);
+                let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
+                let (steps, order) = (len.div_ceil(batch), Permutation::new(settings.seed, epoch, len));
+                let every = if evolution.is_some() { settings.evolve_every } else { 0 };
+                // Not a remainder in each step: not every chip can divide.
+                let mut next =
+                    self.at.step.checked_div(every).map_or(u32::MAX, |done| (done + 1).saturating_mul(every));
+                while self.at.step < steps {
+                    let step = self.at.step;
+                    let id = StepId { seed: settings.seed, epoch, step };
+                    let metrics = network.train_minibatch(backend, train, &order, step * batch, &sgd, id);
+                    self.trained = self.trained.merge(metrics);
+                    if !self.trained.is_finite() {
+                        return Err(diverged(SampleSet::Training, step));
+                    }
+                    self.at.step = step + 1;
+                    if self.at.step == next && self.at.step < steps {
+                        next = next.saturating_add(every);
+                        let id = StepId { step: self.at.step, ..id };
+                        self.replaced += evolve(network, backend, evolution, zeta, id, observer);
+                    }
+                    if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
+                        return Ok(None);
+                    }
                 }
-                self.at.step = step + 1;
-                if self.at.step == next && self.at.step < steps {
-                    next = next.saturating_add(every);
-                    self.replaced += evolve(network, observer, self.at.step);
-                }
-                if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
-                    return Ok(None);
-                }
-            }
-            Ok(Some(steps))
-        })?;
+                Ok(Some(steps))
+            },
+        )?;
         let Some(steps) = steps else { return Ok(ControlFlow::Break(())) };
 
         let measured = backend.timed(Phase::Evaluate, || network.evaluate(backend, test));
         if !measured.is_finite() {
             return Err(diverged(SampleSet::Test, steps));
         }
-        // Step 0: the steps of an epoch that an evolution precedes begin with 1.
-        self.replaced += evolve(network, observer, 0);
+        // Step 0: within the epoch, evolutions precede steps from 1 on.
+        let id = StepId { seed: settings.seed, epoch, step: 0 };
+        self.replaced += evolve(network, backend, evolution, zeta, id, observer);
         let finished = Epoch { epoch, learning_rate, trained: self.trained, measured, replaced: self.replaced };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
         Ok(observer.epoch(&finished, network))
     }
+}
+
+/// Replaces connections, if they are replaced in this epoch; returns how many.
+// Inlined: the settings then do not have to be in memory, and what they leave out is not linked.
+#[inline(always)]
+fn evolve<F, B, O, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'_, F, LANES, LAYERS>,
+    backend: &B,
+    evolution: Option<&Evolution>,
+    zeta: f32,
+    id: StepId,
+    observer: &mut O,
+) -> usize
+where
+    F: Format,
+    B: Backend,
+    O: Observer<F, LANES, LAYERS> + ?Sized,
+{
+    let Some(evolution) = evolution else { return 0 };
+    let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
+    backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
 }

@@ -41,10 +41,12 @@ fn examples_are_short() {
 }
 
 #[test]
-fn the_page_on_microcontrollers_quotes_the_sensor_example() {
-    let page = include_str!("../../../docs/microcontroller.md");
-    assert!(
-        page.contains(include_str!("../../../core/examples/sensor.rs")),
-        "copy core/examples/sensor.rs into docs/microcontroller.md"
-    );
+fn pages_quote_the_sensor_example() {
+    let example = include_str!("../../../core/examples/sensor.rs");
+    for (name, page) in [
+        ("docs/microcontroller.md", include_str!("../../../docs/microcontroller.md")),
+        ("core/README.md", include_str!("../../../core/README.md")),
+    ] {
+        assert!(page.contains(example), "copy core/examples/sensor.rs into {name}");
+    }
 }

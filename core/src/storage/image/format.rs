@@ -1,4 +1,5 @@
-//! The layout of an image: its header, its layers' headers, the lengths of their arrays, and what can be wrong with them.
+//! The layout of an image: its header, its layers' headers, the lengths of their arrays, and what can be wrong with
+//! them.
 
 use core::fmt;
 

@@ -26,7 +26,8 @@ pub fn write<F: Format, const LANES: usize, const LAYERS: usize>(
     })
 }
 
-/// Hands a network's image to `put`, a few bytes at a time, for where there is no room for all of it; returns its length.
+/// Hands a network's image to `put`, a few bytes at a time, for where there is no room for all of it; returns its
+/// length.
 ///
 /// # Errors
 ///

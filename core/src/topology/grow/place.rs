@@ -36,9 +36,10 @@ impl<'a, F: Format> Growing<'a, F> {
 
 /// Adds `additions` connections, at most as many as there is capacity for, and returns how many were added.
 ///
-/// A row is chosen with a probability in proportion to its free cells, by rejection. Within it, `aim` proposes a column, a
-/// bounded number of times; without an aim, or where all proposals are taken or outside, the free cell is drawn by its
-/// rank among the row's free cells. `weight` gives each new connection its value from its column; its velocity is zero.
+/// A row is chosen with a probability in proportion to its free cells, by rejection. Within it, `aim` proposes a
+/// column, a bounded number of times; without an aim, or where all proposals are taken or outside, the free cell is
+/// drawn by its rank among the row's free cells. `weight` gives each new connection its value from its column; its
+/// velocity is zero.
 /// `counters` is scratch with one element a row.
 pub(crate) fn grow<F: Format>(
     matrix: &mut CsrMut<'_, F>,

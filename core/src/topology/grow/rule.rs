@@ -8,7 +8,7 @@ use crate::topology::grow::near::grow_near;
 use crate::topology::grow::random::grow_random;
 use crate::topology::plane::ImagePlane;
 
-/// Positions of the connections that evolution grows.
+/// Where evolution regrows connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -16,14 +16,14 @@ pub enum Growth {
     /// Uniform over the free cells: SET.
     #[default]
     Random,
-    /// Where a connection of the same neuron is, its input moved by up to `reach` cells.
+    /// Near a connection of the same neuron: its input moved by up to `reach` cells of the image plane.
     Near {
         /// What the inputs are.
         image: ImagePlane,
-        /// Cells, at least 1.
+        /// Neighbourhood radius in cells, at least 1.
         reach: u32,
     },
-    /// As a local start draws them.
+    /// As a local initial topology.
     Local(Locality),
 }
 
