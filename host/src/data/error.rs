@@ -81,7 +81,7 @@ pub enum Error {
 
     /// `verify` found files that are missing or differ.
     #[error(
-        "{} not as the manifest says: {}; run `rewire data fetch {}` to replace",
+        "{} not as the manifest says: {}; run `rewire data fetch {}` to replace them",
         count(bad.len()), bad.join(", "), datasets.join(" ")
     )]
     Unverified {
