@@ -80,7 +80,7 @@ fn a_report_opens_in_a_browser_and_no_figure_is_blank() {
     let style = text.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
     let picture = text.split("<picture>").nth(1).unwrap().split("</picture>").next().unwrap();
     // Every panel in a cell of its own, so that the browser starts once for light and once for dark.
-    let cells: String = panels.iter().map(|panel| format!("<div><svg {panel}</svg></div>")).collect();
+    let cells: String = panels.iter().fold(String::new(), |cells, panel| cells + "<div><svg " + panel + "</svg></div>");
     let grid = "body { width: 1200px } div { float: left; width: 400px; height: 360px; overflow: hidden } \
                 svg { width: 390px; height: auto }";
     let sheet = at.join("sheet.html");
@@ -98,7 +98,7 @@ fn a_report_opens_in_a_browser_and_no_figure_is_blank() {
             assert!((0.01..0.95).contains(&drawn(&shown)), "panel {cell}, dark {dark}: {}", drawn(&shown));
             assert_eq!(shown.2[0] < 100, dark, "the paper of panel {cell} is the page's");
             let white = shown.2.chunks_exact(3).filter(|pixel| *pixel == [255; 3]).count();
-            whitest = whitest.max(white as f64 / (380 * 348) as f64);
+            whitest = whitest.max(white as f64 / f64::from(380 * 348));
         }
         // The white of the example image is data, no paper of the page.
         assert!(whitest > 0.2, "dark {dark}: {whitest}");

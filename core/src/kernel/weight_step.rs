@@ -48,10 +48,7 @@ impl TileUpdate {
             while let Some((group, rest)) = sources.split_first_chunk::<WIDTH>() {
                 let weights = take_mut(&mut weights, WIDTH);
                 let velocity = take_mut(&mut velocity, WIDTH);
-                let registers = group.each_ref().map(
-                    #[inline(always)]
-                    |source| partial(source),
-                );
+                let registers = group.each_ref().map(&partial);
                 self.apply_group(weights, velocity, &vector.fold_16(registers));
                 sources = rest;
             }

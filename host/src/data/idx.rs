@@ -288,19 +288,19 @@ mod tests {
         let read = parse_images(&bytes, origin()).unwrap();
         assert_eq!((read.count, read.height, read.width), (4, 2, 3));
         assert_eq!(read.pixels, (0..24).collect::<Vec<_>>());
-        assert_eq!(parse_labels(&labels(), 10, origin()).unwrap(), [3, 0, 9, 1]);
+        assert_eq!(parse_labels(labels(), 10, origin()).unwrap(), [3, 0, 9, 1]);
     }
 
     #[test]
     fn gzipped_equals_plain() {
-        assert_eq!(parse_images(&gzip(&images()), origin()).unwrap(), parse_images(&images(), origin()).unwrap());
-        assert_eq!(parse_labels(&gzip(&labels()), 10, origin()).unwrap(), [3, 0, 9, 1]);
+        assert_eq!(parse_images(gzip(&images()), origin()).unwrap(), parse_images(images(), origin()).unwrap());
+        assert_eq!(parse_labels(gzip(&labels()), 10, origin()).unwrap(), [3, 0, 9, 1]);
     }
 
     #[test]
     fn wrong_magic_is_named() {
-        assert_eq!(offset_of(parse_images(&labels(), origin()), "0x00000801 (IDX labels)"), 0);
-        assert_eq!(offset_of(parse_labels(&images(), 10, origin()), "expected magic number 0x00000801"), 0);
+        assert_eq!(offset_of(parse_images(labels(), origin()), "0x00000801 (IDX labels)"), 0);
+        assert_eq!(offset_of(parse_labels(images(), 10, origin()), "expected magic number 0x00000801"), 0);
         assert_eq!(offset_of(parse_images(b"<!DOCTYPE html>", origin()), "0x3c21444f"), 0);
     }
 
@@ -332,7 +332,7 @@ mod tests {
         let mut bytes = images();
         bytes.push(0);
         assert_eq!(offset_of(parse_images(&bytes, origin()), "more bytes"), 16 + 24);
-        assert_eq!(offset_of(parse_images(&gzip(&bytes), origin()), "more bytes"), 16 + 24);
+        assert_eq!(offset_of(parse_images(gzip(&bytes), origin()), "more bytes"), 16 + 24);
         let mut packed = gzip(&images());
         packed.push(0);
         assert_eq!(offset_of(parse_images(&packed, origin()), "damaged gzip"), 16 + 24);
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn label_out_of_range_names_the_sample() {
-        assert_eq!(offset_of(parse_labels(&labels(), 9, origin()), "label 9 at sample 2"), 10);
+        assert_eq!(offset_of(parse_labels(labels(), 9, origin()), "label 9 at sample 2"), 10);
     }
 
     #[test]

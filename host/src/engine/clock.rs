@@ -57,12 +57,11 @@ impl Stage {
 impl From<Phase> for Stage {
     fn from(phase: Phase) -> Self {
         match phase {
-            Phase::Batch => Self::Batch,
+            Phase::Batch | Phase::Steps => Self::Batch,
             Phase::Forward => Self::Forward,
             Phase::Backward => Self::Backward,
             Phase::Update => Self::Update,
             Phase::Evolve => Self::Evolve,
-            Phase::Steps => Self::Batch,
             Phase::Evaluate => Self::Evaluate,
         }
     }

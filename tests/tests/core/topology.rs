@@ -8,7 +8,7 @@ use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::Index;
 use rewire_tests::memory::Memory;
 use rewire_tests::samples::Data;
-use rewire_tests::statistics::{Hits, chi_squared, chi_squared_bound, chi_squared_of_counts, hypergeometric};
+use rewire_tests::statistics::{Hits, chi_squared, chi_squared_bound};
 use rewire_tests::structure::{LayerCopy, bits, cells, copy, restore};
 
 /// A cell: output neuron, input.

@@ -64,7 +64,7 @@ pub(super) fn from_apt(job: &mut Job<'_>, package: &str, folder: &str, suffix: &
             "{reason}; where the package is merely unknown, `apt-get update` (as root) and `rewire data fetch {}` may help",
             job.entry.name
         )),
-        fatal => fatal,
+        fatal @ Failure::Fatal(_) => fatal,
     })?;
     let archive = staging.find("deb")?;
     let Some(name) = archive.file_name().and_then(|name| name.to_str()) else {
