@@ -274,7 +274,8 @@ fn footprints_are_what_runs_measure_and_say_what_boards_hold() {
         ("footprint --board microbit --fit", vec!["microbit has 16384 bytes", "--hidden"]),
         ("footprint --fit", vec!["--board"]),
         ("footprint --run nowhere", vec!["nowhere is no folder"]),
-        ("train --monitor-interval -1", vec!["--monitor-interval is -1", "0.01 to 3600"]),
+        ("train --monitor-interval -1", vec!["--monitor-interval", "0 to 3600"]),
+        ("train --monitor-interval 0.001", vec!["--monitor-interval is 0.001", "0.01 to 3600"]),
         ("features run --top 5,120", vec!["'120'", "above 0 and up to 100"]),
         ("features run --top none", vec!["'none'"]),
     ] {
