@@ -132,8 +132,9 @@ fn prune<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
 }
 
 /// Fills a layer up to its connections again; returns how many it grew.
-// Not inlined: its variables would be on the stack below pruning.
-#[inline(never)]
+// Inlined, so that rules which the settings leave out are not linked; those that are have functions of their own, whose
+// variables are not on the stack below pruning.
+#[inline(always)]
 fn regrow<F: Format>(
     layer: &mut Layer<'_, F>,
     evolution: &Evolution,

@@ -43,13 +43,20 @@ impl Grid {
         while u64::from(cols) * u64::from(cols) * u64::from(height) < u64::from(count) * u64::from(width) {
             cols += 1;
         }
-        Self { planes: 1, rows: count.div_ceil(cols).max(1), cols, count, height, width }
+        Self { planes: 1, rows: count.div_ceil(cols.max(1)).max(1), cols, count, height, width }
+    }
+
+    /// Row and column of a neuron on its plane.
+    fn cell(&self, neuron: usize) -> (u32, u32) {
+        // No grid is empty; the compiler does not know, and a division by zero would be a panic.
+        let cols = self.cols.max(1);
+        let cell = neuron as u32 % (self.rows * cols).max(1);
+        (cell / cols, cell % cols)
     }
 
     /// Centre of a neuron, in pixels from the top left corner.
     pub(crate) fn centre(&self, neuron: usize) -> (f32, f32) {
-        let cell = neuron as u32 % (self.rows * self.cols);
-        let (row, col) = (cell / self.cols, cell % self.cols);
+        let (row, col) = self.cell(neuron);
         let scale = |cell: u32, cells: u32, extent: u32| (cell as f32 + 0.5) * (extent as f32 / cells as f32);
         (scale(row, self.rows, self.height), scale(col, self.cols, self.width))
     }
@@ -72,7 +79,7 @@ impl Grid {
 
     /// A neuron within `reach` cells of another, in both directions, on a plane drawn uniformly; `None` outside.
     pub(crate) fn near(&self, neuron: usize, reach: u32, generator: &mut Generator) -> Option<usize> {
-        let cell = neuron as u32 % (self.rows * self.cols);
+        let (row, col) = self.cell(neuron);
         // No grid is larger than half of the numbers.
         let reach = reach.min(self.count);
         let mut shift = |at: u32, cells: u32| {
@@ -80,7 +87,7 @@ impl Grid {
                 at.saturating_add(generator.below(reach.saturating_mul(2).saturating_add(1))).checked_sub(reach)?;
             (moved < cells).then_some(moved)
         };
-        let (row, col) = (shift(cell / self.cols, self.rows)?, shift(cell % self.cols, self.cols)?);
+        let (row, col) = (shift(row, self.rows)?, shift(col, self.cols)?);
         let plane = if self.planes > 1 { generator.below(self.planes) } else { 0 };
         let neuron = (plane * self.rows + row) * self.cols + col;
         (neuron < self.count).then_some(neuron as usize)

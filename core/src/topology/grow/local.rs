@@ -52,6 +52,7 @@ impl Locality {
 }
 
 /// Grows connections around where the neurons lie.
+#[inline(never)]
 pub(crate) fn grow_local<F: Format>(
     layer: &mut Layer<'_, F>,
     additions: usize,

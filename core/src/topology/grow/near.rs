@@ -8,6 +8,7 @@ use crate::topology::grow::place::{Growing, grow};
 use crate::topology::plane::{Grid, ImagePlane};
 
 /// Grows connections whose inputs lie up to `reach` cells, at least 1, from that of a connection of the same neuron.
+#[inline(never)]
 pub(crate) fn grow_near<F: Format>(
     layer: &mut Layer<'_, F>,
     additions: usize,

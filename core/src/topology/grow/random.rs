@@ -12,6 +12,7 @@ use crate::topology::grow::place::{Growing, grow};
 /// connection its value from its column; its velocity is zero. `counters` is scratch with one element a row.
 ///
 /// Worked example: a row `[0 5 0 0]` has the free columns 0, 2, 3; rank 1 is column 2.
+#[inline(never)]
 pub fn grow_random<F: Format>(
     matrix: &mut CsrMut<'_, F>,
     additions: usize,
