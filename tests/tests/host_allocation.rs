@@ -92,7 +92,7 @@ fn epochs_after_the_first_allocate_nothing() {
     for config in [
         base.clone(),
         Config { augment: true, ..base.clone() },
-        Config { lanes: 1, momentum: 0.0, batch_size: 1, ..base.clone() },
+        Config { lanes: 1, momentum: 0.0, batch_size: 1, learning_rate: 0.001, ..base.clone() },
         Config { model: ModelKind::Fixprob, ..base.clone() },
     ] {
         assert_eq!(allocations(&config), 0, "{config:?}");

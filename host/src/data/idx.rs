@@ -10,6 +10,8 @@
 //! The reader is strict: the header must match the content exactly, nothing may follow, and no allocation is sized by a
 //! number that only the header claims. Offsets in errors count bytes of the unpacked content.
 //!
+//! Over 400 lines, because reader, writer and a test of each way in which a file can be damaged belong together.
+//!
 //! Source: `LeCun`, Cortes, Burges, "The MNIST database", section "File formats".
 
 use std::borrow::Cow;

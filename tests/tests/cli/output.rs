@@ -105,11 +105,15 @@ fn json_has_the_documented_keys() {
     for row in timed["rows"].as_array().unwrap() {
         assert_eq!(keys(row), ["what", "threads", "simd", "median_ms", "min_ms", "runs"].into());
     }
+    for cache in timed["caches"].as_array().unwrap() {
+        assert_eq!(keys(cache), ["name", "bytes", "rate"].into());
+        assert!(cache["rate"].as_f64().unwrap() > 0.0, "{cache}");
+    }
     // Forward and update of four layers, the input gradient of three.
     let kernels = timed["kernels"].as_array().unwrap();
     assert_eq!(kernels.len(), 11);
     for kernel in kernels {
-        assert_eq!(keys(kernel), ["kernel", "layer", "median_ms", "floor_ms"].into());
+        assert_eq!(keys(kernel), ["kernel", "layer", "cache", "median_ms", "floor_ms"].into());
         assert!(kernel["median_ms"].as_f64().unwrap() > 0.0 && kernel["floor_ms"].as_f64().unwrap() > 0.0, "{kernel}");
     }
 }

@@ -14,7 +14,9 @@ fn train<const LANES: usize>(backend: &impl Backend, description: &Description<'
     let mut memory = Memory::of::<Standard, LANES>(description);
     let mut network = Mlp::<Standard, LANES>::new(description, memory.block()).unwrap();
     network.initialise(backend, 1, FanIn::Connections);
-    let sgd = Sgd::new(0.05).unwrap().with_momentum(0.9).unwrap().with_dropout(0.2).unwrap();
+    // A network without velocity refuses momentum.
+    let momentum = if network.layers().all(|layer| layer.velocity.is_empty()) { 0.0 } else { 0.9 };
+    let sgd = Sgd::new(0.05).unwrap().with_momentum(momentum).unwrap().with_dropout(0.2).unwrap();
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
     let mut outcome = Vec::new();
     for epoch in 1..=3 {

@@ -84,11 +84,8 @@ fn check<F: Format<Input = f32>, const LANES: usize>(backend: &impl Backend, kin
         }
         assert_close(&found, &expected, KERNEL, &format!("{what}: logits"));
 
-        // A network without velocity ignores the momentum.
-        let (sgd, mut settings) = settings(0.9, decay, weight_decay);
-        if !velocity {
-            settings.momentum = 0.0;
-        }
+        // A network without velocity refuses momentum.
+        let (sgd, settings) = settings(if velocity { 0.9 } else { 0.0 }, decay, weight_decay);
         let order = Permutation::new(7, 1, len as u32);
         for step in 0..3 {
             let start = step * batch as u32;
