@@ -1,6 +1,7 @@
 //! What the exit code tells apart: bad usage, an interruption, and everything else.
 
 use crate::data;
+use crate::engine::dynamic::NetworkError;
 use crate::settings::Invalid;
 
 /// A mistake in what was asked for: exit code 2.
@@ -19,17 +20,15 @@ pub const INTERRUPTED: u8 = 130;
 /// The exit code of an error: 2 for bad usage, 130 for an interruption, 1 otherwise.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let code = |cause: &(dyn std::error::Error + 'static)| {
-        if cause.is::<Usage>() || cause.is::<Invalid>() {
+        let lanes = matches!(cause.downcast_ref(), Some(NetworkError::Lanes { .. }));
+        if cause.is::<Usage>() || cause.is::<Invalid>() || lanes {
             return Some(2);
         }
         if cause.is::<Interrupted>() {
             return Some(INTERRUPTED);
         }
-        match cause.downcast_ref()? {
-            data::Error::UnknownName { .. } | data::Error::SamplesOutOfRange { .. } => Some(2),
-            data::Error::Interrupted { .. } => Some(INTERRUPTED),
-            _ => None,
-        }
+        let interrupted = matches!(cause.downcast_ref()?, data::Error::Interrupted { .. });
+        interrupted.then_some(INTERRUPTED)
     };
     error.chain().find_map(code).unwrap_or(1)
 }

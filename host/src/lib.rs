@@ -1,26 +1,37 @@
 //! Experiments with truly sparse, evolving neural networks on a workstation.
 //!
-//! The training itself is [`rewire_core`]; this library brings datasets, threads, vectors, settings, the run directory and
-//! the command line. A run in three calls:
+//! The training itself is [`rewire_core`]; this library brings datasets, threads, vectors, settings and run directories, and
+//! the program `rewire` on top of them. Training on arrays in memory, without a file:
 //!
-//! ```no_run
-//! use std::sync::atomic::AtomicBool;
-//! use std::time::Duration;
-//!
-//! use rewire::{engine::native::Native, settings::Config, data::{self, DatasetName}, training};
-//!
-//! let config = Config { epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
-//! let data = data::load(config.dataset, &data::cache_dir(None))?;
-//! let surroundings = training::Surroundings {
-//!     out: Some("runs/first".into()),
-//!     checkpoint: None,
-//!     native: Native::new(0)?,
-//!     monitor_interval: Duration::ZERO,
-//!     interrupted: &AtomicBool::new(false),
-//! };
-//! println!("{}", training::train(&config, data, surroundings)?.table());
-//! # Ok::<(), anyhow::Error>(())
 //! ```
+//! use std::ops::ControlFlow;
+//!
+//! use rewire::{Arrays, Config, fit};
+//!
+//! // Points in the unit square, above and below a curve.
+//! let features: Vec<f32> = (0..600u32).map(|i| (i * i % 599) as f32 / 599.0).collect();
+//! let labels: Vec<u16> = features.chunks(2).map(|p| u16::from(p[1] > p[0] * p[0])).collect();
+//!
+//! let samples = Arrays { features: &features, n_features: 2, labels: &labels, classes: 2, ..Arrays::default() };
+//! let config = Config { hidden: vec![32, 32], epochs: 50, dropout: 0.0, ..Config::default() };
+//! let model = fit(&config, &samples, None, |epoch| {
+//!     // Stop early, log, draw a bar: this runs after each epoch.
+//!     if epoch.trained.accuracy() > 0.97 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+//! })?;
+//!
+//! assert!(model.evaluate(&samples)?.accuracy() > 0.95);
+//! assert_eq!(model.predict(&[0.9, 0.1, 0.1, 0.9])?, [0, 1]);
+//! # Ok::<(), rewire::FitError>(())
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | train on arrays, with a callback an epoch | [`fit()`], with the settings in [`Config`] |
+//! | predict, measure and save the network | [`Model`] |
+//! | train with a run directory that can be resumed, plotted and reported | [`training`] |
+//! | load the known datasets | [`data`] |
+//! | choose threads and vector instructions | [`Native`](engine::native::Native), with [`fit_on`] |
+//! | read saved runs, draw them | [`analysis`], [`figures`], [`report`] |
 
 pub mod analysis;
 pub mod bench;
@@ -30,9 +41,17 @@ pub mod engine;
 pub mod error;
 pub mod figures;
 pub mod files;
+mod fit;
 pub mod model;
 pub mod npy;
 pub mod report;
 pub mod settings;
 mod text;
 pub mod training;
+
+pub use data::{ArrayError, Arrays};
+pub use fit::{FitError, fit, fit_on};
+pub use model::safetensors::Model;
+pub use rewire_core::step::Metrics;
+pub use rewire_core::train::Epoch;
+pub use settings::Config;

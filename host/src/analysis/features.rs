@@ -15,7 +15,7 @@ use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
 
 use crate::analysis::saved::SavedRun;
-use crate::data::{Dataset, ImageShape, Split};
+use crate::data::{Dataset, ImageShape};
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
@@ -66,7 +66,7 @@ impl Scores {
     /// # Errors
     ///
     /// When the run has no network, or its first layer is dense: its connections then say nothing.
-    pub fn new(run: &SavedRun, dataset: &Dataset) -> Result<Self> {
+    pub fn new(run: &SavedRun, dataset: &Dataset<'_>) -> Result<Self> {
         let path = run.path.display();
         let layers = run.now.as_ref().with_context(|| format!("{path} has no network; train it for an epoch"))?;
         let first = layers.first().with_context(|| format!("{path} has a network without layers"))?;
@@ -113,15 +113,15 @@ impl Scores {
 }
 
 /// The variance of each input over the samples that a run trains on: those held out for validation have no say.
-fn variance(config: &Config, dataset: &Dataset, inputs: usize) -> Vec<f64> {
-    let (samples, _) = crate::training::split_samples(config, dataset.train.len());
+fn variance(config: &Config, dataset: &Dataset<'_>, inputs: usize) -> Vec<f64> {
+    let (samples, _) = crate::training::task::split_samples(config, dataset.train.len());
     let n = samples.len().max(1) as f64;
     let (mut sum, mut squares) = (vec![0f64; inputs], vec![0f64; inputs]);
     for &sample in &samples {
-        for (i, &pixel) in dataset.train.image(sample as usize).iter().enumerate() {
-            sum[i] += f64::from(pixel);
-            squares[i] += f64::from(pixel) * f64::from(pixel);
-        }
+        dataset.train.each_feature(sample as usize, |i, value| {
+            sum[i] += f64::from(value);
+            squares[i] += f64::from(value) * f64::from(value);
+        });
     }
     sum.iter().zip(&squares).map(|(sum, squares)| squares / n - (sum / n).powi(2)).collect()
 }
@@ -150,13 +150,9 @@ pub fn percents(text: &str) -> Result<Vec<f64>, Usage> {
 }
 
 /// The same samples with these inputs only, as rows of pixels.
-fn select(dataset: &Dataset, inputs: &[usize]) -> Dataset {
-    let split = |split: &Split| Split {
-        images: (0..split.len()).flat_map(|i| inputs.iter().map(move |&input| split.image(i)[input])).collect(),
-        labels: split.labels.clone(),
-    };
-    let shape = ImageShape { channels: 1, height: 1, width: inputs.len() };
-    let (train, test) = (split(&dataset.train), split(&dataset.test));
+fn select(dataset: &Dataset<'_>, inputs: &[usize]) -> Dataset<'static> {
+    let shape = Some(ImageShape { channels: 1, height: 1, width: inputs.len() });
+    let (train, test) = (dataset.train.select(inputs), dataset.test.select(inputs));
     Dataset { name: dataset.name, shape, classes: dataset.classes, train, test }
 }
 
@@ -183,7 +179,7 @@ pub struct Outcome {
 /// When a network cannot be trained.
 pub fn measure(
     run: &SavedRun,
-    dataset: &Dataset,
+    dataset: &Dataset<'_>,
     scores: &Scores,
     percents: &[f64],
     epochs: Option<u32>,
@@ -213,7 +209,7 @@ pub fn measure(
         }
         Ok(trained?.test_accuracy)
     };
-    let all: Vec<usize> = (0..dataset.shape.features()).collect();
+    let all: Vec<usize> = (0..dataset.features()).collect();
     let full = accuracy(&all, "all")?;
     let mut outcomes =
         vec![Outcome { ranking: None, percent: 100.0, inputs: all.len(), test_accuracy: full, kept: 1.0 }];
@@ -287,6 +283,7 @@ pub fn save(run: &SavedRun, scores: &Scores, outcomes: &[Outcome], folder: &Path
 mod tests {
     use super::*;
     use crate::data::DatasetName;
+    use crate::data::samples::Split;
 
     #[test]
     fn percentages_are_read_and_others_refused() {
@@ -300,15 +297,14 @@ mod tests {
     #[test]
     fn held_out_samples_have_no_say_in_the_variance() {
         let config = Config { validation_samples: 2, hidden: vec![4], ..Config::defaults(DatasetName::MnistMini) };
-        let (train, held_out) = crate::training::split_samples(&config, 6);
+        let (train, held_out) = crate::training::task::split_samples(&config, 6);
         assert_eq!((train.len(), held_out.len()), (4, 2));
         // Input 0 varies among the held-out samples only, input 1 among the training samples only.
         let mut images = vec![0; 12];
         images[2 * held_out[0] as usize] = 255;
         images[2 * train[0] as usize + 1] = 255;
-        let split = Split { images, labels: vec![0; 6] };
-        let shape = ImageShape { channels: 1, height: 1, width: 2 };
-        let dataset = Dataset { name: DatasetName::MnistMini, shape, classes: 2, train: split.clone(), test: split };
+        let train = Split::of_images(images, vec![0; 6]);
+        let dataset = Dataset { name: None, shape: None, classes: 2, train, test: Split::EMPTY };
         let variance = variance(&config, &dataset, 2);
         assert!(variance[0] == 0.0 && variance[1] > 0.0, "{variance:?}");
     }
@@ -320,10 +316,5 @@ mod tests {
         assert_eq!(scores.ranked(Ranking::Connections), [1, 3, 2, 0]);
         assert_eq!(scores.best(Ranking::Connections, 75.0), [1, 2, 3]);
         assert_eq!(scores.best(Ranking::Random, 1.0), [0]);
-        let split = Split { images: vec![1, 2, 3, 4, 5, 6, 7, 8], labels: vec![0, 1] };
-        let shape = ImageShape { channels: 1, height: 2, width: 2 };
-        let dataset = Dataset { name: DatasetName::MnistMini, shape, classes: 2, train: split.clone(), test: split };
-        let selected = select(&dataset, &[1, 3]);
-        assert_eq!((selected.train.images, selected.shape.features()), (vec![2, 4, 6, 8], 2));
     }
 }

@@ -60,7 +60,7 @@ pub fn account(config: &Config) -> Accounting {
     let [sparse, dense] = layers(config);
     let lanes = config.lanes();
     let of = |layers: &[LayerSpec]| {
-        crate::engine::dynamic::footprint(layers, lanes, &crate::training::description(config, layers))
+        crate::engine::dynamic::footprint(layers, lanes, &crate::training::session::description(config, layers))
     };
     let (s, d) = (of(&sparse), of(&dense));
     let parts: [(&str, BytesOf); 16] = [

@@ -22,11 +22,13 @@ use serde::Serialize;
 
 use self::machine::Level;
 use self::profile::Share;
-use crate::data::images::{Images, Normaliser};
-use crate::data::{DatasetName, ImageShape, Split};
+use crate::data::normaliser::Normaliser;
+use crate::data::samples::Split;
+use crate::data::source::Source;
+use crate::data::{DatasetName, ImageShape};
 use crate::engine::dynamic::with_block;
 use crate::engine::native::{Native, SimdLevel};
-use crate::settings::{Config, ModelKind, Scaling};
+use crate::settings::{Config, ModelKind};
 use crate::training::directory::processor;
 
 /// Samples in a minibatch.
@@ -119,7 +121,7 @@ pub fn with_subject<R: Send>(
 ) -> Result<R> {
     let config = Config { model, batch_size: BATCH, ..Config::defaults(DatasetName::Cifar10) };
     let layers = config.layers(3072, 10);
-    let description = crate::training::description(&config, &layers);
+    let description = crate::training::session::description(&config, &layers);
     let native = native.with_products(model == ModelKind::Dense);
     if model == ModelKind::Dense {
         subject::<128, R>(&config, &description, &native, work)
@@ -134,12 +136,12 @@ fn subject<const LANES: usize, R: Send>(
     native: &Native,
     work: impl FnOnce(&mut dyn Timed) -> R + Send,
 ) -> Result<R> {
-    with_block(&description.footprint::<Standard, LANES>(), |block| {
+    with_block(&description.footprint::<Standard, LANES>(), |block| -> Result<R> {
         let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
         let mut subject = Subject { network, native, config, steps: 0 };
         subject.network.initialise(native, 1, config.fan_in());
         Ok(native.install(|| work(&mut subject)))
-    })
+    })?
 }
 
 /// A row of the table.
@@ -198,13 +200,13 @@ const AUGMENTED: &str = "batch of images, augmented";
 const IMAGES: usize = 20_000;
 
 /// Times the building of minibatches of CIFAR-10's shape.
-fn batches(native: &Native, split: &Split, augment: bool, runs: usize) -> (f64, f64) {
+fn batches(native: &Native, split: &Split<'_>, augment: bool, runs: usize) -> (f64, f64) {
     const LANES: usize = 64;
     let config = Config { augment, ..Config::defaults(DatasetName::Cifar10) };
     let shape = ImageShape { channels: 3, height: 32, width: 32 };
-    let normaliser = Normaliser::fit(Scaling::Unit, split, &[], shape.features());
+    let normaliser = Normaliser::unit(shape.features());
     let images =
-        Images::new(split, (0..IMAGES as u32).collect(), &normaliser).with_augmentation(config.augmentation(shape));
+        Source::new(split, (0..IMAGES as u32).collect(), &normaliser).with_augmentation(config.augmentation(shape));
     let order = Permutation::new(1, 1, IMAGES as u32);
     let mut tiles = [0, 1].map(|_| vec![[0.0; LANES]; shape.features()]);
     let mut start = 0;
@@ -230,7 +232,7 @@ pub fn run(steps: usize, dense: bool) -> Result<Report> {
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     let best = SimdLevel::detect();
     let noise = |i: usize| (i as u32).wrapping_mul(0x9E37_79B9).to_le_bytes()[3];
-    let split = Split { images: (0..IMAGES * 3072).map(noise).collect(), labels: vec![0; IMAGES] };
+    let split = Split::of_images((0..IMAGES * 3072).map(noise).collect(), vec![0; IMAGES]);
     let mut rows = Vec::new();
     let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, (median_ms, min_ms): (f64, f64)| {
         rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, runs });

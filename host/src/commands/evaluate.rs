@@ -55,13 +55,11 @@ impl Arguments {
         } else {
             Model::load(&path)?
         };
-        let name = self.dataset.unwrap_or(model.dataset);
+        let unnamed = || Usage("the model does not say what it was trained on; name the dataset after it".into());
+        let name = self.dataset.or(model.dataset).ok_or_else(unnamed)?;
         crate::training::check_fits(&model, name)?;
-        if name.labels() != model.dataset.labels() {
-            note(format_args!(
-                "the model was trained on {}, and the labels of {name} mean something else",
-                model.dataset
-            ));
+        if let Some(trained) = model.dataset.filter(|trained| trained.labels() != name.labels()) {
+            note(format_args!("the model was trained on {trained}, and the labels of {name} mean something else"));
         }
         let native = self.machine.native()?;
         let dataset = crate::training::load(name, &self.data.folder(), &interruption()?)?;
@@ -69,7 +67,7 @@ impl Arguments {
         let run = path.with_file_name("config.toml");
         let run = run.exists().then(|| Config::read(&run)).transpose()?;
         let run = run.filter(|run| run.dataset == name && !self.all);
-        let samples = crate::training::test_samples(run.as_ref(), &dataset);
+        let samples = crate::training::task::test_samples(run.as_ref(), &dataset);
         let metrics = crate::training::evaluate(&model, &dataset, samples, &native)?;
         if self.json {
             return print_json(&Json {

@@ -58,7 +58,7 @@ impl Arguments {
         } else {
             measure(&run, &data, &scores, &percents, self.epochs, || self.machine.native(), &interrupted)?
         };
-        let image = (data.train.len() > 1).then(|| data.train.image(1));
+        let image = data.train.image(1);
         let folder = self.out.clone().unwrap_or_else(|| self.run.join("features"));
         let mut files = save(&run, &scores, &outcomes, &folder)?;
         files.extend(crate::figures::features::save(&run, &scores, &percents, &outcomes, image, &folder)?);

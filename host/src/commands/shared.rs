@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use crate::analysis::saved::{SavedRun, runs_in};
@@ -31,7 +31,7 @@ pub struct MachineArguments {
 impl MachineArguments {
     /// Starts the threads.
     pub(super) fn native(&self) -> Result<Native> {
-        let native = Native::new(self.threads).context("the system grants no threads; try a smaller --threads")?;
+        let native = Native::new(self.threads).map_err(|error| anyhow!("{error}; try a smaller --threads"))?;
         Ok(match self.simd {
             Some(level) => native.with_simd(level),
             None => native,

@@ -9,8 +9,8 @@
 //!
 //! Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images", binary version.
 
-use super::idx::Origin;
-use super::{Error, Split};
+use crate::data::error::Error;
+use crate::data::idx::Origin;
 
 /// Bytes of one image: three planes of 32 x 32.
 pub const PIXELS: usize = 3 * 32 * 32;
@@ -19,7 +19,7 @@ pub const RECORD: usize = 1 + PIXELS;
 /// Records of an official batch.
 pub const BATCH: usize = 10_000;
 
-/// Appends a batch of `records` images to `split`; on error `split` is unchanged.
+/// Appends a batch of `records` images to `pixels` and `labels`; on error both are unchanged.
 ///
 /// # Errors
 /// [`Error::Malformed`] when the length is not exactly `records` records or a label is `classes` or more.
@@ -28,7 +28,8 @@ pub fn append_batch(
     records: usize,
     classes: u8,
     origin: Origin<'_>,
-    split: &mut Split,
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u16>,
 ) -> Result<(), Error> {
     let expected = records * RECORD;
     if bytes.len() < expected {
@@ -53,11 +54,11 @@ pub fn append_batch(
             format!("a label from 0 to {}", classes.saturating_sub(1)),
         ));
     }
-    split.images.reserve(records * PIXELS);
-    split.labels.reserve(records);
+    pixels.reserve(records * PIXELS);
+    labels.reserve(records);
     for record in batch {
-        split.labels.push(record[0]);
-        split.images.extend_from_slice(&record[1..]);
+        labels.push(record[0].into());
+        pixels.extend_from_slice(&record[1..]);
     }
     Ok(())
 }
@@ -74,8 +75,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::DatasetName;
     use super::*;
+    use crate::data::DatasetName;
 
     fn origin() -> Origin<'static> {
         Origin { dataset: DatasetName::Cifar10, file: Path::new("cache/cifar10/data_batch_1.bin") }
@@ -89,9 +90,9 @@ mod tests {
     }
 
     fn error_of(bytes: &[u8], classes: u8) -> (u64, String) {
-        let mut split = Split::default();
-        let error = append_batch(bytes, 2, classes, origin(), &mut split).unwrap_err();
-        assert_eq!(split, Split::default());
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        let error = append_batch(bytes, 2, classes, origin(), &mut pixels, &mut labels).unwrap_err();
+        assert!(pixels.is_empty() && labels.is_empty());
         let text = error.to_string();
         assert!(text.contains("data_batch_1.bin") && text.contains("rewire data verify cifar10"), "{text}");
         match error {
@@ -102,13 +103,13 @@ mod tests {
 
     #[test]
     fn records_split_into_labels_and_planes() {
-        let mut split = Split::default();
-        append_batch(&batch(), 2, 10, origin(), &mut split).unwrap();
-        append_batch(&batch(), 2, 10, origin(), &mut split).unwrap();
-        assert_eq!(split.labels, [6, 9, 6, 9]);
-        assert_eq!(split.images.len(), 4 * PIXELS);
-        assert_eq!(split.images[..3], [0, 1, 2]);
-        assert_eq!(split.images[PIXELS], 7);
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        append_batch(&batch(), 2, 10, origin(), &mut pixels, &mut labels).unwrap();
+        append_batch(&batch(), 2, 10, origin(), &mut pixels, &mut labels).unwrap();
+        assert_eq!(labels, [6, 9, 6, 9]);
+        assert_eq!(pixels.len(), 4 * PIXELS);
+        assert_eq!(pixels[..3], [0, 1, 2]);
+        assert_eq!(pixels[PIXELS], 7);
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
             records in 0_usize..3,
             classes: u8,
         ) {
-            let _ = append_batch(&bytes, records, classes, origin(), &mut Split::default());
+            let _ = append_batch(&bytes, records, classes, origin(), &mut Vec::new(), &mut Vec::new());
         }
     }
 }

@@ -4,19 +4,12 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::DatasetName;
+use crate::data::name::DatasetName;
 
 /// An error of the dataset part: reading, fetching or checking files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The name is none of the known datasets.
-    #[error("unknown dataset `{found}`; the datasets are {}{}", DatasetName::list(), meant(found))]
-    UnknownName {
-        /// What was given.
-        found: String,
-    },
-
     /// A file of the dataset is not in the cache.
     #[error(
         "{dataset} is not complete: {} does not exist; run `rewire data fetch {dataset}`, \
@@ -47,19 +40,6 @@ pub enum Error {
         found: String,
         /// What should have been there.
         expected: String,
-    },
-
-    /// A subset asks for no samples or for more than there are.
-    #[error("{flag} {requested} is out of range: {dataset} has {available} samples there; give 1 to {available}")]
-    SamplesOutOfRange {
-        /// The dataset.
-        dataset: DatasetName,
-        /// The command line flag.
-        flag: &'static str,
-        /// What was asked for.
-        requested: usize,
-        /// What there is.
-        available: usize,
     },
 
     /// Every source failed.
@@ -137,12 +117,6 @@ impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.reason)
     }
-}
-
-/// What someone may have meant who wrote the name of no dataset.
-fn meant(found: &str) -> String {
-    let name = crate::text::similar(found, DatasetName::ALL.map(DatasetName::as_str));
-    name.map_or(String::new(), |name| format!("; did you mean `{name}`?"))
 }
 
 fn lines<T: fmt::Display>(items: &[T]) -> String {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::manifest::{Entry, File, Source};
-use super::store::{self, Failure, Finding};
-use super::{Attempt, Error, Progress};
+use crate::data::error::{Attempt, Error};
+use crate::data::manifest::{Entry, File, Source};
+use crate::data::progress::Progress;
+use crate::data::store::{self, Failure, Finding};
 
 mod cifar10_png;
 mod http;

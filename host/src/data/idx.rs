@@ -20,7 +20,8 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::{DatasetName, Error};
+use crate::data::error::Error;
+use crate::data::name::DatasetName;
 
 const IMAGES_MAGIC: u32 = 0x0000_0803;
 const LABELS_MAGIC: u32 = 0x0000_0801;

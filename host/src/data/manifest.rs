@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{DatasetName, ImageShape};
+use crate::data::name::{DatasetName, ImageShape};
 
 static MANIFEST: LazyLock<Manifest> =
     LazyLock::new(|| toml::from_str(rewire_data::MANIFEST).expect("the embedded manifest parses; a test checks it"));

@@ -8,8 +8,10 @@ use std::io;
 
 use rewire_data::mnist_mini;
 
-use super::manifest::{Entry, File, Role};
-use super::{Dataset, Split, idx};
+use crate::data::dataset::Dataset;
+use crate::data::idx;
+use crate::data::manifest::{Entry, File, Role};
+use crate::data::samples::{Features, Split};
 
 /// The embedded, gzipped content of a bundled dataset's file.
 pub fn bundled(entry: &Entry, file: &File) -> Option<&'static [u8]> {
@@ -27,16 +29,16 @@ pub fn bundled(entry: &Entry, file: &File) -> Option<&'static [u8]> {
 
 /// Draws the samples of `entry` from `full`: `entry.train_samples` and `entry.test_samples`, balanced over the classes.
 ///
-/// Returns `None` when `full` has too few samples of a class.
-pub fn draw(entry: &Entry, full: &Dataset) -> Option<Dataset> {
+/// Returns `None` when `full` has too few samples of a class, or is not of images.
+pub fn draw(entry: &Entry, full: &Dataset<'_>) -> Option<Dataset<'static>> {
     let mut random = SplitMix64(entry.seed.unwrap_or_default());
     let train = draw_split(&full.train, full.classes, entry.train_samples, &mut random)?;
     let test = draw_split(&full.test, full.classes, entry.test_samples, &mut random)?;
-    Some(Dataset { name: entry.name, shape: full.shape, classes: full.classes, train, test })
+    Some(Dataset { name: Some(entry.name), shape: full.shape, classes: full.classes, train, test })
 }
 
-fn draw_split(full: &Split, classes: u8, samples: usize, random: &mut SplitMix64) -> Option<Split> {
-    let mut by_class: Vec<Vec<usize>> = vec![Vec::new(); usize::from(classes)];
+fn draw_split(full: &Split<'_>, classes: usize, samples: usize, random: &mut SplitMix64) -> Option<Split<'static>> {
+    let mut by_class: Vec<Vec<usize>> = vec![Vec::new(); classes];
     for (index, &label) in full.labels.iter().enumerate() {
         by_class.get_mut(usize::from(label))?.push(index);
     }
@@ -44,32 +46,37 @@ fn draw_split(full: &Split, classes: u8, samples: usize, random: &mut SplitMix64
         random.shuffle(members);
     }
     let mut order: Vec<usize> = (0..by_class.len()).collect();
-    let mut split = Split::default();
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for sample in 0..samples {
         let (round, turn) = (sample / order.len(), sample % order.len());
         if turn == 0 {
             random.shuffle(&mut order);
         }
         let index = *by_class[order[turn]].get(round)?;
-        split.labels.push(full.labels[index]);
-        split.images.extend_from_slice(full.image(index));
+        labels.push(full.labels[index]);
+        pixels.extend_from_slice(full.image(index)?);
     }
-    Some(split)
+    Some(Split::of_images(pixels, labels))
 }
 
 /// The unpacked content of one file of `entry`, as IDX.
 ///
 /// # Errors
-/// `InvalidInput` for a role that is not IDX.
-pub fn encode(data: &Dataset, file: &File) -> io::Result<Vec<u8>> {
+/// `InvalidInput` for a role that is not IDX, and for samples that are no images with labels in bytes.
+pub fn encode(data: &Dataset<'_>, file: &File) -> io::Result<Vec<u8>> {
+    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let mut bytes = Vec::with_capacity(file.bytes as usize);
-    let (height, width) = (data.shape.height, data.shape.width);
-    match file.role {
-        Role::TrainImages => idx::write_images(&mut bytes, height, width, &data.train.images)?,
-        Role::TrainLabels => idx::write_labels(&mut bytes, &data.train.labels)?,
-        Role::TestImages => idx::write_images(&mut bytes, height, width, &data.test.images)?,
-        Role::TestLabels => idx::write_labels(&mut bytes, &data.test.labels)?,
-        Role::TrainBatch | Role::TestBatch => return Err(io::ErrorKind::InvalidInput.into()),
+    let split = match file.role {
+        Role::TrainImages | Role::TrainLabels => &data.train,
+        Role::TestImages | Role::TestLabels => &data.test,
+        Role::TrainBatch | Role::TestBatch => return Err(invalid()),
+    };
+    if matches!(file.role, Role::TrainImages | Role::TestImages) {
+        let (Some(shape), Features::Bytes(pixels)) = (data.shape, &split.features) else { return Err(invalid()) };
+        idx::write_images(&mut bytes, shape.height, shape.width, pixels)?;
+    } else {
+        let labels: Result<Vec<u8>, _> = split.labels.iter().map(|&label| u8::try_from(label)).collect();
+        idx::write_labels(&mut bytes, &labels.map_err(|_| invalid())?)?;
     }
     Ok(bytes)
 }
@@ -100,8 +107,8 @@ impl SplitMix64 {
 mod tests {
     use std::path::Path;
 
-    use super::super::{DatasetName, load, manifest};
     use super::*;
+    use crate::data::{DatasetName, load, manifest};
 
     #[test]
     fn generator_gives_the_published_sequence() {
@@ -127,7 +134,7 @@ mod tests {
     fn images_are_distinct() {
         let data = load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
         let images: std::collections::BTreeSet<_> =
-            data.train.images.chunks(784).chain(data.test.images.chunks(784)).collect();
+            [&data.train, &data.test].into_iter().flat_map(|split| (0..split.len()).map(|i| split.image(i))).collect();
         assert_eq!(images.len(), 3000);
     }
 
@@ -136,7 +143,7 @@ mod tests {
         let mut data = load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
         let entry = manifest::entry(DatasetName::MnistMini);
         assert!(draw(entry, &data).is_some());
-        data.train_subset(1999).unwrap();
+        data.train.labels.to_mut()[0] ^= 1;
         assert!(draw(entry, &data).is_none());
     }
 }

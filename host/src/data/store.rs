@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Entry, File};
-use super::{Error, Progress, mini};
+use crate::data::error::Error;
+use crate::data::manifest::{Entry, File};
+use crate::data::mini;
+use crate::data::progress::Progress;
 use crate::files::Draft;
 
 /// What the cache holds of a dataset, by names and sizes alone.

@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use anyhow::{Result, anyhow};
-use rewire_core::error::TrainError;
+use rewire_core::error::{BuildError, TrainError};
 use rewire_core::network::{Description, Footprint};
 use rewire_core::network::{LayerRef, Mlp};
 use rewire_core::network::{LayerSpec, Storage};
@@ -13,10 +12,41 @@ use rewire_core::step::{Metrics, StepId};
 use rewire_core::topology::{Evolution, FanIn, Placement};
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
-use crate::data::images::Images;
+use crate::data::source::Source;
 use crate::engine::native::Native;
 use crate::model::layer::LayerData;
 use crate::training::recorder::Recorder;
+
+/// Why a network cannot be built or loaded.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// The machine has no memory for it.
+    #[error("out of memory: the network needs {needed} bytes, which this machine does not grant; make it smaller")]
+    OutOfMemory {
+        /// Bytes of the network.
+        needed: usize,
+    },
+    /// There is no code for a network so wide at this tile width.
+    #[error(
+        "--lanes is {lanes}, but a network with a layer wider than 65536 neurons has 1 or 64 lanes; set --lanes 64"
+    )]
+    Lanes {
+        /// Samples in a tile.
+        lanes: usize,
+    },
+    /// Its description is wrong.
+    #[error("{0}")]
+    Description(#[from] BuildError),
+    /// Saved weights do not fit it.
+    #[error("layer {layer}: {reason}")]
+    Layer {
+        /// Counted from 0.
+        layer: usize,
+        /// What does not fit.
+        reason: String,
+    },
+}
 
 /// An observer of a run that need not know the network's format and tile width: see [`Observer`].
 pub trait RunObserver {
@@ -31,7 +61,7 @@ pub trait RunObserver {
 }
 
 /// A [`RunObserver`] as the core's.
-struct Adapter<'a>(&'a mut dyn RunObserver);
+struct Adapter<'a>(&'a mut (dyn RunObserver + Send));
 
 impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES> for Adapter<'_> {
     fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
@@ -63,26 +93,20 @@ pub trait Network: Send {
         &mut self,
         native: &Native,
         trainer: &mut Trainer<'_>,
-        train: &Images<'_>,
-        test: &Images<'_>,
-        observer: &mut dyn RunObserver,
-    ) -> std::result::Result<Ended, TrainError>;
+        train: &Source<'_>,
+        test: &Source<'_>,
+        observer: &mut (dyn RunObserver + Send),
+    ) -> Result<Ended, TrainError>;
     /// Evolves every sparse layer as after an epoch.
     ///
     /// # Errors
     ///
     /// As the core's.
-    fn evolve(
-        &mut self,
-        native: &Native,
-        evolution: &Evolution,
-        seed: u64,
-        epoch: u32,
-    ) -> std::result::Result<(), TrainError>;
+    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError>;
     /// Measures samples.
-    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics;
-    /// Predicts the class of every sample.
-    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16>;
+    fn evaluate(&mut self, native: &Native, samples: &Source<'_>) -> Metrics;
+    /// Hands the outputs for every sample to `each`, in order.
+    fn predict(&mut self, native: &Native, samples: &Source<'_>, each: &mut (dyn FnMut(&[f32]) + Send));
     /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData>;
     /// Replaces every layer's weights and structure.
@@ -90,7 +114,7 @@ pub trait Network: Send {
     /// # Errors
     ///
     /// The first layer that does not fit, and why.
-    fn import(&mut self, layers: &[LayerData]) -> Result<()>;
+    fn import(&mut self, layers: &[LayerData]) -> Result<(), NetworkError>;
     /// Bytes cut from the block.
     fn bytes(&self) -> usize;
     /// Address of the block's first byte.
@@ -106,46 +130,41 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
         &mut self,
         native: &Native,
         trainer: &mut Trainer<'_>,
-        train: &Images<'_>,
-        test: &Images<'_>,
-        observer: &mut dyn RunObserver,
-    ) -> std::result::Result<Ended, TrainError> {
+        train: &Source<'_>,
+        test: &Source<'_>,
+        observer: &mut (dyn RunObserver + Send),
+    ) -> Result<Ended, TrainError> {
         trainer.run(self, native, train, test, &mut Adapter(observer))
     }
 
-    fn evolve(
-        &mut self,
-        native: &Native,
-        evolution: &Evolution,
-        seed: u64,
-        epoch: u32,
-    ) -> std::result::Result<(), TrainError> {
+    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError> {
         native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {})).map(|_| ())
     }
 
-    fn evaluate(&mut self, native: &Native, samples: &Images<'_>) -> Metrics {
+    fn evaluate(&mut self, native: &Native, samples: &Source<'_>) -> Metrics {
         native.install(|| Mlp::evaluate(self, native, samples))
     }
 
-    fn predict(&mut self, native: &Native, samples: &Images<'_>) -> Vec<u16> {
-        let mut classes = Vec::with_capacity(samples.count());
-        for start in (0..samples.count()).step_by(self.batch_size()) {
-            Mlp::predict(self, native, samples, start, |logits, used| {
-                for lane in 0..used {
-                    let best = (0..logits.len())
-                        .fold(0, |best, class| if logits[class][lane] > logits[best][lane] { class } else { best });
-                    classes.push(best as u16);
-                }
-            });
-        }
-        classes
+    fn predict(&mut self, native: &Native, samples: &Source<'_>, each: &mut (dyn FnMut(&[f32]) + Send)) {
+        native.install(|| {
+            let mut outputs = Vec::new();
+            for start in (0..samples.count()).step_by(self.batch_size()) {
+                Mlp::predict(self, native, samples, start, |logits, used| {
+                    for lane in 0..used {
+                        outputs.clear();
+                        outputs.extend(logits.iter().map(|row| row[lane]));
+                        each(&outputs);
+                    }
+                });
+            }
+        });
     }
 
     fn export(&self) -> Vec<LayerData> {
         self.layers().map(LayerData::new).collect()
     }
 
-    fn import(&mut self, layers: &[LayerData]) -> Result<()> {
+    fn import(&mut self, layers: &[LayerData]) -> Result<(), NetworkError> {
         load_layers(self, layers)
     }
 
@@ -164,14 +183,18 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
 /// # Errors
 ///
 /// The first layer that does not fit, and why.
-pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES>, layers: &[LayerData]) -> Result<()> {
+pub fn load_layers<F: Format, const LANES: usize>(
+    network: &mut Mlp<'_, F, LANES>,
+    layers: &[LayerData],
+) -> Result<(), NetworkError> {
     for (i, data) in layers.iter().enumerate() {
+        let wrong = |reason: String| NetworkError::Layer { layer: i, reason };
         // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
         let fits = |value: &u32, max: usize| *value as usize <= max;
         if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
             || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
         {
-            return Err(anyhow!("layer {i} has a row pointer or column beyond its widths"));
+            return Err(wrong("it has a row pointer or column beyond its widths".into()));
         }
         let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
         let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
@@ -179,7 +202,7 @@ pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES
             None
         } else {
             let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
-            Some(csr.map_err(|error| anyhow!("layer {i}: {error}"))?)
+            Some(csr.map_err(|error| wrong(error.to_string()))?)
         };
         let layer = LayerRef {
             spec: data.spec,
@@ -191,7 +214,7 @@ pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES
             activation_parameters: &data.activation_parameters,
             activation_velocity: &data.activation_velocity,
         };
-        network.load_layer(i, &layer).map_err(|error| anyhow!("layer {i}: {error}"))?;
+        network.load_layer(i, &layer).map_err(|error| wrong(error.to_string()))?;
     }
     Ok(())
 }
@@ -199,12 +222,6 @@ pub fn load_layers<F: Format, const LANES: usize>(network: &mut Mlp<'_, F, LANES
 /// Whether the widest layer needs four bytes a column.
 fn is_wide(layers: &[LayerSpec]) -> bool {
     layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
-}
-
-/// Whether there is code for a network of these layers at this tile width: wide networks have 1 and 64 lanes only, because
-/// each pair of format and width is compiled for every instruction set.
-pub fn supports(layers: &[LayerSpec], lanes: usize) -> bool {
-    !is_wide(layers) || lanes == 1 || lanes == 64
 }
 
 macro_rules! by_type {
@@ -237,16 +254,20 @@ pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'
 ///
 /// # Errors
 ///
-/// A description that is wrong, memory that is not there, or what `work` returns.
+/// A description that is wrong, a tile width that there is no code for, or memory that is not there.
 pub fn with_network<R>(
     layers: &[LayerSpec],
     lanes: usize,
     description: &Description<'_>,
-    work: impl FnOnce(&mut dyn Network) -> Result<R>,
-) -> Result<R> {
+    work: impl FnOnce(&mut dyn Network) -> R,
+) -> Result<R, NetworkError> {
+    // Wide networks have 1 and 64 lanes only: each pair of format and width is compiled for every instruction set.
+    if is_wide(layers) && lanes != 1 && lanes != 64 {
+        return Err(NetworkError::Lanes { lanes });
+    }
     with_block(&footprint(layers, lanes, description), |block| {
-        work(&mut *network_in(layers, lanes, description, block)?)
-    })
+        Ok(work(&mut *network_in(layers, lanes, description, block)?))
+    })?
 }
 
 /// Builds a network in `block`.
@@ -256,25 +277,20 @@ fn network_in<'a>(
     lanes: usize,
     description: &Description<'_>,
     block: &'a mut [u8],
-) -> Result<Box<dyn Network + 'a>> {
-    by_type!(layers, lanes, F, L => {
-        let network = Mlp::<F, L>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-        Ok(Box::new(network))
-    })
+) -> Result<Box<dyn Network + 'a>, BuildError> {
+    by_type!(layers, lanes, F, L => Ok(Box::new(Mlp::<F, L>::new(description, block)?)))
 }
 
 /// Hands `work` a block of zeros, aligned and as large as `footprint` says.
 ///
 /// # Errors
 ///
-/// Memory that is not there, or what `work` returns.
-pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> Result<R>) -> Result<R> {
-    let bytes = footprint.bytes();
+/// Memory that is not there.
+pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
+    let needed = footprint.bytes();
     let mut memory = Vec::new();
-    memory
-        .try_reserve_exact(bytes + footprint.align)
-        .map_err(|_| anyhow!("the network needs {bytes} bytes, which this machine does not grant; make it smaller"))?;
-    memory.resize(bytes + footprint.align, 0u8);
+    memory.try_reserve_exact(needed + footprint.align).map_err(|_| NetworkError::OutOfMemory { needed })?;
+    memory.resize(needed + footprint.align, 0u8);
     let start = memory.as_ptr().align_offset(footprint.align);
-    work(&mut memory[start..start + bytes])
+    Ok(work(&mut memory[start..start + needed]))
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use gemm::{Parallelism, gemm};
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
 use rewire_core::backend::{Backend, MatrixMultiply, Phase};
 
@@ -81,6 +81,14 @@ impl Vectors {
     }
 }
 
+/// The system grants no threads.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system grants no threads: {reason}")]
+pub struct NoThreads {
+    /// In its words.
+    pub reason: String,
+}
+
 /// Threads and vectors of this machine.
 #[derive(Debug)]
 pub struct Native {
@@ -97,8 +105,9 @@ impl Native {
     /// # Errors
     ///
     /// When the system does not grant the threads.
-    pub fn new(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build()?;
+    pub fn new(threads: usize) -> Result<Self, NoThreads> {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build();
+        let pool = pool.map_err(|error| NoThreads { reason: error.to_string() })?;
         let (vectors, level) = (Vectors::Baseline, SimdLevel::Baseline);
         let native = Self { pool, vectors, level, products: false, clock: Arc::default() };
         Ok(native.with_simd(SimdLevel::detect()))

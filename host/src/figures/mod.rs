@@ -55,7 +55,7 @@ pub struct Options<'c> {
 pub(crate) fn example(run: &SavedRun, options: &Options<'_>) -> Option<Vec<u8>> {
     let dataset = data::load(run.config.dataset, options.cache?).ok()?;
     // The second image, as in the tutorial.
-    (dataset.train.len() > 1).then(|| dataset.train.image(1).to_vec())
+    dataset.train.image(1).map(<[u8]>::to_vec)
 }
 
 /// Draws every figure that the runs have data for into a folder: those of a single run, and those of all.

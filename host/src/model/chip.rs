@@ -14,22 +14,16 @@ use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::sparse::Bytes;
 use rewire_core::storage::image::{self, Image};
 
-use crate::data::images::Normaliser;
-use crate::data::{DatasetName, Split};
+use crate::data::DatasetName;
+use crate::data::normaliser::Normaliser;
 use crate::engine::dynamic::{load_layers, with_block};
 use crate::files::write_atomically;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
-use crate::settings::Scaling;
 use crate::text::thousands;
 
 /// The first bytes of every image.
 const MAGIC: &[u8] = b"RWIM";
-
-/// How a chip turns pixels into inputs.
-fn normaliser(features: usize) -> Normaliser {
-    Normaliser::fit(Scaling::Unit, &Split::default(), &[], features)
-}
 
 /// Whether a file is an image, as far as its beginning tells.
 pub fn is_image(path: &Path) -> bool {
@@ -71,7 +65,8 @@ pub fn load(path: &Path, dataset: DatasetName) -> Result<Model> {
         (0..image.layers()).map(|layer| Ok(LayerData::new(image.layer(layer).map_err(|error| anyhow!("{error}"))?)));
     let layers = layers.collect::<Result<Vec<LayerData>>>()?;
     let features = layers.first().map_or(0, |layer| layer.spec.n_in);
-    Ok(Model { dataset, normaliser: normaliser(features), layers })
+    // A chip divides pixels by 255.
+    Ok(Model { dataset: Some(dataset), normaliser: Normaliser::unit(features), layers })
 }
 
 fn unusable(path: &Path) -> String {
@@ -89,7 +84,7 @@ pub fn export(model: &Model, path: &Path) -> Result<usize> {
     let specs = model.specs();
     let features = specs.first().map_or(0, |layer| layer.n_in);
     ensure!(
-        model.normaliser == normaliser(features),
+        model.normaliser == Normaliser::unit(features),
         "a chip divides pixels by 255, but this model takes them scaled otherwise; train it with --scaling unit"
     );
     let description = Description::inference(&specs, 1);
@@ -101,14 +96,14 @@ pub fn export(model: &Model, path: &Path) -> Result<usize> {
             "a chip's columns have one byte and its row pointers two: {error}; make the layer smaller, or --storage input-major"
         );
     }
-    with_block(&description.footprint::<Bytes, 1>(), |block| {
+    with_block(&description.footprint::<Bytes, 1>(), |block| -> Result<usize> {
         let mut network = Mlp::<Bytes, 1>::new(&description, block).map_err(|error| anyhow!("{error}"))?;
         load_layers(&mut network, &model.layers)?;
         let mut bytes = vec![0; image::len::<Bytes>(specs.iter().copied())];
         let len = image::write(&network, &mut bytes).map_err(|error| anyhow!("{error}"))?;
         write_atomically(path, &bytes)?;
         Ok(len)
-    })
+    })?
 }
 
 /// What there is to say about an image.

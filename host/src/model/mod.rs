@@ -1,5 +1,6 @@
-//! Trained networks: a layer as a program reads it, `model.safetensors`, and images for a chip.
+//! Trained networks: a layer as a program reads it, `model.safetensors`, predictions, and images for a chip.
 
 pub mod chip;
 pub mod layer;
+pub mod predict;
 pub mod safetensors;

@@ -4,8 +4,8 @@
 //! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it
 //! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
 //! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
-//! `input.mean` and `input.scale` turn a pixel's byte into an input: `(pixel - mean) * scale`. The metadata's one entry,
-//! `rewire`, is JSON: the format's version, the dataset and each layer's widths, storage and activation. Nothing in the
+//! `input.mean` and `input.scale` turn a feature, such as a pixel's byte, into an input: `(feature - mean) * scale`. The metadata's one entry,
+//! `rewire`, is JSON: the format's version, the dataset if it is a known one, and each layer's widths, storage and activation. Nothing in the
 //! file depends on threads or time.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DatasetName;
-use crate::data::images::Normaliser;
+use crate::data::normaliser::Normaliser;
 use crate::files::write_atomically;
 use crate::model::layer::LayerData;
 
@@ -33,8 +33,8 @@ const KEY: &str = "rewire";
 /// A trained network and how its inputs are made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// What it was trained on.
-    pub dataset: DatasetName,
+    /// The dataset that it was trained on; `None` after a training on a caller's samples.
+    pub dataset: Option<DatasetName>,
     /// From pixels to inputs.
     pub normaliser: Normaliser,
     /// First to last.
@@ -44,7 +44,8 @@ pub struct Model {
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u32,
-    dataset: DatasetName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dataset: Option<DatasetName>,
     layers: Vec<LayerHeader>,
 }
 

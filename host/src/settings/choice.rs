@@ -91,11 +91,13 @@ choice! {
         InputMajor = "input-major",
     }
 
-    /// How pixels become inputs.
+    /// How features become inputs.
     Scaling {
-        /// Divided by 255.
+        /// As they are.
+        None = "none",
+        /// Divided by 255, as pixels are.
         Unit = "unit",
-        /// Mean 0 and standard deviation 1 over all pixels of the training set.
+        /// Mean 0 and standard deviation 1 over all features of the training set.
         Global = "global",
         /// Mean 0 and standard deviation 1 of each feature over the training set; a constant feature becomes 0.
         Feature = "feature",

@@ -204,6 +204,13 @@ macro_rules! settings {
             }
         }
 
+        impl Default for Config {
+            /// The recipe of the bundled dataset, from which the program starts too.
+            fn default() -> Self {
+                Self::defaults(DatasetName::MnistMini)
+            }
+        }
+
         /// Every setting, in the order in which help and reference list them.
         pub static TABLE: &[Setting] = &[$($(
             Setting {

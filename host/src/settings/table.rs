@@ -38,7 +38,7 @@ settings! { |dataset|
         /// Dataset.
         dataset: DatasetName = dataset, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
 
-        /// How pixels become inputs.
+        /// How features, such as pixels, become inputs.
         scaling: Scaling = if dataset == Cifar10 { Scaling::Feature } else { Scaling::Global }, {}
 
         /// Train on this many samples, drawn by the seed (0: all).

@@ -5,7 +5,9 @@ pub mod directory;
 pub mod monitor;
 pub mod progress;
 pub mod recorder;
+pub mod session;
 pub mod summary;
+pub mod task;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -14,113 +16,26 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rewire_core::error::{SampleSet, TrainError};
-use rewire_core::network::LayerSpec;
-use rewire_core::network::{Description, Footprint};
-use rewire_core::step::Progress as TrainProgress;
-use rewire_core::step::{Metrics, WeightDecay};
-use rewire_core::train::{self as trained, Step, TrainSettings, Trainer};
+use rewire_core::network::Footprint;
+use rewire_core::step::Metrics;
+use rewire_core::train::{self as trained, Step, TrainSettings};
 
-use crate::data::images::{Images, Normaliser, draw};
 use crate::data::{self, Dataset, DatasetName, manifest};
 use crate::engine::clock::{EpochTimes, Stage};
-use crate::engine::dynamic::{Network, RunObserver, footprint, supports, with_network};
+use crate::engine::dynamic::{Network, RunObserver, footprint};
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
-use crate::settings::{Config, DecayKind, ModelKind};
+use crate::settings::{Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::training::monitor::{Monitor, peak_resident_bytes, resident_between, resident_bytes};
 use crate::training::progress::{Progress, say};
 use crate::training::recorder::Recorder;
+use crate::training::session::{Session, description};
 use crate::training::summary::Summary;
-
-/// Streams of the draws of samples.
-const TRAIN_STREAM: u32 = 0;
-const TEST_STREAM: u32 = 1;
-const VALIDATION_STREAM: u32 = 2;
-
-/// The samples that a run trains on and is measured on.
-#[derive(Debug)]
-pub struct Task {
-    dataset: Dataset,
-    normaliser: Normaliser,
-    train: Vec<u32>,
-    test: Vec<u32>,
-    /// Whether what is measured was held out from the training samples.
-    validation: bool,
-}
-
-impl Task {
-    /// Draws the samples that the settings ask for.
-    ///
-    /// # Errors
-    ///
-    /// When there are not as many as asked for.
-    pub fn new(config: &Config, dataset: Dataset) -> Result<Self, Usage> {
-        let (available, held_out) = (dataset.train.len(), config.validation_samples);
-        let too_many = |flag: &str, asked: usize, most: usize, of: &str| {
-            Usage(format!("{flag} is {asked}, but must be at most {most}: {} has {of}", config.dataset))
-        };
-        let train = match held_out {
-            0 => format!("{available} training samples"),
-            _ => format!("{available} training samples, and {held_out} are held out"),
-        };
-        if held_out >= available {
-            let of = format!("{available} training samples, and some must be left to train on");
-            return Err(too_many("--validation-samples", held_out, available - 1, &of));
-        }
-        if config.train_samples > available - held_out {
-            return Err(too_many("--train-samples", config.train_samples, available - held_out, &train));
-        }
-        let tests = dataset.test.len();
-        if config.test_samples > tests {
-            return Err(too_many("--test-samples", config.test_samples, tests, &format!("{tests} test samples")));
-        }
-        let (train, validation) = split_samples(config, available);
-        if config.batch_size > train.len() {
-            return Err(Usage(format!(
-                "--batch-size is {}, but there are only {} training samples; make it smaller",
-                config.batch_size,
-                train.len()
-            )));
-        }
-        let (steps, period) = (train.len().div_ceil(config.batch_size), WeightDecay::PERIOD as usize);
-        if config.decay == DecayKind::Periodic && config.weight_decay > 0.0 && steps < period {
-            return Err(Usage(format!(
-                "--decay periodic acts on every {period}th step of an epoch, which here has {steps}; \
-                 give a smaller --batch-size or another --decay"
-            )));
-        }
-        let test = if held_out > 0 {
-            validation
-        } else {
-            draw(config.seed, TEST_STREAM, dataset.test.len(), config.test_samples)
-        };
-        let normaliser = Normaliser::fit(config.scaling, &dataset.train, &train, dataset.shape.features());
-        Ok(Self { dataset, normaliser, train, test, validation: held_out > 0 })
-    }
-
-    fn train(&self) -> Images<'_> {
-        Images::new(&self.dataset.train, self.train.clone(), &self.normaliser)
-    }
-
-    fn test(&self) -> Images<'_> {
-        let split = if self.validation { &self.dataset.train } else { &self.dataset.test };
-        Images::new(split, self.test.clone(), &self.normaliser)
-    }
-}
-
-/// Of `available` training samples those that a run trains on, and those it holds out for validation, in ascending order.
-pub fn split_samples(config: &Config, available: usize) -> (Vec<u32>, Vec<u32>) {
-    let held_out = config.validation_samples;
-    // What is held out does not depend on the seed, so that runs with different seeds never train on it.
-    let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
-    let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
-    let train = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples);
-    (train.into_iter().map(|i| rest[i as usize]).collect(), validation)
-}
+use crate::training::task::Task;
 
 /// Where a run finds and leaves things, and what it may use.
 #[derive(Debug)]
@@ -142,15 +57,9 @@ pub struct Surroundings<'a> {
 /// # Errors
 ///
 /// When it can neither be found nor fetched.
-pub fn load(name: DatasetName, cache: &Path, interrupted: &std::sync::Arc<AtomicBool>) -> Result<Dataset> {
+pub fn load(name: DatasetName, cache: &Path, interrupted: &std::sync::Arc<AtomicBool>) -> Result<Dataset<'static>> {
     data::ensure(name, cache, &mut data::Bar::with_cancel(interrupted.clone()))?;
     Ok(data::load(name, cache)?)
-}
-
-/// What the settings make of a network for this dataset.
-pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<'a> {
-    let description = Description::training(layers, config.batch_size).with_transposed_index();
-    if config.needs_velocity() { description.with_velocity() } else { description }
 }
 
 /// Bytes of the network, and of the same network with every connection.
@@ -170,31 +79,20 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 ///
 /// Settings that do not fit the dataset, a directory that cannot be written, a loss that is NaN or infinite, an
 /// interruption: whatever was recorded until then is kept.
-pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) -> Result<Summary> {
+pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted } = surroundings;
     config.validate()?;
-    let (features, classes) = (dataset.shape.features(), usize::from(dataset.classes));
     let task = Task::new(config, dataset)?;
-    let layers = config.layers(features, classes);
-    if !supports(&layers, config.lanes()) {
-        let (asked, wide) = (config.lanes(), 1 << 16);
-        return Err(Usage(format!(
-            "--lanes is {asked}, but a network with a layer wider than {wide} neurons has 1 or 64 lanes; set --lanes 64"
-        ))
-        .into());
-    }
-    let description = description(config, &layers);
-    let native = native.with_products(config.model == ModelKind::Dense);
+    let session = Session::new(config, &task, native);
     let before = resident_bytes();
-    with_network(&layers, config.lanes(), &description, |network| {
-        let run = Run { config, task: &task, native: &native, interrupted };
+    session.with_network(|network| {
+        let run = Run { session: &session, interrupted };
         let (mut directory, recorder, epochs) = match &checkpoint {
             Some(checkpoint) => run.resume(network, &out.unwrap_or_default(), checkpoint)?,
             None => run.start(network, out.as_deref(), before)?,
         };
-        let monitor = Monitor::start(directory.path(), monitor_interval, native.clock(), say);
-        // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
-        let ended = native.install(|| run.epochs(network, &mut directory, recorder, epochs))?;
+        let monitor = Monitor::start(directory.path(), monitor_interval, session.native.clock(), say);
+        let ended = run.epochs(network, &mut directory, recorder, epochs)?;
         drop(monitor);
         if ended.interrupted && ended.epochs.is_empty() {
             let text = format!(
@@ -205,9 +103,10 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
             directory.abandon()?;
             return Err(Interrupted(text).into());
         }
-        run.model(network.export()).save(&directory.path().join(MODEL))?;
-        let summary =
-            Summary::new(config, &layers, footprints(config, features, classes), directory.path(), &ended.epochs);
+        session.model(network.export()).save(&directory.path().join(MODEL))?;
+        let (features, classes) = task.widths();
+        let bytes = footprints(config, features, classes);
+        let summary = Summary::new(config, &session.layers(), bytes, directory.path(), &ended.epochs);
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(
@@ -220,7 +119,7 @@ pub fn train(config: &Config, dataset: Dataset, surroundings: Surroundings<'_>) 
             .into());
         }
         summary.ok_or_else(|| anyhow!("the run has no epoch"))
-    })
+    })?
 }
 
 /// The checkpoint of a run directory, if a run with these settings can continue from it.
@@ -255,29 +154,21 @@ struct Ended {
 }
 
 struct Run<'a> {
-    config: &'a Config,
-    task: &'a Task,
-    native: &'a Native,
+    session: &'a Session<'a>,
     interrupted: &'a AtomicBool,
 }
 
 impl Run<'_> {
-    /// The network of these layers, with what makes its inputs.
-    fn model(&self, layers: Vec<LayerData>) -> Model {
-        Model { dataset: self.config.dataset, normaliser: self.task.normaliser.clone(), layers }
-    }
-
     /// Draws the network and makes its directory. `resident` is the memory before there was a network.
     fn start(&self, network: &mut dyn Network, out: Option<&Path>, resident: Option<u64>) -> Result<Begun> {
-        let Self { config, task, native, .. } = *self;
-        let placement = config.placement(task.dataset.shape).map_err(|error| Usage(error.to_string()))?;
-        network.initialise(native, config.seed, config.fan_in(), placement);
-        let inputs = task.normaliser.mean.len();
+        let Session { config, task, native } = self.session;
+        self.session.initialise(network).map_err(|error| Usage(error.to_string()))?;
+        let (inputs, _) = task.widths();
         let mut directory = RunDirectory::create(out, config, inputs, &Record::now(config, native))?;
         directory.append_phases(&Phases { resident_bytes: resident, ..Phases::default() })?;
         let mut recorder = None;
         if config.model != ModelKind::Dense {
-            let model = self.model(network.export());
+            let model = self.session.model(network.export());
             model.save(&directory.path().join(START))?;
             if directory.records_topology() {
                 let recorder = recorder.insert(Recorder::new(&model.layers));
@@ -293,20 +184,21 @@ impl Run<'_> {
         network.import(&checkpoint.layers).with_context(|| {
             format!("the checkpoint in {} is of another network; start again in another folder", out.display())
         })?;
-        let inputs = self.task.normaliser.mean.len();
-        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, self.config, inputs, say)?;
+        let Session { config, task, native } = self.session;
+        let (inputs, _) = task.widths();
+        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, config, inputs, say)?;
         let mut recorder = if directory.records_topology() {
             Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
         } else {
             None
         };
-        if checkpoint.config.owes_evolution(self.config, checkpoint.epoch) {
+        if checkpoint.config.owes_evolution(config, checkpoint.epoch) {
             let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
             let epoch = checkpoint.epoch;
-            let config = Config { zeta: self.config.zeta_of(epoch), ..self.config.clone() };
-            let evolution = config.evolution(self.task.dataset.shape).map_err(usage)?;
+            let config = Config { zeta: config.zeta_of(epoch), ..(*config).clone() };
+            let evolution = config.evolution(task.plane()).map_err(usage)?;
             network
-                .evolve(self.native, &evolution, config.seed, epoch)
+                .evolve(native, &evolution, config.seed, epoch)
                 .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
             if let Some(recorder) = &mut recorder {
                 recorder.try_all(&network.export());
@@ -323,29 +215,23 @@ impl Run<'_> {
         recorder: Option<Recorder>,
         epochs: Vec<Epoch>,
     ) -> Result<Ended> {
-        let Self { config, task, native, .. } = *self;
-        let shape = task.dataset.shape;
-        let train = task.train().with_augmentation(config.augmentation(shape));
-        let (train, test) = (train.with_pixel_shift(config.pixel_shift(shape)), task.test());
-        native.on_each(|| train.prepare());
-        let usage = |error: rewire_core::error::SettingError| Usage(error.to_string());
-        let settings = config.training(shape).map_err(usage)?;
-        let connections = config.layers(task.normaliser.mean.len(), task.dataset.classes.into());
-        let steps = train.count().div_ceil(config.batch_size) as u64;
+        let Session { config, task, .. } = self.session;
+        let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
+        let connections = self.session.layers().iter().map(|layer| layer.connections).sum();
+        let steps = task.train(config).count().div_ceil(config.batch_size) as u64;
         let next = epochs.len() as u32 + 1;
-        let mut trainer = Trainer::new(&settings).map_err(usage)?.starting_at(TrainProgress { epoch: next, step: 0 });
         let mut log = Log {
             run: self,
             settings: &settings,
-            connections: connections.iter().map(|layer| layer.connections).sum(),
+            connections,
             directory,
             recorder,
             epochs,
-            progress: Progress::new(config.epochs, steps, task.validation),
+            progress: Progress::new(config.epochs, steps, task.is_validated()),
             failed: None,
         };
         log.begin(next);
-        let ended = network.train(native, &mut trainer, &train, &test, &mut log);
+        let ended = self.session.train(network, next, &mut log);
         log.progress.finish();
         let Log { directory, epochs, failed, .. } = log;
         if let Some(error) = failed {
@@ -356,7 +242,7 @@ impl Run<'_> {
             Err(TrainError::Diverged { samples, epoch, step }) => {
                 let (loss, step) = match samples {
                     SampleSet::Training => ("training", step + 1),
-                    SampleSet::Test if task.validation => ("validation", step),
+                    SampleSet::Test if task.is_validated() => ("validation", step),
                     SampleSet::Test => ("test", step),
                 };
                 Err(diverged(config, directory, loss, epoch, step.into()))
@@ -382,7 +268,7 @@ struct Log<'a> {
 impl Log<'_> {
     /// An epoch begins.
     fn begin(&mut self, epoch: u32) {
-        self.run.native.clock().begin(epoch);
+        self.run.session.native.clock().begin(epoch);
         if let Some(recorder) = &self.recorder {
             recorder.begin();
         }
@@ -390,7 +276,7 @@ impl Log<'_> {
 
     /// Writes what is kept of an epoch.
     fn record(&mut self, done: &trained::Epoch, network: &dyn Network) -> Result<()> {
-        let Run { config, native, .. } = *self.run;
+        let Session { config, native, .. } = self.run.session;
         let (clock, epoch) = (native.clock(), done.epoch);
         let EpochTimes { train, shares, evaluate, evolve } = clock.times();
         let resident_bytes = resident_bytes();
@@ -420,7 +306,7 @@ impl Log<'_> {
             }
             let bits = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
             let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
-            Checkpoint { config: config.clone(), epoch, layers, tried }.save(self.directory.path())
+            Checkpoint { config: (*config).clone(), epoch, layers, tried }.save(self.directory.path())
         });
         recorded?;
         self.directory.append_phases(&Phases {
@@ -494,26 +380,18 @@ fn record_topology(
 pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
     let entry = manifest::entry(name);
     let (features, classes) = (entry.shape.features(), usize::from(entry.classes));
-    let n_in = model.layers.first().map_or(0, |layer| layer.spec.n_in);
-    let n_out = model.layers.last().map_or(0, |layer| layer.spec.n_out);
+    let (n_in, n_out) = model.widths();
     if (n_in, n_out) == (features, classes) {
         return Ok(());
     }
     let text =
         format!("the model takes {n_in} inputs and names {n_out} classes, but {name} has {features} and {classes}");
     Err(Usage(match model.dataset {
-        // What the user says that an image was trained on.
-        dataset if dataset == name => format!("{text}; it was trained on something else"),
-        dataset => format!("{text}; evaluate it on {dataset}"),
+        // What the user says that a model was trained on.
+        None => format!("{text}; it was trained on something else"),
+        Some(dataset) if dataset == name => format!("{text}; it was trained on something else"),
+        Some(dataset) => format!("{text}; evaluate it on {dataset}"),
     }))
-}
-
-/// The test samples that a run measures: drawn by its settings, or all.
-pub fn test_samples(run: Option<&Config>, dataset: &Dataset) -> Vec<u32> {
-    // A run that holds samples out has not measured test samples at all.
-    let drawn = run.filter(|run| run.validation_samples == 0).map(|run| (run.seed, run.test_samples));
-    let (seed, count) = drawn.unwrap_or((0, 0));
-    draw(seed, TEST_STREAM, dataset.test.len(), count.min(dataset.test.len()))
 }
 
 /// Measures a saved model on some test samples of a dataset.
@@ -521,14 +399,9 @@ pub fn test_samples(run: Option<&Config>, dataset: &Dataset) -> Vec<u32> {
 /// # Errors
 ///
 /// When the dataset's images are not what the model takes, or its labels not what it names.
-pub fn evaluate(model: &Model, dataset: &Dataset, samples: Vec<u32>, native: &Native) -> Result<Metrics> {
-    const LANES: usize = 64;
-    check_fits(model, dataset.name)?;
-    let specs = model.specs();
-    let description = Description::inference(&specs, 2 * LANES);
-    let images = Images::new(&dataset.test, samples, &model.normaliser);
-    with_network(&specs, LANES, &description, |network| {
-        network.import(&model.layers)?;
-        Ok(network.evaluate(native, &images))
-    })
+pub fn evaluate(model: &Model, dataset: &Dataset<'_>, samples: Vec<u32>, native: &Native) -> Result<Metrics> {
+    if let Some(name) = dataset.name {
+        check_fits(model, name)?;
+    }
+    Ok(model.measure(&dataset.test, samples, native)?)
 }

@@ -1,4 +1,4 @@
-//! Images as a network's inputs: scaling, and tiles of samples.
+//! A source of samples for a network: normalised, changed in training where that is asked for, written into tiles.
 
 use std::cell::RefCell;
 
@@ -6,52 +6,9 @@ use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::PixelShift;
 use rewire_core::samples::{SampleSource, Samples};
 
-use crate::data::Split;
 use crate::data::augment::{Augmentation, FRACTION_BITS};
-use crate::settings::Scaling;
-
-/// `x = (pixel - mean) * scale`, per feature.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Normaliser {
-    /// Subtracted from a pixel's byte.
-    pub mean: Vec<f32>,
-    /// Then multiplied by.
-    pub scale: Vec<f32>,
-}
-
-impl Normaliser {
-    /// Measures the samples of `split` at `indices`, as far as `scaling` asks.
-    pub fn fit(scaling: Scaling, split: &Split, indices: &[u32], features: usize) -> Self {
-        if scaling == Scaling::Unit {
-            return Self { mean: vec![0.0; features], scale: vec![1.0 / 255.0; features] };
-        }
-        let (mut sums, mut squares) = (vec![0u64; features], vec![0u64; features]);
-        for &index in indices {
-            for ((sum, square), &pixel) in sums.iter_mut().zip(&mut squares).zip(split.image(index as usize)) {
-                *sum += u64::from(pixel);
-                *square += u64::from(pixel) * u64::from(pixel);
-            }
-        }
-        if scaling == Scaling::Global {
-            let (sum, square) = (sums.iter().sum(), squares.iter().sum());
-            let (mean, scale) = standard(sum, square, indices.len() * features);
-            return Self { mean: vec![mean; features], scale: vec![scale; features] };
-        }
-        let pairs = sums.iter().zip(&squares).map(|(&sum, &square)| standard(sum, square, indices.len()));
-        let (mean, scale) = pairs.unzip();
-        Self { mean, scale }
-    }
-}
-
-/// Mean and reciprocal standard deviation from exact sums; a constant feature has scale 0.
-fn standard(sum: u64, square: u64, n: usize) -> (f32, f32) {
-    let n = n.max(1) as f64;
-    let mean = sum as f64 / n;
-    let variance = square as f64 / n - mean * mean;
-    // The sums are exact, so what is left of a constant feature is rounding far below this.
-    let scale = if variance > 1e-6 { 1.0 / variance.sqrt() } else { 0.0 };
-    (mean as f32, scale as f32)
-}
+use crate::data::normaliser::Normaliser;
+use crate::data::samples::{Features, Split};
 
 /// `n` distinct indices below `len`, drawn by the seed, in ascending order; all of them when `n` is 0.
 pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
@@ -66,21 +23,21 @@ pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
 
 /// Some samples of a split, normalised, and changed in training where that is asked for.
 #[derive(Clone, Debug)]
-pub struct Images<'a> {
-    split: &'a Split,
+pub struct Source<'a> {
+    split: &'a Split<'a>,
     indices: Vec<u32>,
     normaliser: &'a Normaliser,
     augmentation: Option<Augmentation>,
     pixel_shift: Option<PixelShift>,
 }
 
-impl<'a> Images<'a> {
+impl<'a> Source<'a> {
     /// The samples of `split` at `indices`.
-    pub fn new(split: &'a Split, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
+    pub fn new(split: &'a Split<'a>, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
         Self { split, indices, normaliser, augmentation: None, pixel_shift: None }
     }
 
-    /// The same samples, each changed anew in every epoch of training.
+    /// The same samples, each changed anew in every epoch of training, where they are images in bytes.
     #[must_use]
     pub fn with_augmentation(mut self, augmentation: Option<Augmentation>) -> Self {
         self.augmentation = augmentation;
@@ -109,8 +66,8 @@ const STAGE: usize = 16;
 thread_local! {
     /// What changing an image works in, and the changed images.
     static SCRATCH: RefCell<(Vec<u64>, Vec<u16>)> = const { RefCell::new((Vec::new(), Vec::new())) };
-    /// A moved image.
-    static MOVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// A moved image, of bytes or of floats.
+    static MOVED: RefCell<(Vec<u8>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
 /// Makes room for the images of a stage.
@@ -119,14 +76,18 @@ fn fit_scratch(augmentation: &Augmentation, words: &mut Vec<u64>, changed: &mut 
     changed.resize(STAGE * augmentation.shape.features(), 0);
 }
 
-impl Images<'_> {
+impl Source<'_> {
     /// Allocates what this thread will need to change images, so that no step does.
     pub fn prepare(&self) {
         if let Some(augmentation) = &self.augmentation {
             SCRATCH.with_borrow_mut(|(words, changed)| fit_scratch(augmentation, words, changed));
         }
         if self.pixel_shift.is_some() {
-            MOVED.with_borrow_mut(|moved| moved.reserve(self.normaliser.mean.len()));
+            let features = self.normaliser.mean.len();
+            MOVED.with_borrow_mut(|(bytes, floats)| match self.split.features {
+                Features::Bytes(_) => bytes.reserve(features),
+                Features::Floats(_) => floats.reserve(features),
+            });
         }
     }
 
@@ -155,6 +116,7 @@ impl Images<'_> {
     fn write_changed<const LANES: usize>(
         &self,
         augmentation: &Augmentation,
+        pixels: &[u8],
         samples: &[u32],
         epoch: u32,
         x: &mut [[f32; LANES]],
@@ -164,7 +126,7 @@ impl Images<'_> {
             fit_scratch(augmentation, words, changed);
             for (stage, samples) in samples.chunks(STAGE).enumerate() {
                 for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
-                    augmentation.apply(self.split.image(sample as usize), sample, epoch, words, changed);
+                    augmentation.apply(self.sample(pixels, sample), sample, epoch, words, changed);
                 }
                 let mut images: [&[u16]; STAGE] = [&[]; STAGE];
                 for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {
@@ -176,41 +138,74 @@ impl Images<'_> {
         });
     }
 
-    /// Writes moved images into a tile.
-    fn write_moved<const LANES: usize>(&self, shift: &PixelShift, samples: &[u32], epoch: u32, x: &mut [[f32; LANES]]) {
-        MOVED.with_borrow_mut(|moved| {
-            for (lane, &sample) in samples.iter().enumerate() {
-                moved.clear();
-                moved.extend_from_slice(self.split.image(sample as usize));
-                shift.apply(epoch, sample, 0, moved.as_chunks_mut::<1>().0);
-                self.write(&[moved], 1.0, lane, x);
-            }
-        });
+    /// Writes moved images into a tile; `moved` is scratch.
+    fn write_moved<const LANES: usize, T: Copy + Into<f32>>(
+        &self,
+        shift: &PixelShift,
+        values: &[T],
+        moved: &mut Vec<T>,
+        samples: &[u32],
+        epoch: u32,
+        x: &mut [[f32; LANES]],
+    ) {
+        for (lane, &sample) in samples.iter().enumerate() {
+            moved.clear();
+            moved.extend_from_slice(self.sample(values, sample));
+            shift.apply(epoch, sample, 0, moved.as_chunks_mut::<1>().0);
+            self.write(&[moved], 1.0, lane, x);
+        }
+    }
+
+    /// Writes samples into a tile as they are.
+    fn write_unchanged<const LANES: usize, T: Copy + Into<f32>>(
+        &self,
+        values: &[T],
+        samples: &[u32],
+        x: &mut [[f32; LANES]],
+    ) {
+        let mut images: [&[T]; LANES] = [&[]; LANES];
+        for (image, &sample) in images.iter_mut().zip(samples) {
+            *image = self.sample(values, sample);
+        }
+        self.write(&images[..samples.len()], 1.0, 0, x);
+    }
+
+    /// The features of a sample among those of all.
+    fn sample<'v, T>(&self, values: &'v [T], sample: u32) -> &'v [T] {
+        let width = self.normaliser.mean.len();
+        &values[sample as usize * width..][..width]
     }
 }
 
-impl SampleSource for Images<'_> {
+impl SampleSource for Source<'_> {
     fn len(&self) -> usize {
         self.indices.len()
     }
 }
 
-impl<const LANES: usize> Samples<LANES> for Images<'_> {
+impl<const LANES: usize> Samples<LANES> for Source<'_> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         let mut samples = [0u32; LANES];
-        let mut images: [&[u8]; LANES] = [&[]; LANES];
-        for (((&index, sample), image), label) in indices.iter().zip(&mut samples).zip(&mut images).zip(labels) {
+        for ((&index, sample), label) in indices.iter().zip(&mut samples).zip(labels) {
             *sample = self.indices[index as usize];
-            *image = self.split.image(*sample as usize);
-            *label = u16::from(self.split.labels[*sample as usize]);
+            *label = self.split.labels[*sample as usize];
         }
-        match (&self.augmentation, &self.pixel_shift) {
-            // Evaluation is epoch 0.
-            (Some(augmentation), _) if epoch > 0 => {
-                self.write_changed(augmentation, &samples[..indices.len()], epoch, x);
+        let samples = &samples[..indices.len()];
+        // Evaluation is epoch 0.
+        let shift = self.pixel_shift.as_ref().filter(|_| epoch > 0);
+        let augmentation = self.augmentation.as_ref().filter(|_| epoch > 0);
+        match (&self.split.features, augmentation, shift) {
+            (Features::Bytes(pixels), Some(augmentation), _) => {
+                self.write_changed(augmentation, pixels, samples, epoch, x);
             }
-            (None, Some(shift)) if epoch > 0 => self.write_moved(shift, &samples[..indices.len()], epoch, x),
-            _ => self.write(&images[..indices.len()], 1.0, 0, x),
+            (Features::Bytes(values), None, Some(shift)) => {
+                MOVED.with_borrow_mut(|(moved, _)| self.write_moved(shift, values, moved, samples, epoch, x));
+            }
+            (Features::Floats(values), _, Some(shift)) => {
+                MOVED.with_borrow_mut(|(_, moved)| self.write_moved(shift, values, moved, samples, epoch, x));
+            }
+            (Features::Bytes(values), None, None) => self.write_unchanged(values, samples, x),
+            (Features::Floats(values), _, None) => self.write_unchanged(values, samples, x),
         }
     }
 }
@@ -218,21 +213,42 @@ impl<const LANES: usize> Samples<LANES> for Images<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn split() -> Split {
-        Split { images: vec![0, 10, 200, 7, 10, 100], labels: vec![1, 2] }
-    }
+    use crate::settings::Scaling;
 
     #[test]
     fn features_are_standardised_and_constants_become_zero() {
-        let normaliser = Normaliser::fit(Scaling::Feature, &split(), &[0, 1], 3);
+        let data = Split::of_images(vec![0, 10, 200, 7, 10, 100], vec![1, 2]);
+        let normaliser = Normaliser::fit(Scaling::Feature, &data, &[0, 1]);
         assert_eq!(normaliser.mean, [3.5, 10.0, 150.0]);
         assert_eq!(normaliser.scale, [1.0 / 3.5, 0.0, 0.02]);
-        let data = split();
-        let images = Images::new(&data, vec![0, 1], &normaliser);
+        let source = Source::new(&data, vec![0, 1], &normaliser);
         let (mut x, mut labels) = ([[0.0f32; 2]; 3], [0u16; 2]);
-        images.fill(&[0, 1], 0, &mut x, &mut labels);
+        source.fill(&[0, 1], 0, &mut x, &mut labels);
         assert_eq!((x, labels), ([[-1.0, 1.0], [0.0, 0.0], [1.0, -1.0]], [1, 2]));
+    }
+
+    #[test]
+    fn floats_are_moved_and_written_as_bytes_are() {
+        let bytes: Vec<u8> = (0..36).map(|i| i * 7).collect();
+        let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
+        let image = rewire_core::topology::ImagePlane { channels: 1, height: 3, width: 4 };
+        let shift = PixelShift { image, reach: 1, seed: 5 };
+        let labels = vec![0, 1, 2];
+        let splits = [
+            Split::of_images(bytes, labels.clone()),
+            Split { features: Features::Floats(floats.into()), labels: labels.into() },
+        ];
+        for epoch in 0..4 {
+            let [bytes, floats] = splits.each_ref().map(|split| {
+                let normaliser = Normaliser::fit(Scaling::Global, split, &[0, 1, 2]);
+                let source = Source::new(split, vec![0, 1, 2], &normaliser).with_pixel_shift(shift);
+                let (mut x, mut labels) = ([[0.0f32; 4]; 12], [0u16; 4]);
+                source.fill(&[2, 0, 1], epoch, &mut x, &mut labels);
+                (x, labels)
+            });
+            assert_eq!(bytes, floats);
+            assert_eq!(bytes.1[..3], [2, 0, 1]);
+        }
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! Samples to train on and samples to measure on, and what is known of both.
+
+use crate::data::name::{DatasetName, ImageShape};
+use crate::data::samples::Split;
+
+/// A dataset in memory: its own, or the caller's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset<'a> {
+    /// Which of the known ones; `None` for a caller's samples.
+    pub name: Option<DatasetName>,
+    /// Of one image; `None` where features have no place in an image.
+    pub shape: Option<ImageShape>,
+    /// Labels run from 0 to `classes - 1`; at most 65,536.
+    pub classes: usize,
+    /// Samples for training.
+    pub train: Split<'a>,
+    /// Samples for measuring.
+    pub test: Split<'a>,
+}
+
+impl Dataset<'_> {
+    /// Features of each sample: inputs of a network.
+    pub fn features(&self) -> usize {
+        self.train.width()
+    }
+
+    /// The plane that features lie in: a row, where they are no image.
+    pub fn plane(&self) -> ImageShape {
+        self.shape.unwrap_or(ImageShape { channels: 1, height: 1, width: self.features() })
+    }
+}

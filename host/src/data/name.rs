@@ -1,0 +1,120 @@
+//! The known datasets by name, and the extent of their images.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The datasets `rewire` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetName {
+    /// 3,000 images of MNIST, bundled.
+    MnistMini,
+    /// MNIST in full.
+    Mnist,
+    /// Fashion-MNIST.
+    FashionMnist,
+    /// CIFAR-10.
+    Cifar10,
+}
+
+impl DatasetName {
+    /// Every dataset, smallest first.
+    pub const ALL: [Self; 4] = [Self::MnistMini, Self::Mnist, Self::FashionMnist, Self::Cifar10];
+
+    /// The name on the command line and of the folder in the cache.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MnistMini => "mnist-mini",
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion-mnist",
+            Self::Cifar10 => "cifar10",
+        }
+    }
+
+    /// What its labels mean: datasets with the same labels can be measured on each other's models.
+    pub const fn labels(self) -> &'static str {
+        match self {
+            Self::MnistMini | Self::Mnist => "digits",
+            Self::FashionMnist => "clothes",
+            Self::Cifar10 => "animals and vehicles",
+        }
+    }
+
+    /// Every name, for messages.
+    fn list() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+}
+
+impl fmt::Display for DatasetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DatasetName {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        Self::ALL.into_iter().find(|known| known.as_str() == name).ok_or_else(|| UnknownName { found: name.to_owned() })
+    }
+}
+
+/// A name that is none of the known datasets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dataset `{found}`; the datasets are {}{}", DatasetName::list(), meant(found))]
+pub struct UnknownName {
+    /// What was given.
+    pub found: String,
+}
+
+/// What someone may have meant who wrote the name of no dataset.
+fn meant(found: &str) -> String {
+    let name = crate::text::similar(found, DatasetName::ALL.map(DatasetName::as_str));
+    name.map_or(String::new(), |name| format!("; did you mean `{name}`?"))
+}
+
+/// The extent of one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageShape {
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows of pixels.
+    pub height: usize,
+    /// Columns of pixels.
+    pub width: usize,
+}
+
+impl ImageShape {
+    /// Inputs of a network: one per pixel and channel.
+    pub const fn features(self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+impl fmt::Display for ImageShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}x{}x{}", self.channels, self.height, self.width))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for name in DatasetName::ALL {
+            assert_eq!(name.to_string().parse::<DatasetName>().unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn unknown_name_lists_the_valid_ones() {
+        let text = "imagenet".parse::<DatasetName>().unwrap_err().to_string();
+        assert_eq!(text, "unknown dataset `imagenet`; the datasets are mnist-mini, mnist, fashion-mnist, cifar10");
+    }
+}

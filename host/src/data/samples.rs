@@ -1,0 +1,136 @@
+//! Samples in memory: features as bytes or floats, borrowed or owned, and a label each.
+
+use std::borrow::Cow;
+
+/// The features of samples, one sample after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features<'a> {
+    /// Pixels from 0 to 255; each image channel by channel, row by row.
+    Bytes(Cow<'a, [u8]>),
+    /// Any numbers.
+    Floats(Cow<'a, [f32]>),
+}
+
+impl Features<'_> {
+    /// Numbers of all samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Samples for training or for measuring, in the order in which they were given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split<'a> {
+    /// As many for each sample.
+    pub features: Features<'a>,
+    /// One label a sample, counted from 0.
+    pub labels: Cow<'a, [u16]>,
+}
+
+impl Split<'_> {
+    /// No samples.
+    pub const EMPTY: Self = Self { features: Features::Bytes(Cow::Borrowed(&[])), labels: Cow::Borrowed(&[]) };
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Features of each sample; 0 where there is no sample.
+    pub fn width(&self) -> usize {
+        self.features.len().checked_div(self.len()).unwrap_or(0)
+    }
+
+    /// The pixels of sample `index`, where its features are bytes.
+    pub fn image(&self, index: usize) -> Option<&[u8]> {
+        match &self.features {
+            Features::Bytes(bytes) => sample(bytes, self.width(), index),
+            Features::Floats(_) => None,
+        }
+    }
+
+    /// Hands the features of sample `index` to `each`, as floats, with the number of each feature.
+    pub fn each_feature(&self, index: usize, mut each: impl FnMut(usize, f32)) {
+        let width = self.width();
+        match &self.features {
+            Features::Bytes(values) => sample(values, width, index)
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+                .for_each(|(feature, &value)| each(feature, f32::from(value))),
+            Features::Floats(values) => sample(values, width, index)
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+                .for_each(|(feature, &value)| each(feature, value)),
+        }
+    }
+
+    /// The same samples with these features only.
+    #[must_use]
+    pub fn select(&self, features: &[usize]) -> Split<'static> {
+        fn kept<T: Copy>(values: &[T], width: usize, features: &[usize]) -> Vec<T> {
+            let samples = values.chunks_exact(width.max(1));
+            samples.flat_map(|sample| features.iter().map(|&feature| sample[feature])).collect()
+        }
+        let width = self.width();
+        let selected = match &self.features {
+            Features::Bytes(values) => Features::Bytes(kept(values, width, features).into()),
+            Features::Floats(values) => Features::Floats(kept(values, width, features).into()),
+        };
+        Split { features: selected, labels: self.labels.to_vec().into() }
+    }
+}
+
+impl Split<'static> {
+    /// Images and their labels.
+    pub fn of_images(pixels: Vec<u8>, labels: Vec<u16>) -> Self {
+        Self { features: Features::Bytes(pixels.into()), labels: labels.into() }
+    }
+}
+
+/// The features of one sample among those of all.
+fn sample<T>(values: &[T], width: usize, index: usize) -> Option<&[T]> {
+    values.get(index * width..(index + 1) * width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_as_wide_as_features_and_labels_say() {
+        let bytes = Split::of_images(vec![1, 2, 3, 4, 5, 6], vec![0, 1]);
+        assert_eq!((bytes.len(), bytes.width(), bytes.image(1), bytes.image(2)), (2, 3, Some(&[4, 5, 6][..]), None));
+        let values = [0.5, -1.0];
+        let floats = Split { features: Features::Floats(values[..].into()), labels: vec![0, 65_535].into() };
+        assert_eq!((floats.width(), floats.image(0)), (1, None));
+        for (split, expected) in [(&bytes, vec![(0, 4.0), (1, 5.0), (2, 6.0)]), (&floats, vec![(0, -1.0)])] {
+            let mut found = Vec::new();
+            split.each_feature(1, |feature, value| found.push((feature, value)));
+            assert_eq!(found, expected);
+        }
+        assert_eq!((Split::EMPTY.len(), Split::EMPTY.width(), Split::EMPTY.image(0)), (0, 0, None));
+    }
+
+    #[test]
+    fn selected_features_keep_their_samples() {
+        let bytes = Split::of_images(vec![1, 2, 3, 4, 5, 6, 7, 8], vec![0, 1]);
+        assert_eq!(bytes.select(&[1, 3]), Split::of_images(vec![2, 4, 6, 8], vec![0, 1]));
+        let floats = Split { features: Features::Floats(vec![1.0, 2.0, 3.0, 4.0].into()), labels: vec![0, 1].into() };
+        assert_eq!(floats.select(&[1]).features, Features::Floats(vec![2.0, 4.0].into()));
+    }
+}

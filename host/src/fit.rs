@@ -1,0 +1,123 @@
+//! Training from Rust on arrays in memory: no files, no run directory, a callback after each epoch.
+
+use std::ops::ControlFlow;
+
+use rewire_core::error::TrainError;
+use rewire_core::train::{Epoch, Step};
+
+use crate::data::samples::Split;
+use crate::data::{ArrayError, Arrays, Dataset};
+use crate::engine::dynamic::{Network, NetworkError, RunObserver};
+use crate::engine::native::{Native, NoThreads};
+use crate::model::safetensors::Model;
+use crate::settings::{Config, Invalid};
+use crate::training::session::Session;
+use crate::training::task::Task;
+
+/// Why a network could not be trained or used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// The samples.
+    #[error("{0}")]
+    Samples(#[from] ArrayError),
+    /// A setting, by the name of its flag: `--batch-size` is [`Config::batch_size`].
+    #[error("{0}")]
+    Setting(#[from] Invalid),
+    /// The network, such as one that is larger than the memory.
+    #[error("{0}")]
+    Network(#[from] NetworkError),
+    /// The training, such as a loss that became NaN or infinite.
+    #[error("{0}")]
+    Train(#[from] TrainError),
+    /// The system grants no threads.
+    #[error("{0}")]
+    Threads(#[from] NoThreads),
+}
+
+/// Trains a network on arrays in memory, on every processor.
+///
+/// The network is measured on `validation` after each epoch, if there is one, and `each_epoch` sees what was measured; when
+/// it returns [`ControlFlow::Break`], training ends and the network is as it is then. The same settings and samples give
+/// the same bits as `rewire train`, on any number of threads.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use rewire::{Arrays, Config, fit};
+///
+/// // Exclusive or. Sixteen of its 48 connections are replaced after each epoch.
+/// let samples = Arrays {
+///     features: &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0],
+///     n_features: 2,
+///     labels: &[0, 1, 1, 0],
+///     classes: 2,
+///     ..Arrays::default()
+/// };
+/// let config = Config { hidden: vec![16, 16], batch_size: 4, dropout: 0.0, epochs: 300, ..Config::default() };
+/// let model = fit(&config, &samples, None, |_| ControlFlow::Continue(()))?;
+/// assert_eq!(model.predict(samples.features)?, samples.labels);
+/// # Ok::<(), rewire::FitError>(())
+/// ```
+///
+/// # Errors
+///
+/// Samples or settings that are wrong, a network that is larger than the memory, a loss that becomes NaN or infinite.
+pub fn fit(
+    config: &Config,
+    train: &Arrays<'_>,
+    validation: Option<&Arrays<'_>>,
+    each_epoch: impl FnMut(&Epoch) -> ControlFlow<()> + Send,
+) -> Result<Model, FitError> {
+    fit_on(Native::new(0)?, config, train, validation, each_epoch)
+}
+
+/// [`fit`] with a number of threads and a SIMD level of the caller's choice.
+///
+/// # Errors
+///
+/// As [`fit`].
+pub fn fit_on(
+    native: Native,
+    config: &Config,
+    train: &Arrays<'_>,
+    validation: Option<&Arrays<'_>>,
+    each_epoch: impl FnMut(&Epoch) -> ControlFlow<()> + Send,
+) -> Result<Model, FitError> {
+    config.validate()?;
+    train.validate()?;
+    let first = train.labels.first().copied().unwrap_or_default();
+    if train.labels.iter().all(|&label| label == first) {
+        return Err(ArrayError::OneClass { label: first }.into());
+    }
+    if let Some(validation) = validation {
+        validation.validate()?;
+        let (n_features, classes) = (validation.n_features, validation.classes);
+        if (n_features, classes) != (train.n_features, train.classes) {
+            let (trained_features, trained_classes) = (train.n_features, train.classes);
+            return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
+        }
+    }
+    let (shape, classes) = (train.shape, train.classes);
+    let test = validation.map_or(Split::EMPTY, Arrays::split);
+    let task = Task::new(config, Dataset { name: None, shape, classes, train: train.split(), test })?;
+    let session = Session::new(config, &task, native);
+    session.with_network(|network| {
+        session.initialise(network)?;
+        session.train(network, 1, &mut EachEpoch(each_epoch))?;
+        Ok(session.model(network.export()))
+    })?
+}
+
+/// Hands each epoch to a closure.
+struct EachEpoch<C>(C);
+
+impl<C: FnMut(&Epoch) -> ControlFlow<()>> RunObserver for EachEpoch<C> {
+    fn step(&mut self, _step: &Step<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, _network: &dyn Network) -> ControlFlow<()> {
+        (self.0)(epoch)
+    }
+}

@@ -1,0 +1,109 @@
+//! What a trained network says of samples: classes, probabilities, and how often it is right.
+
+use rewire_core::network::Description;
+use rewire_core::step::Metrics;
+
+use crate::data::arrays::{ArrayError, Arrays, check_features};
+use crate::data::samples::{Features, Split};
+use crate::data::source::Source;
+use crate::engine::dynamic::{Network, with_network};
+use crate::engine::native::Native;
+use crate::fit::FitError;
+use crate::model::safetensors::Model;
+
+/// Samples in a tile.
+const LANES: usize = 64;
+
+impl Model {
+    /// Features that it takes, and classes that it names.
+    pub fn widths(&self) -> (usize, usize) {
+        let n_in = self.layers.first().map_or(0, |layer| layer.spec.n_in);
+        (n_in, self.layers.last().map_or(0, |layer| layer.spec.n_out))
+    }
+
+    /// The class of each sample.
+    ///
+    /// Shapes: `features` `[samples, n_features]`, scaled as those that it was trained on were given; the result
+    /// `[samples]`.
+    ///
+    /// # Errors
+    ///
+    /// Features that are no samples of the network's width or not finite, a machine without memory or threads.
+    pub fn predict(&self, features: &[f32]) -> Result<Vec<u16>, FitError> {
+        let mut classes = Vec::new();
+        self.each_prediction(features, |logits| classes.push(largest(logits)))?;
+        Ok(classes)
+    }
+
+    /// The probability of each class for each sample: the softmax of the network's outputs.
+    ///
+    /// Shapes: `features` `[samples, n_features]`; the result `[samples, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::predict`].
+    pub fn probabilities(&self, features: &[f32]) -> Result<Vec<f32>, FitError> {
+        let mut probabilities = Vec::new();
+        self.each_prediction(features, |logits| {
+            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let start = probabilities.len();
+            probabilities.extend(logits.iter().map(|logit| libm::expf(logit - most)));
+            let total: f32 = probabilities[start..].iter().sum();
+            probabilities[start..].iter_mut().for_each(|value| *value /= total);
+        })?;
+        Ok(probabilities)
+    }
+
+    /// Accuracy and loss on labelled samples.
+    ///
+    /// # Errors
+    ///
+    /// Samples of other widths than the network's, or as [`fit`](crate::fit()) refuses them.
+    pub fn evaluate(&self, samples: &Arrays<'_>) -> Result<Metrics, FitError> {
+        samples.validate()?;
+        let (trained_features, trained_classes) = self.widths();
+        let (n_features, classes) = (samples.n_features, samples.classes);
+        if (n_features, classes) != (trained_features, trained_classes) {
+            return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
+        }
+        let indices = (0..samples.samples() as u32).collect();
+        self.measure(&samples.split(), indices, &Native::new(threads(samples.samples()))?)
+    }
+
+    /// Accuracy and loss on some samples of a split, which has the network's widths.
+    pub(crate) fn measure(&self, split: &Split<'_>, indices: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
+        let source = Source::new(split, indices, &self.normaliser);
+        self.with_inference(|network| network.evaluate(native, &source))
+    }
+
+    /// Hands the outputs for each sample to `each`.
+    fn each_prediction(&self, features: &[f32], mut each: impl FnMut(&[f32]) + Send) -> Result<(), FitError> {
+        let samples = check_features(features, self.widths().0)?;
+        // Predictions need no labels.
+        let split = Split { features: Features::Floats(features.into()), labels: vec![0; samples].into() };
+        let source = Source::new(&split, (0..samples as u32).collect(), &self.normaliser);
+        let native = Native::new(threads(samples))?;
+        self.with_inference(|network| network.predict(&native, &source, &mut each))
+    }
+
+    /// Builds the network for predictions and hands it to `work`.
+    fn with_inference<R>(&self, work: impl FnOnce(&mut dyn Network) -> R) -> Result<R, FitError> {
+        let specs = self.specs();
+        let description = Description::inference(&specs, 2 * LANES);
+        with_network(&specs, LANES, &description, |network| {
+            network.import(&self.layers)?;
+            Ok(work(network))
+        })?
+    }
+}
+
+/// The class of the largest output; of equal ones the first.
+pub fn largest(logits: &[f32]) -> u16 {
+    let best = (0..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best });
+    best as u16
+}
+
+/// Threads that so many samples are work for; 0 is one a processor.
+fn threads(samples: usize) -> usize {
+    usize::from(samples <= LANES)
+}

@@ -1,0 +1,92 @@
+//! One training of a network in memory, from its first weights to its last epoch, whoever watches it.
+//!
+//! A run with a directory and a call from Rust are both a session; they differ in their observers.
+
+use rewire_core::error::TrainError;
+use rewire_core::network::{Description, LayerSpec};
+use rewire_core::step::Progress;
+use rewire_core::train::{Ended, Trainer};
+
+use crate::engine::dynamic::{Network, NetworkError, RunObserver, with_network};
+use crate::engine::native::Native;
+use crate::model::layer::LayerData;
+use crate::model::safetensors::Model;
+use crate::settings::{Config, ModelKind};
+use crate::training::task::Task;
+
+/// What the settings make of a network for this dataset.
+pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<'a> {
+    let description = Description::training(layers, config.batch_size).with_transposed_index();
+    if config.needs_velocity() { description.with_velocity() } else { description }
+}
+
+/// Settings, samples and a machine: all that a training needs.
+#[derive(Debug)]
+pub struct Session<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The samples.
+    pub task: &'a Task<'a>,
+    /// Threads and vectors.
+    pub native: Native,
+}
+
+impl<'a> Session<'a> {
+    /// A session on the threads of `native`.
+    pub fn new(config: &'a Config, task: &'a Task<'a>, native: Native) -> Self {
+        Self { config, task, native: native.with_products(config.model == ModelKind::Dense) }
+    }
+
+    /// The layers of its network.
+    pub fn layers(&self) -> Vec<LayerSpec> {
+        let (features, classes) = self.task.widths();
+        self.config.layers(features, classes)
+    }
+
+    /// Builds the network, all zero, and hands it to `work`.
+    ///
+    /// # Errors
+    ///
+    /// A network that there is no code for, or no memory.
+    pub fn with_network<R>(&self, work: impl FnOnce(&mut dyn Network) -> R) -> Result<R, NetworkError> {
+        let layers = self.layers();
+        with_network(&layers, self.config.lanes(), &description(self.config, &layers), work)
+    }
+
+    /// Draws the network's initial topology and weights.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range.
+    pub fn initialise(&self, network: &mut dyn Network) -> Result<(), TrainError> {
+        let placement = self.config.placement(self.task.plane()).map_err(TrainError::Setting)?;
+        network.initialise(&self.native, self.config.seed, self.config.fan_in(), placement);
+        Ok(())
+    }
+
+    /// Trains from the epoch `next` to the last.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range, or a loss that is NaN or infinite.
+    pub fn train(
+        &self,
+        network: &mut dyn Network,
+        next: u32,
+        observer: &mut (dyn RunObserver + Send),
+    ) -> Result<Ended, TrainError> {
+        let Self { config, task, native } = self;
+        let (train, test) = (task.train(config), task.test());
+        native.on_each(|| train.prepare());
+        let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
+        let trainer = Trainer::new(&settings).map_err(TrainError::Setting)?;
+        let mut trainer = trainer.starting_at(Progress { epoch: next, step: 0 });
+        // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
+        native.install(|| network.train(native, &mut trainer, &train, &test, observer))
+    }
+
+    /// The network of these layers, with what makes its inputs.
+    pub fn model(&self, layers: Vec<LayerData>) -> Model {
+        Model { dataset: self.task.name(), normaliser: self.task.normaliser().clone(), layers }
+    }
+}
