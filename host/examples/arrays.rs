@@ -18,7 +18,8 @@ fn spiral(samples: u32, turn: f32) -> (Vec<f32>, Vec<u16>) {
     ((0..samples).flat_map(point).collect(), (0..samples).map(|i| (i % 3) as u16).collect())
 }
 
-fn main() -> Result<(), FitError> {
+/// Trains, and predicts one point.
+pub fn main() -> Result<(), FitError> {
     let ((features, labels), (others, expected)) = (spiral(1500, 0.0), spiral(500, 0.05));
     let train = Arrays { features: &features, n_features: 2, labels: &labels, classes: 3, ..Arrays::default() };
     let test = Arrays { features: &others, labels: &expected, ..train };

@@ -7,14 +7,14 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rewire::data::images::{Images, Normaliser};
 use rewire::data::{self, DatasetName};
-use rewire::engine::dynamic::{Network, RunObserver, with_network};
+use rewire::engine::dynamic::{Network, RunObserver};
 use rewire::engine::native::Native;
 use rewire::settings::{Config, ModelKind};
-use rewire::training::description;
 use rewire::training::recorder::Recorder;
-use rewire_core::train::{Epoch, Step, Trainer};
+use rewire::training::session::Session;
+use rewire::training::task::Task;
+use rewire_core::train::{Epoch, Step};
 
 /// Counts on every thread while it is on.
 static ON: AtomicBool = AtomicBool::new(false);
@@ -64,31 +64,30 @@ impl RunObserver for Counter {
 /// Allocations of epochs 2 to 5 of a recipe.
 fn allocations(config: &Config) -> usize {
     let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
-    let indices: Vec<u32> = (0..300).collect();
-    let normaliser = Normaliser::fit(config.scaling, &dataset.train, &indices, 784);
-    let train =
-        Images::new(&dataset.train, indices.clone(), &normaliser).with_augmentation(config.augmentation(dataset.shape));
-    let test = Images::new(&dataset.test, indices, &normaliser);
-    let layers = config.layers(784, 10);
-    let native = Native::new(2).unwrap();
-    with_network(&layers, config.lanes(), &description(config, &layers), |network| {
-        network.initialise(&native, 1, config.fan_in(), config.placement(dataset.shape).unwrap());
-        native.on_each(|| train.prepare());
-        let settings = config.training(dataset.shape).unwrap();
-        let mut counter = Counter(Recorder::new(&network.export()));
-        let mut trainer = Trainer::new(&settings).unwrap();
-        native.install(|| network.train(&native, &mut trainer, &train, &test, &mut counter)).unwrap();
-        ON.store(false, Ordering::Relaxed);
-        Ok(())
-    })
-    .unwrap();
+    let task = Task::new(config, dataset).unwrap();
+    let session = Session::new(config, &task, Native::new(2).unwrap());
+    session
+        .with_network(|network| {
+            session.initialise(network).unwrap();
+            let mut counter = Counter(Recorder::new(&network.export()));
+            session.train(network, 1, &mut counter).unwrap();
+            ON.store(false, Ordering::Relaxed);
+        })
+        .unwrap();
     COUNT.swap(0, Ordering::Relaxed)
 }
 
 // One test: the counter sees every thread of the program.
 #[test]
 fn epochs_after_the_first_allocate_nothing() {
-    let base = Config { hidden: vec![40, 30], batch_size: 48, epochs: 5, ..Config::defaults(DatasetName::MnistMini) };
+    let base = Config {
+        hidden: vec![40, 30],
+        batch_size: 48,
+        epochs: 5,
+        train_samples: 300,
+        test_samples: 300,
+        ..Config::defaults(DatasetName::MnistMini)
+    };
     for config in [
         base.clone(),
         Config { augment: true, ..base.clone() },

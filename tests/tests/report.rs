@@ -9,12 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use program::{run, succeed};
-use rewire::data::images::Images;
+use rewire::data::samples::Features;
 use rewire::data::{self, DatasetName};
-use rewire::engine::dynamic::with_network;
-use rewire::engine::native::Native;
 use rewire::model::safetensors::Model;
-use rewire_core::network::Description;
 use tempfile::tempdir;
 
 const QUICK: &str =
@@ -164,15 +161,11 @@ fn the_snippet_of_the_reference_predicts_what_the_network_does() {
         succeed(folder.path(), &format!("train {QUICK} --epochs 3 {arguments} --out {}", run.display()));
         let model = Model::load(&run.join("model.safetensors")).unwrap();
         let data = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
-        let images = Images::new(&data.test, (0..1000).collect(), &model.normaliser);
-        let (specs, native) = (model.specs(), Native::new(1).unwrap());
-        let expected = with_network(&specs, 64, &Description::inference(&specs, 64), |network| {
-            network.import(&model.layers)?;
-            Ok(network.predict(&native, &images))
-        });
-        let expected: Vec<String> = expected.unwrap().iter().map(ToString::to_string).collect();
+        let expected = model.predict(&data.test.features.to_floats()).unwrap();
+        let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
         let pixels: PathBuf = folder.path().join("pixels");
-        fs::write(&pixels, &data.test.images).unwrap();
+        let Features::Bytes(bytes) = &data.test.features else { panic!("pixels are bytes") };
+        fs::write(&pixels, bytes).unwrap();
         let check = "
 import sys
 pixels = np.fromfile(sys.argv[2], np.uint8).reshape(1000, 784)

@@ -117,7 +117,9 @@ fn of_floats<'v>(rows: impl Iterator<Item = &'v [f32]> + Clone, width: usize, gl
         shared(&mut moments);
     }
     let means: Vec<f64> = moments.iter().map(|m| m.sum / f64::from(samples.max(1))).collect();
-    moments.iter_mut().for_each(|m| m.sum = 0.0);
+    for moment in &mut moments {
+        moment.sum = 0.0;
+    }
     for row in rows {
         for ((Moments { sum, .. }, mean), &value) in moments.iter_mut().zip(&means).zip(row) {
             *sum += (f64::from(value) - mean).powi(2);

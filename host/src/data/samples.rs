@@ -24,6 +24,14 @@ impl Features<'_> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// As [`Arrays`](crate::Arrays) and [`Model::predict`](crate::Model::predict) take them.
+    pub fn to_floats(&self) -> Cow<'_, [f32]> {
+        match self {
+            Self::Bytes(values) => values.iter().map(|&value| f32::from(value)).collect(),
+            Self::Floats(values) => Cow::Borrowed(values),
+        }
+    }
 }
 
 /// Samples for training or for measuring, in the order in which they were given.
@@ -123,7 +131,7 @@ mod tests {
             split.each_feature(1, |feature, value| found.push((feature, value)));
             assert_eq!(found, expected);
         }
-        assert_eq!((Split::EMPTY.len(), Split::EMPTY.width(), Split::EMPTY.image(0)), (0, 0, None));
+        assert_eq!((Split::EMPTY.len(), Split::EMPTY.width()), (0, 0));
     }
 
     #[test]

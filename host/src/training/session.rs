@@ -85,8 +85,13 @@ impl<'a> Session<'a> {
         native.install(|| network.train(native, &mut trainer, &train, &test, observer))
     }
 
-    /// The network of these layers, with what makes its inputs.
-    pub fn model(&self, layers: Vec<LayerData>) -> Model {
+    /// The network of these layers, with what makes its inputs. Its velocities go: predictions need none.
+    pub fn model(&self, mut layers: Vec<LayerData>) -> Model {
+        for layer in &mut layers {
+            layer.velocity = Vec::new();
+            layer.bias_velocity = Vec::new();
+            layer.activation_velocity = Vec::new();
+        }
         Model { dataset: self.task.name(), normaliser: self.task.normaliser().clone(), layers }
     }
 }

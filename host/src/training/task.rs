@@ -54,7 +54,7 @@ impl<'a> Task<'a> {
         }
         let (train, validation) = split_samples(config, available);
         if config.batch_size > train.len() {
-            let most = format!("at most {}: there are no more training samples", train.len());
+            let most = format!("at most {0}: the run has {0} training samples", train.len());
             return Err(Invalid::value("batch_size", config.batch_size, most));
         }
         let (steps, period) = (train.len().div_ceil(config.batch_size), WeightDecay::PERIOD as usize);
@@ -209,7 +209,7 @@ mod tests {
         );
         refused(
             Config { batch_size: 11, ..base },
-            "--batch-size is 11, but must be at most 10: there are no more training samples",
+            "--batch-size is 11, but must be at most 10: the run has 10 training samples",
         );
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clap::Parser;
 use rewire::commands::{Cli, Command as Subcommand};
-use rewire::data::images::{Images, Normaliser};
+use rewire::data::normaliser::Normaliser;
+use rewire::data::source::Source;
 use rewire::data::{self, DatasetName};
 use rewire::engine::native::Native;
 use rewire_core::prelude::*;
@@ -81,11 +82,11 @@ fn host(chip: &Outcome, samples: (usize, usize)) -> (Vec<u32>, u64) {
     let mut network = Mlp::<Standard, 1>::new(&description, &mut block.0).unwrap();
     let native = Native::new(2).unwrap();
     let normaliser = Normaliser { mean: vec![0.0; PIXELS], scale: vec![1.0 / 255.0; PIXELS] };
-    let train = Images::new(&data.train, (0..samples.0 as u32).collect(), &normaliser);
-    let train = train.with_pixel_shift(config.pixel_shift(data.shape));
-    let test = Images::new(&data.test, (0..samples.1 as u32).collect(), &normaliser);
-    network.initialise_placed(&native, config.seed, config.fan_in(), config.placement(data.shape).unwrap());
-    let settings = config.training(data.shape).unwrap();
+    let train = Source::new(&data.train, (0..samples.0 as u32).collect(), &normaliser);
+    let train = train.with_pixel_shift(config.pixel_shift(data.plane()));
+    let test = Source::new(&data.test, (0..samples.1 as u32).collect(), &normaliser);
+    network.initialise_placed(&native, config.seed, config.fan_in(), config.placement(data.plane()).unwrap());
+    let settings = config.training(data.plane()).unwrap();
     let mut correct = Correct(Vec::new());
     Trainer::new(&settings).unwrap().run(&mut network, &native, &train, &test, &mut correct).unwrap();
     (correct.0, rewire_core::storage::image::hash(&network))

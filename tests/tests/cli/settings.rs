@@ -76,7 +76,7 @@ fn layers_without_neurons_are_refused() {
 #[test]
 fn counts_that_the_data_cannot_meet_are_refused() {
     refused(2, "train --batch-size 0", &["--batch-size is 0", "at least 1"]);
-    refused(2, "train --batch-size 2001", &["--batch-size is 2001", "2000 training samples", "smaller"]);
+    refused(2, "train --batch-size 2001", &["--batch-size is 2001", "at most 2000", "2000 training samples"]);
     refused(2, "train --train-samples 50 --batch-size 51", &["--batch-size is 51", "50 training samples"]);
     refused(2, "train --train-samples 2001", &["--train-samples is 2001", "2000"]);
     refused(2, "train --test-samples 1001", &["--test-samples is 1001", "1000"]);

@@ -9,6 +9,7 @@ mod fetch;
 mod first_command;
 mod golden_bits;
 mod kernels_vs_dense;
+mod library;
 #[path = "../program/mod.rs"]
 mod program;
 mod resume;
