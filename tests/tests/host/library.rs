@@ -25,7 +25,7 @@ fn arrays_give_the_bits_of_the_program_on_any_number_of_threads() {
     let folder = tempdir().unwrap();
     succeed(
         folder.path(),
-        "train mnist-mini --hidden 60,40 --epochs 2 --batch-size 50 --learning-rate 0.003 --scaling feature --pixel-shift 1 --growth near \
+        "train mnist-mini --hidden 60,40 --epochs 2 --batch-size 50 --learning-rate 0.003 --scaling global --pixel-shift 1 --growth near \
          --activation srelu --seed 3 --monitor-interval 0 --out run",
     );
     let expected = Model::load(&folder.path().join("run/model.safetensors")).unwrap();
@@ -38,7 +38,7 @@ fn arrays_give_the_bits_of_the_program_on_any_number_of_threads() {
     let train = Arrays { features: &train, labels: &dataset.train.labels, ..shared };
     let test = Arrays { features: &test, labels: &dataset.test.labels, ..shared };
     let config = Config::read(&folder.path().join("run/config.toml")).unwrap();
-    assert_eq!((config.scaling, config.seed), (Scaling::Feature, 3));
+    assert_eq!((config.scaling, config.seed), (Scaling::Global, 3));
     for threads in [1, 2, 3] {
         let mut found = Vec::new();
         let model = fit_on(Native::new(threads).unwrap(), &config, &train, Some(&test), |epoch| {
