@@ -1,0 +1,15 @@
+//! One small error for each kind of failure.
+//!
+//! | what was not done | file |
+//! |---|---|
+//! | a network built from its description in a block of memory | `build` |
+//! | a matrix or a layer taken from arrays | `load` |
+//! | a network trained | `train` |
+
+mod build;
+mod load;
+mod train;
+
+pub use build::{ArenaError, BuildError};
+pub use load::{LoadError, SpecDifference, StructureError};
+pub use train::{SampleSet, SettingError, TableError, TrainError};

@@ -1,0 +1,148 @@
+//! Why a network was not trained: its settings, its samples, or a loss that diverged.
+
+use core::fmt;
+
+use super::build::BuildError;
+
+/// Why samples make no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TableError {
+    /// There are no labels, or no features.
+    Empty,
+    /// The features are no multiple of the labels.
+    Uneven {
+        /// Features.
+        features: usize,
+        /// Labels: one a sample.
+        labels: usize,
+    },
+}
+
+impl fmt::Display for TableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Empty => write!(f, "a table needs at least one label and one feature for each"),
+            Self::Uneven { features, labels } => {
+                write!(f, "{features} features are no multiple of {labels} labels: each sample has as many features")
+            }
+        }
+    }
+}
+
+impl core::error::Error for TableError {}
+
+/// One of a run's two sets of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SampleSet {
+    /// Those that are trained on.
+    Training,
+    /// Those that are measured after each epoch.
+    Test,
+}
+
+/// Why a network was not trained, or not any further.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The network was built for inference.
+    Inference,
+    /// The settings have a momentum, but the network was built without velocity.
+    Momentum,
+    /// A sample's label is no output of the network.
+    Label {
+        /// The label.
+        label: u16,
+        /// Outputs: labels are below it.
+        n_out: usize,
+    },
+    /// The loss is infinite or NaN.
+    Diverged {
+        /// The samples on which it was.
+        samples: SampleSet,
+        /// Epoch, counted from 1.
+        epoch: u32,
+        /// Steps of the epoch that were trained before the one that diverged; all of them on the test samples.
+        step: u32,
+    },
+    /// A setting is outside its range.
+    Setting(SettingError),
+    /// The network could not be built.
+    Build(BuildError),
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Inference => write!(f, "the network was built for inference: describe it with Description::training"),
+            Self::Momentum => {
+                write!(f, "momentum needs a velocity: describe the network with_velocity, or set the momentum to 0")
+            }
+            Self::Label { label, n_out } => {
+                write!(f, "a sample has the label {label}, but the network has {n_out} outputs: labels count from 0")
+            }
+            Self::Diverged { samples, epoch, step } => {
+                let samples = match samples {
+                    SampleSet::Training => "training",
+                    SampleSet::Test => "test",
+                };
+                write!(
+                    f,
+                    "the {samples} loss is infinite or NaN in epoch {epoch} after {step} steps: lower the learning rate"
+                )
+            }
+            Self::Setting(error) => error.fmt(f),
+            Self::Build(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for TrainError {}
+
+impl From<BuildError> for TrainError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+impl From<SettingError> for TrainError {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(error)
+    }
+}
+
+/// A setting outside its range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct SettingError {
+    /// Name of the setting.
+    pub name: &'static str,
+    /// Value given.
+    pub value: f32,
+    /// Values allowed.
+    pub expected: &'static str,
+}
+
+impl SettingError {
+    /// A share in `[0, 1)`.
+    pub(crate) const fn share(name: &'static str, value: f32) -> Result<f32, Self> {
+        // A NaN is neither.
+        if value >= 0.0 && value < 1.0 {
+            Ok(value)
+        } else {
+            Err(Self { name, value, expected: "at least 0 and below 1" })
+        }
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}, but must be {}", self.name, self.value, self.expected)
+    }
+}
+
+impl core::error::Error for SettingError {}
