@@ -19,7 +19,8 @@ use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
 use crate::settings::{ActivationKind, Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{Lock, MODEL, RunDirectory};
+use crate::training::directory::{MODEL, RunDirectory};
+use crate::training::lock::Lock;
 use crate::training::progress::say;
 
 /// What to compare.

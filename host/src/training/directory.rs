@@ -10,9 +10,10 @@
 //! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
 //! | `input_connections.npy` | SET: the first layer's surviving connections by input, a row an epoch, row 0 at the start |
 //! | `checkpoint` | the state after the last finished epoch, and before it in `checkpoint.previous`, see [`checkpoint`] |
+//! | `.lock` | nothing: it is locked while a process trains there |
 //! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model::safetensors) |
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use crate::files::{write_atomically, write_new};
 use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::{self, Checkpoint};
+use crate::training::lock::Lock;
 use crate::training::recorder::LayerRow;
 
 /// A row of `metrics.csv`.
@@ -228,42 +230,17 @@ pub struct RunDirectory {
     lock: Lock,
 }
 
-/// A run directory that no other process trains in, for as long as this lives.
-#[derive(Debug)]
-pub struct Lock {
-    /// `config.toml`, locked.
-    _settings: File,
-}
-
-impl Lock {
-    /// Locks a run directory.
-    ///
-    /// # Errors
-    ///
-    /// When another process trains there, or its settings cannot be opened.
-    pub fn take(path: &Path) -> Result<Self> {
-        let (shown, settings) = (path.display(), path.join("config.toml"));
-        let file = File::open(&settings).with_context(|| format!("cannot open {}", settings.display()))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => bail!("{shown} is in use by another `rewire train`; wait until that ends"),
-            // A file system without locks keeps nobody from training.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { _settings: file }),
-        }
-    }
-}
-
-/// Records the number of epochs of a run that continues with another one; false where it is the same.
-fn record_epochs(path: &Path, config: &Config) -> Result<bool> {
+/// Records the number of epochs of a run that continues with another one.
+fn record_epochs(path: &Path, config: &Config) -> Result<()> {
     let file = path.join("config.toml");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut table: toml::Table = text.parse().with_context(|| format!("cannot read {}", file.display()))?;
     let epochs = toml::Value::from(config.epochs);
     if table.get("epochs") == Some(&epochs) {
-        return Ok(false);
+        return Ok(());
     }
     table.insert("epochs".into(), epochs);
-    write_atomically(&file, table.to_string().as_bytes())?;
-    Ok(true)
+    write_atomically(&file, table.to_string().as_bytes())
 }
 
 /// What a run directory holds.
@@ -334,11 +311,11 @@ impl RunDirectory {
     /// # Errors
     ///
     /// When one cannot be removed.
-    pub fn discard(path: &Path, _lock: Lock) -> Result<()> {
+    pub fn discard(path: &Path, lock: Lock) -> Result<()> {
         for file in FILES.iter().map(|file| path.join(file)).filter(|file| file.exists()) {
             std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
-        Ok(())
+        lock.remove(path)
     }
 
     /// Makes the directory, or an unused one in `runs`, and writes the settings; `inputs` is the first layer's width.
@@ -360,8 +337,8 @@ impl RunDirectory {
         let mut table = toml::Table::try_from(config).context("settings are a table")?;
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
         // Of two programs that come here at once, one is told.
-        write_new(&path.join("config.toml"), table.to_string().as_bytes())?;
         let lock = Lock::take(&path)?;
+        write_new(&path.join("config.toml"), table.to_string().as_bytes())?;
         let topology = if config.model == ModelKind::Set {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
@@ -393,7 +370,7 @@ impl RunDirectory {
         if !file.exists() {
             bail!("cannot read {shown}: it is not there; start again in another folder");
         }
-        let mut lock = Lock::take(path)?;
+        let lock = Lock::take(path)?;
         let (mut epochs, wrong) = rows::<Epoch>(&file)?;
         epochs.retain(|row| row.epoch <= epoch);
         if epochs.iter().map(|row| row.epoch).ne(1..=epoch) {
@@ -403,10 +380,7 @@ impl RunDirectory {
             );
         }
         Checkpoint::remove_damaged(path)?;
-        if record_epochs(path, config)? {
-            // The file that was locked is no longer there.
-            lock = Lock::take(path)?;
-        }
+        record_epochs(path, config)?;
         let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
         let model = path.join(MODEL);
         if model.exists() && epoch < config.epochs {

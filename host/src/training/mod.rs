@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod directory;
+pub mod lock;
 pub mod monitor;
 pub mod progress;
 pub mod recorder;

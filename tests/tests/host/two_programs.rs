@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::program::{run, succeed};
 use rewire::settings::Config;
-use rewire::training::directory::{Lock, RunDirectory};
+use rewire::training::directory::RunDirectory;
+use rewire::training::lock::Lock;
 use tempfile::tempdir;
 
 const SETTINGS: &str = "--epochs 2 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10";
@@ -38,6 +39,19 @@ fn compare_leaves_a_run_alone_that_another_program_trains() {
     drop(lock);
     succeed(folder.path(), &compare);
     assert!(path.join("model.safetensors").exists());
+}
+
+/// Where a locked file can be read by nobody else, as on Windows, `plot` and `compare` still read a run that trains.
+#[test]
+fn no_file_of_a_run_that_others_read_is_locked() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {SETTINGS} --out run"));
+    let path = folder.path().join("run");
+    let _lock = Lock::take(&path).unwrap();
+    assert!(Lock::take(&path).is_err());
+    for (name, _) in content(&path).iter().filter(|(name, _)| name != ".lock") {
+        fs::File::open(path.join(name)).unwrap().try_lock().unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
 }
 
 #[test]
