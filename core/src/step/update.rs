@@ -15,8 +15,17 @@ use crate::step::block::{Block, run_block};
 use crate::step::sgd::Update;
 use crate::step::tiles::LayerTiles;
 
-/// Multiply-adds in a block: enough to outlast handing it over, few enough to share out evenly.
+/// Multiply-adds in a block, at least: enough to outlast handing it over.
 const BLOCK: usize = 1 << 19;
+
+/// Blocks of a layer for each thread, at most: enough to share out evenly. With more, the rows of all tiles would have to come
+/// into the nearer caches once for each block.
+const BLOCKS_PER_THREAD: usize = 4;
+
+/// Blocks worth cutting so many multiply-adds into.
+fn blocks<B: Backend>(backend: &B, multiply_adds: usize) -> usize {
+    multiply_adds.div_ceil(BLOCK).min(BLOCKS_PER_THREAD * backend.threads())
+}
 
 /// Updates every layer with the deltas of `tiles` tiles; `x` is the input of the first of `layers`.
 pub(crate) fn update_layers<B: Backend, F: Format, X: Element, const LANES: usize>(
@@ -54,7 +63,7 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     let spec = layer.spec;
     let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
     backend.dispatch::<LANES, _>(bias);
-    let parts = (spec.connections * LANES * tiles).div_ceil(BLOCK);
+    let parts = blocks(backend, spec.connections * LANES * tiles);
     if let Some(x) = X::floats(x).filter(|_| spec.is_dense())
         && product_update::<_, _, LANES>(backend, update, tiles, layer, x, deltas)
     {
@@ -155,7 +164,7 @@ fn product_update<B: Backend, F: Format, const LANES: usize>(
         }
     }
     if has_velocity {
-        let parts = layer.weights.len().div_ceil(BLOCK);
+        let parts = blocks(backend, layer.weights.len());
         run_block::<LANES, _, _>(backend, parts, End { update, weights: layer.weights, velocity: layer.velocity });
     }
     true

@@ -3,9 +3,10 @@
 use crate::sparse::csr::{CsrMut, CsrRef, copy_within};
 use crate::sparse::index::{Format, Index};
 
-/// Bits of a digit in the selection, and the counters it needs for each sign.
-const DIGIT_BITS: u32 = 6;
-const DIGITS: usize = 1 << DIGIT_BITS;
+/// Counters of a digit in the selection, for each sign: few where the stack is small, and otherwise as many as leave three
+/// digits to a magnitude.
+const FEW_DIGITS: usize = 1 << 6;
+const MANY_DIGITS: usize = 1 << 11;
 
 /// Which weights of one sign are pruned: magnitudes below the threshold, and the first few that equal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ struct Cut {
 /// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
 pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
     let nnz = matrix.nnz();
-    let mut cuts = select(matrix.values.get(..nnz).unwrap_or_default(), zeta);
+    let mut cuts = select_for::<F>(matrix.values.get(..nnz).unwrap_or_default(), zeta);
     let removed = cuts.iter().map(|cut| cut.total as usize).sum();
     if removed == 0 {
         return 0;
@@ -55,7 +56,7 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
 
 /// Calls `each` with row and column of every connection that [`prune_magnitude`] would leave.
 pub fn survivors<F: Format>(matrix: CsrRef<'_, F>, zeta: f32, mut each: impl FnMut(usize, usize)) {
-    let mut cuts = select(matrix.values(), zeta);
+    let mut cuts = select_for::<F>(matrix.values(), zeta);
     for (row, (cols, values)) in matrix.rows().enumerate() {
         for (col, &value) in cols.iter().zip(values) {
             if !goes(&mut cuts, value) {
@@ -84,24 +85,20 @@ fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     cut.total > 0 && magnitude < cut.threshold
 }
 
+/// [`select`] with as many counters as suit the machine of a format.
+fn select_for<F: Format>(values: &[f32], zeta: f32) -> [Cut; 2] {
+    if size_of::<F::Pointer>() > 2 { select::<MANY_DIGITS>(values, zeta) } else { select::<FEW_DIGITS>(values, zeta) }
+}
+
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
-fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
-    let mut counts = [0u32; 2];
-    for &value in values {
-        let (sign, _) = parts(value);
-        if let Some(count) = counts.get_mut(sign & 1) {
-            *count += 1;
-        }
-    }
-    let mut cuts = counts.map(|count| {
-        let total = ((count as f32 * zeta) as u32).min(count);
-        Cut { threshold: 0, ties: total, total }
-    });
+fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
+    let mut cuts = [Cut::default(); 2];
     let mut shift = 31u32;
     while shift > 0 {
-        let bits = DIGIT_BITS.min(shift);
+        let bits = DIGITS.trailing_zeros().min(shift);
+        let is_first = shift == 31;
         shift -= bits;
         let mut histogram = [[0u32; DIGITS]; 2];
         for &value in values {
@@ -114,7 +111,12 @@ fn select(values: &[f32], zeta: f32) -> [Cut; 2] {
             }
         }
         for (cut, histogram) in cuts.iter_mut().zip(&histogram) {
-            // `ties` is how many of the weights with the same digits so far must be pruned.
+            if is_first {
+                let count: u32 = histogram.iter().sum();
+                cut.total = ((count as f32 * zeta) as u32).min(count);
+                cut.ties = cut.total;
+            }
+            // `ties` is how many of the weights that share the digits so far must go.
             for (digit, &count) in (0u32..).zip(histogram) {
                 if cut.ties <= count {
                     cut.threshold |= digit << shift;

@@ -1,5 +1,7 @@
 //! Adds connections at free cells: what every growth rule has in common.
 
+use core::ops::Range;
+
 use crate::random::Generator;
 use crate::sparse::csr::{CsrMut, copy_within, row_lengths};
 use crate::sparse::index::{Format, Index};
@@ -74,13 +76,13 @@ pub(crate) fn grow<F: Format>(
             });
             let (col, at) = aimed.unwrap_or_else(|| {
                 let rank = generator.below((ncols - filled) as u32) as usize;
-                free_column(growing.filled(), rank)
+                free_column::<F>(growing.filled(), rank)
             });
             let value = weight(generator, col);
             let place = start + at..=start + filled;
-            shift_in(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
-            shift_in(values.get_mut(place.clone()).unwrap_or_default(), value);
-            shift_in(velocity.get_mut(place).unwrap_or_default(), 0.0);
+            shift_in::<F, _>(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
+            shift_in::<F, _>(values.get_mut(place.clone()).unwrap_or_default(), value);
+            shift_in::<F, _>(velocity.get_mut(place).unwrap_or_default(), 0.0);
         }
     }
     additions
@@ -140,6 +142,11 @@ fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Coun
         write -= added.to_usize();
         if write == old_end {
             write = start;
+        } else if has_long_rows::<F>() {
+            write -= old_end - start;
+            move_to(matrix.indices, start..old_end, write);
+            move_to(matrix.values, start..old_end, write);
+            move_to(matrix.velocity, start..old_end, write);
         } else {
             for read in (start..old_end).rev() {
                 write -= 1;
@@ -152,25 +159,49 @@ fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Coun
     }
 }
 
+/// Whether rows are long enough for whole moves and counts without a guess to pay: those of a workstation's formats.
+const fn has_long_rows<F: Format>() -> bool {
+    size_of::<F::Pointer>() > 2
+}
+
+/// Moves a range of elements; nothing where there are none, as of a velocity that is not kept.
+#[inline(always)]
+fn move_to<T: Copy>(slice: &mut [T], range: Range<usize>, to: usize) {
+    if range.len() <= slice.len().saturating_sub(to) && range.end <= slice.len() {
+        slice.copy_within(range, to);
+    }
+}
+
 /// The free column of this rank in a row, and where it belongs among the row's columns.
 #[inline(always)]
-fn free_column<I: Index>(row: &[I], rank: usize) -> (usize, usize) {
-    let (mut col, mut at) = (rank, 0);
-    for taken in row {
-        if taken.to_usize() > col {
-            break;
+fn free_column<F: Format>(row: &[F::Index], rank: usize) -> (usize, usize) {
+    let at = if has_long_rows::<F>() {
+        // Columns less their place never fall along a row, so those before the free one come first: counting is enough.
+        let (mut count, mut free) = (0u32, rank as u32);
+        for taken in row {
+            count += u32::from(taken.to_usize() as u32 <= free);
+            free = free.wrapping_add(1);
         }
-        col += 1;
-        at += 1;
-    }
-    (col, at)
+        count as usize
+    } else {
+        row.iter().zip(rank..).take_while(|(taken, free)| taken.to_usize() <= *free).count()
+    };
+    (rank + at, at)
 }
 
 /// Puts a value first and moves the rest up by one; what was last falls out.
 #[inline(always)]
-fn shift_in<T>(slice: &mut [T], mut value: T) {
-    for slot in slice {
-        core::mem::swap(slot, &mut value);
+fn shift_in<F: Format, T: Copy>(slice: &mut [T], mut value: T) {
+    if has_long_rows::<F>() {
+        let rest = slice.len().saturating_sub(1);
+        slice.copy_within(..rest, slice.len() - rest);
+        if let Some(first) = slice.first_mut() {
+            *first = value;
+        }
+    } else {
+        for slot in slice {
+            core::mem::swap(slot, &mut value);
+        }
     }
 }
 
@@ -180,10 +211,10 @@ mod tests {
 
     #[test]
     fn ranks_count_free_columns() {
-        assert_eq!(free_column(&[1u8], 0), (0, 0));
-        assert_eq!(free_column(&[1u8], 1), (2, 1));
-        assert_eq!(free_column(&[1u8], 2), (3, 1));
-        assert_eq!(free_column(&[0u8, 1, 3], 0), (2, 2));
-        assert_eq!(free_column(&[0u8, 1, 3], 1), (4, 3));
+        assert_eq!(free_column::<Narrow>(&[1u8], 0), (0, 0));
+        assert_eq!(free_column::<Narrow>(&[1u8], 1), (2, 1));
+        assert_eq!(free_column::<Narrow>(&[1u8], 2), (3, 1));
+        assert_eq!(free_column::<Narrow>(&[0u8, 1, 3], 0), (2, 2));
+        assert_eq!(free_column::<Narrow>(&[0u8, 1, 3], 1), (4, 3));
     }
 }
