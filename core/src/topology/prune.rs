@@ -132,7 +132,34 @@ fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Generator, Purpose};
     use crate::sparse::index::Narrow;
+
+    #[test]
+    fn few_and_many_digits_choose_the_weights_that_sorting_chooses() {
+        let mut generator = Generator::new(1, Purpose::Weights, 0, 0, 0);
+        for len in [0, 1, 2, 7, 100, 1000] {
+            // A third of the magnitudes come several times.
+            let mut value = || {
+                let value = generator.symmetric(1.0);
+                if generator.below(3) == 0 { (value * 8.0) as i8 as f32 / 8.0 } else { value * value * value }
+            };
+            let values: std::vec::Vec<f32> = (0..len).map(|_| value()).collect();
+            for zeta in [0.0, 0.1, 0.5, 0.999] {
+                let few = select::<FEW_DIGITS>(&values, zeta);
+                assert_eq!(few, select::<MANY_DIGITS>(&values, zeta));
+                for (sign, cut) in few.into_iter().enumerate() {
+                    let of_sign = values.iter().map(|&value| parts(value)).filter(|part| part.0 == sign);
+                    let mut sorted: std::vec::Vec<u32> = of_sign.map(|part| part.1).collect();
+                    sorted.sort_unstable();
+                    let total = (sorted.len() as f32 * zeta) as usize;
+                    assert_eq!(cut.total as usize, total);
+                    let below = sorted.iter().filter(|&&magnitude| magnitude < cut.threshold).count();
+                    assert_eq!(below * usize::from(total > 0) + cut.ties as usize, total);
+                }
+            }
+        }
+    }
 
     fn prune(values: &[f32], zeta: f32) -> (std::vec::Vec<f32>, std::vec::Vec<u8>, usize) {
         let mut values = values.to_vec();

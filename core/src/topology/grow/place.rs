@@ -208,13 +208,31 @@ fn shift_in<F: Format, T: Copy>(slice: &mut [T], mut value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sparse::index::{Narrow, Standard};
 
     #[test]
-    fn ranks_count_free_columns() {
-        assert_eq!(free_column::<Narrow>(&[1u8], 0), (0, 0));
-        assert_eq!(free_column::<Narrow>(&[1u8], 1), (2, 1));
-        assert_eq!(free_column::<Narrow>(&[1u8], 2), (3, 1));
-        assert_eq!(free_column::<Narrow>(&[0u8, 1, 3], 0), (2, 2));
-        assert_eq!(free_column::<Narrow>(&[0u8, 1, 3], 1), (4, 3));
+    fn ranks_count_free_columns_whatever_the_format() {
+        for (row, rank, expected) in [
+            (&[1][..], 0, (0, 0)),
+            (&[1], 1, (2, 1)),
+            (&[1], 2, (3, 1)),
+            (&[0, 1, 3], 0, (2, 2)),
+            (&[0, 1, 3], 1, (4, 3)),
+        ] {
+            let wide: std::vec::Vec<u16> = row.iter().map(|&col: &u8| col.into()).collect();
+            assert_eq!(free_column::<Narrow>(row, rank), expected);
+            assert_eq!(free_column::<Standard>(&wide, rank), expected);
+        }
+    }
+
+    #[test]
+    fn a_value_is_put_first_whatever_the_format() {
+        for len in 0..4 {
+            let (mut narrow, mut wide) = ([1, 2, 3, 4], [1, 2, 3, 4]);
+            shift_in::<Narrow, _>(&mut narrow[..len], 9);
+            shift_in::<Standard, _>(&mut wide[..len], 9);
+            assert_eq!(narrow, wide);
+            assert_eq!(narrow, [[1, 2, 3, 4], [9, 2, 3, 4], [9, 1, 3, 4], [9, 1, 2, 4]][len]);
+        }
     }
 }
