@@ -167,7 +167,7 @@ const fn has_long_rows<F: Format>() -> bool {
 /// Moves a range of elements; nothing where there are none, as of a velocity that is not kept.
 #[inline(always)]
 fn move_to<T: Copy>(slice: &mut [T], range: Range<usize>, to: usize) {
-    if range.len() <= slice.len().saturating_sub(to) && range.end <= slice.len() {
+    if to + range.len() <= slice.len() && range.end <= slice.len() {
         slice.copy_within(range, to);
     }
 }
@@ -222,6 +222,16 @@ mod tests {
             let wide: std::vec::Vec<u16> = row.iter().map(|&col: &u8| col.into()).collect();
             assert_eq!(free_column::<Narrow>(row, rank), expected);
             assert_eq!(free_column::<Standard>(&wide, rank), expected);
+        }
+    }
+
+    #[test]
+    fn a_range_is_moved_where_there_are_elements() {
+        let mut values = [1, 2, 3, 4, 5];
+        move_to(&mut values, 1..3, 3);
+        assert_eq!(values, [1, 2, 3, 2, 3]);
+        for range in [0..2, 1..1] {
+            move_to::<f32>(&mut [], range, 3);
         }
     }
 
