@@ -142,7 +142,7 @@ mod tests {
             // A third of the magnitudes come several times.
             let mut value = || {
                 let value = generator.symmetric(1.0);
-                if generator.below(3) == 0 { (value * 8.0) as i8 as f32 / 8.0 } else { value * value * value }
+                if generator.below(3) == 0 { f32::from((value * 8.0) as i8) / 8.0 } else { value * value * value }
             };
             let values: std::vec::Vec<f32> = (0..len).map(|_| value()).collect();
             for zeta in [0.0, 0.1, 0.5, 0.999] {
