@@ -66,7 +66,7 @@ pub mod prelude {
     pub use crate::network::{Description, Footprint};
     pub use crate::random::Permutation;
     pub use crate::samples::shift::{PixelShift, Shifted};
-    pub use crate::samples::{SampleSource, Samples, Table};
+    pub use crate::samples::{SampleSource, Samples, Table, Target};
     pub use crate::schedule::Schedule;
     pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
     pub use crate::step::id::{Progress, StepId};

@@ -59,6 +59,13 @@ pub enum TrainError {
         /// Outputs: labels are below it.
         n_out: usize,
     },
+    /// The network should give its inputs, of which it has another number.
+    Reconstruction {
+        /// Inputs.
+        n_in: usize,
+        /// Outputs.
+        n_out: usize,
+    },
     /// The loss is infinite or NaN.
     Diverged {
         /// The samples on which it was.
@@ -83,6 +90,9 @@ impl fmt::Display for TrainError {
             }
             Self::Label { label, n_out } => {
                 write!(f, "a sample has the label {label}, but the network has {n_out} outputs: labels count from 0")
+            }
+            Self::Reconstruction { n_in, n_out } => {
+                write!(f, "an autoencoder gives its inputs: the network has {n_in} inputs, but {n_out} outputs")
             }
             Self::Diverged { samples, epoch, step } => {
                 let samples = match samples {

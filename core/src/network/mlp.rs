@@ -9,7 +9,7 @@ use crate::network::description::Description;
 use crate::network::model::{Layer, LayerRef};
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Permutation;
-use crate::samples::source::Samples;
+use crate::samples::source::{SampleSource, Samples, Target};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
@@ -202,11 +202,14 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         Ok(())
     }
 
-    /// Checks that the network has an output for a source's largest label, if that is known.
-    pub(crate) fn check_label(&self, largest: Option<u16>) -> Result<(), TrainError> {
-        let n_out = self.n_out();
-        match largest {
-            Some(label) if usize::from(label) >= n_out => Err(TrainError::Label { label, n_out }),
+    /// Checks that the network has an output for a source's largest label, if that is known, and as many outputs as
+    /// inputs where it should give its inputs.
+    #[inline(always)]
+    pub(crate) fn check_samples<S: SampleSource>(&self, samples: &S) -> Result<(), TrainError> {
+        let (n_in, n_out) = (self.n_in(), self.n_out());
+        match (samples.target(), samples.largest_label()) {
+            (Target::Class, Some(label)) if usize::from(label) >= n_out => Err(TrainError::Label { label, n_out }),
+            (Target::Input, _) if n_in != n_out => Err(TrainError::Reconstruction { n_in, n_out }),
             _ => Ok(()),
         }
     }

@@ -59,6 +59,10 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
     #[doc(hidden)]
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>]) -> bool;
 
+    /// The number that the kernels read.
+    #[doc(hidden)]
+    fn value(self) -> f32;
+
     /// The tile where it holds floats.
     #[doc(hidden)]
     fn floats<const LANES: usize>(tile: &[[Self; LANES]]) -> Option<&[f32]>;
@@ -101,6 +105,11 @@ impl Element for f32 {
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[[V::Unit; K]]) -> bool {
         let words: &[u32] = bytemuck::try_cast_slice(rows.as_flattened()).unwrap_or_default();
         words.iter().all(|&word| word == 0)
+    }
+
+    #[inline(always)]
+    fn value(self) -> f32 {
+        self
     }
 
     #[inline(always)]
@@ -152,6 +161,11 @@ impl Element for u8 {
     }
 
     #[inline(always)]
+    fn value(self) -> f32 {
+        f32::from(self) * BYTE
+    }
+
+    #[inline(always)]
     fn floats<const LANES: usize>(_tile: &[[Self; LANES]]) -> Option<&[f32]> {
         None
     }
@@ -160,5 +174,5 @@ impl Element for u8 {
 /// A row of bytes as a row of units.
 #[inline(always)]
 fn scaled<V: Vector, const K: usize, const LANES: usize>(row: &[u8; LANES]) -> [V::Unit; K] {
-    bytemuck::try_cast(row.map(|byte| f32::from(byte) * BYTE)).unwrap_or_else(|_| Zeroable::zeroed())
+    bytemuck::try_cast(row.map(u8::value)).unwrap_or_else(|_| Zeroable::zeroed())
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | `source.rs` | what a source of samples offers |
+//! | `source.rs` | what a source of samples offers, and what the outputs are compared with |
 //! | `table.rs` | samples in memory |
 //! | `shift.rs` | images moved by whole pixels in training |
 //! | `element.rs` | what a feature is stored as |
@@ -15,5 +15,5 @@ pub(crate) mod table;
 #[doc(hidden)]
 pub use element::Element;
 pub use shift::{PixelShift, Shifted};
-pub use source::{SampleSource, Samples};
+pub use source::{SampleSource, Samples, Target};
 pub use table::Table;

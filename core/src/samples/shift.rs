@@ -9,7 +9,7 @@
 
 use crate::random::{Generator, Purpose};
 use crate::samples::element::Element;
-use crate::samples::source::{SampleSource, Samples};
+use crate::samples::source::{SampleSource, Samples, Target};
 use crate::topology::plane::ImagePlane;
 
 /// Random translation by up to `reach` pixels in each direction, uniform.
@@ -99,6 +99,26 @@ impl<S: SampleSource> SampleSource for Shifted<S> {
 
     fn largest_label(&self) -> Option<u16> {
         self.samples.largest_label()
+    }
+
+    #[inline(always)]
+    fn target(&self) -> Target {
+        self.samples.target()
+    }
+
+    #[inline(always)]
+    fn value(&self, index: u32, output: usize) -> f32 {
+        self.samples.value(index, output)
+    }
+
+    #[inline(always)]
+    fn is_weighted(&self) -> bool {
+        self.samples.is_weighted()
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: u32, label: u16) -> f32 {
+        self.samples.weight(index, label)
     }
 }
 

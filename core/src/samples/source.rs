@@ -2,7 +2,22 @@
 
 use crate::samples::element::Element;
 
-/// How many samples there are, and which labels they have.
+/// What a network's outputs are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Target {
+    /// Labels; the loss is softmax cross-entropy.
+    Class,
+    /// The numbers of [`SampleSource::value`]; the loss is the mean squared error.
+    Values,
+    /// The inputs themselves, as [`Samples::fill`] wrote them: an autoencoder. The loss is the mean squared error.
+    Input,
+}
+
+/// How many samples there are, and what the outputs should be.
+///
+/// What is not a label is asked for one number at a time, so a target takes no memory. Methods that a source leaves as
+/// they are cost nothing.
 pub trait SampleSource: Sync {
     /// How many there are.
     fn len(&self) -> usize;
@@ -17,14 +32,44 @@ pub trait SampleSource: Sync {
     fn largest_label(&self) -> Option<u16> {
         None
     }
+
+    /// What the outputs are compared with: the same for all samples of the source.
+    #[inline(always)]
+    fn target(&self) -> Target {
+        Target::Class
+    }
+
+    /// The number that output `output` should give for sample `index`; asked for with [`Target::Values`] only. One that
+    /// is infinite or NaN makes the loss so, which ends a run.
+    #[inline(always)]
+    fn value(&self, index: u32, output: usize) -> f32 {
+        let _ = (index, output);
+        f32::NAN
+    }
+
+    /// Whether samples have weights.
+    #[inline(always)]
+    fn is_weighted(&self) -> bool {
+        false
+    }
+
+    /// The factor of a sample's gradient, where samples have weights. `label` is what [`Samples::fill`] wrote.
+    ///
+    /// A weight of 2 moves the parameters as the same sample twice in the sum over a minibatch does; the sum is divided
+    /// by the number of samples, not by their weights. Metrics have no weights.
+    #[inline(always)]
+    fn weight(&self, index: u32, label: u16) -> f32 {
+        let _ = (index, label);
+        1.0
+    }
 }
 
-/// A source of labelled samples, whose features are floats unless `X` says otherwise.
+/// A source of samples, whose features are floats unless `X` says otherwise.
 pub trait Samples<const LANES: usize, X: Element = f32>: SampleSource {
     /// Writes up to `LANES` samples into a tile: sample `indices[lane]` into lane `lane` of every row.
     ///
     /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below
-    /// the output width: the loss of another label is NaN. `epoch` is 0 in evaluation, where a source leaves samples as
+    /// the output width: the loss of another label is NaN; left alone where the target is no class. `epoch` is 0 in evaluation, where a source leaves samples as
     /// they are. What is written must be a function of the arguments alone.
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
 }

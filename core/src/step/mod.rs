@@ -10,7 +10,7 @@
 //! | `block.rs` | how threads share a layer's work |
 //! | `pass.rs` | the order of a pass: forward, loss, backward |
 //! | `forward.rs`, `backward.rs`, `spread.rs` | one layer of one tile |
-//! | `loss.rs` | softmax cross-entropy, and what is measured |
+//! | `loss/` | what outputs are compared with, and what is measured |
 //! | `sgd.rs` | settings and arithmetic of gradient descent |
 //! | `update.rs` | from deltas to weights, over all layers |
 

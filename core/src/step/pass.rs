@@ -4,14 +4,17 @@ use crate::activation::batch_norm::{Batch, TileBatch};
 use crate::backend::{Backend, Phase};
 use crate::network::model::{BatchOf, Model};
 use crate::random::{DropoutMask, Permutation};
-use crate::samples::source::{OneSample, Samples};
+use crate::samples::element::Element;
+use crate::samples::source::{OneSample, Samples, Target};
 use crate::sparse::index::Format;
 use crate::step::backward::backward;
 use crate::step::block::Workers;
 use crate::step::forward::{TileSamples, forward};
 use crate::step::id::StepId;
-use crate::step::loss::{Metrics, softmax_cross_entropy};
-use crate::step::sgd::Sgd;
+use crate::step::loss::cross_entropy::softmax_cross_entropy;
+use crate::step::loss::metrics::Metrics;
+use crate::step::loss::squared_error::mean_squared_error;
+use crate::step::sgd::{Sgd, flush};
 use crate::step::tiles::{Tiles, Workspace};
 
 /// Which samples of a source a pass takes.
@@ -174,8 +177,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
         // Evaluation needs no gradient.
         let deltas = if training.is_some() { &mut *output.delta } else { &mut [] };
-        let smoothing = training.map_or(0.0, |(sgd, _)| sgd.label_smoothing());
-        let metrics = softmax_cross_entropy(output.y, labels, used, smoothing, deltas);
+        let metrics = self.loss(first, used, input, labels, output.y, deltas);
         if training.is_some() {
             workers.backend.timed(Phase::Backward, || {
                 let keep = 1.0 / (1.0 - dropout);
@@ -222,12 +224,8 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
     where
         S: Samples<LANES, <M::Format as Format>::Input>,
     {
-        let first = tile * LANES;
-        let used = self.minibatch.len.saturating_sub(first).min(LANES);
-        let mut indices = [0; LANES];
-        for (position, index) in (self.minibatch.start + first as u32..).zip(indices.iter_mut()) {
-            *index = self.minibatch.order.map_or(position, |order| order.at(position));
-        }
+        let used = self.minibatch.len.saturating_sub(tile * LANES).min(LANES);
+        let indices = self.indices::<LANES>(tile);
         if used < LANES {
             for row in x.iter_mut() {
                 *row = [<M::Format as Format>::Input::default(); LANES];
@@ -236,5 +234,68 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let epoch = self.training.map_or(0, |(_, id)| id.epoch);
         self.samples.fill(indices.get(..used).unwrap_or_default(), epoch, x, labels);
         used
+    }
+
+    /// The samples of a tile's lanes.
+    #[inline(always)]
+    fn indices<const LANES: usize>(&self, tile: usize) -> [u32; LANES] {
+        let mut indices = [0; LANES];
+        for (position, index) in (self.minibatch.start + (tile * LANES) as u32..).zip(indices.iter_mut()) {
+            *index = self.minibatch.order.map_or(position, |order| order.at(position));
+        }
+        indices
+    }
+
+    /// Measures a tile and, when `deltas` has rows, writes the loss's gradient with respect to the outputs.
+    // Inlined: of the losses, that which the source asks for is left.
+    #[inline(always)]
+    fn loss<const LANES: usize>(
+        &self,
+        tile: usize,
+        used: usize,
+        x: &[[<M::Format as Format>::Input; LANES]],
+        labels: &[u16; LANES],
+        outputs: &[[f32; LANES]],
+        deltas: &mut [[f32; LANES]],
+    ) -> Metrics
+    where
+        S: Samples<LANES, <M::Format as Format>::Input>,
+    {
+        let metrics = match self.samples.target() {
+            Target::Class => {
+                let smoothing = self.training.map_or(0.0, |(sgd, _)| sgd.label_smoothing());
+                softmax_cross_entropy(outputs, labels, used, smoothing, deltas)
+            }
+            Target::Values => {
+                let indices = self.indices::<LANES>(tile);
+                let value =
+                    |output, lane| indices.get(lane).map_or(f32::NAN, |&index| self.samples.value(index, output));
+                mean_squared_error(outputs, used, value, deltas)
+            }
+            // Without as many inputs as outputs there is nothing to compare with, and the loss is NaN.
+            Target::Input => {
+                let x = if x.len() == outputs.len() { x } else { &[] };
+                let value = |output, lane| x.get(output).and_then(|row: &[_; LANES]| row.get(lane));
+                mean_squared_error(
+                    outputs,
+                    used,
+                    |output, lane| value(output, lane).map_or(f32::NAN, |x| x.value()),
+                    deltas,
+                )
+            }
+        };
+        if self.samples.is_weighted() && !deltas.is_empty() {
+            let mut weights = [0.0; LANES];
+            let samples = self.indices::<LANES>(tile).into_iter().zip(labels);
+            for (weight, (index, &label)) in weights.iter_mut().zip(samples).take(used) {
+                *weight = self.samples.weight(index, label);
+            }
+            for row in deltas {
+                for (delta, weight) in row.iter_mut().zip(weights) {
+                    *delta = flush(*delta * weight);
+                }
+            }
+        }
+        metrics
     }
 }

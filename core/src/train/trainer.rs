@@ -88,7 +88,7 @@ impl<'s> Trainer<'s> {
     /// # Errors
     ///
     /// A network that was built for inference, or for less than the settings ask for; labels that it has no output for,
-    /// where the source knows them; a loss that is infinite or NaN, on either set of samples.
+    /// where the source knows them; an autoencoder with other outputs than inputs; a loss that is infinite or NaN, on either set of samples.
     // Inlined where it is called, which in most programs is one place: what the settings leave out is then left out.
     #[inline]
     pub fn run<F, B, S, T, O, const LANES: usize, const LAYERS: usize>(
@@ -107,8 +107,8 @@ impl<'s> Trainer<'s> {
         O: Observer<F, LANES, LAYERS> + ?Sized,
     {
         network.check_training(&self.settings.sgd)?;
-        network.check_label(train.largest_label())?;
-        network.check_label(test.largest_label())?;
+        network.check_samples(train)?;
+        network.check_samples(test)?;
         while self.at.epoch <= self.settings.epochs {
             if self.epoch(network, backend, train, test, observer)?.is_break() {
                 return Ok(Ended::Stopped);

@@ -1,0 +1,13 @@
+//! What a network's outputs are compared with, and what is measured.
+//!
+//! | file | answers |
+//! |---|---|
+//! | `metrics.rs` | what a pass over samples measures |
+//! | `cross_entropy.rs` | the loss of labels |
+//! | `squared_error.rs` | the loss of numbers: a regression's values, or an autoencoder's input |
+
+pub(crate) mod cross_entropy;
+pub(crate) mod metrics;
+pub(crate) mod squared_error;
+
+pub use metrics::Metrics;
