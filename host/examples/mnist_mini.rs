@@ -9,13 +9,13 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use flate2::{Compression, GzBuilder};
-use rewire::data::{self, Bar, DatasetName, manifest, mini, store};
+use rewire::data::{self, DatasetName, Silent, manifest, mini, store};
 use std::io::Write;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("usage: mnist_mini FOLDER")?);
     let cache = data::cache_dir(None);
-    data::ensure(DatasetName::Mnist, &cache, &mut Bar::new())?;
+    data::ensure(DatasetName::Mnist, &cache, &mut Silent)?;
     let full = data::load(DatasetName::Mnist, &cache)?;
 
     let entry = manifest::entry(DatasetName::MnistMini);

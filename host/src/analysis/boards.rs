@@ -5,10 +5,9 @@ use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::sparse::{Bytes, Compact, Narrow, Standard, Wide};
 use serde::Serialize;
 
-use crate::analysis::footprint::{bytes_of, inputs_and_classes, table};
+use crate::analysis::footprint::{bytes_of, inputs_and_classes};
 use crate::error::Usage;
 use crate::settings::Config;
-use crate::text::thousands;
 
 /// A microcontroller board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -186,42 +185,6 @@ pub fn fit(config: &Config, momentum: bool, board: Board, reserve: usize) -> Res
             .collect::<Vec<_>>()
             .join(", ")
     )))
-}
-
-/// Rows of boards for people.
-pub fn boards_table(rows: &[OnBoard]) -> String {
-    let mut table = table([
-        "board",
-        "RAM KiB",
-        "flash KiB",
-        "epsilon",
-        "connections",
-        "to train, RAM",
-        "left",
-        "to run, RAM",
-        "left",
-        "model, flash",
-        "left",
-    ]);
-    let left = |bytes: i64| {
-        if bytes < 0 { format!("{} short", thousands(bytes.unsigned_abs())) } else { thousands(bytes.unsigned_abs()) }
-    };
-    for row in rows {
-        table.add_row([
-            row.board.name.to_owned(),
-            row.board.ram_kib.to_string(),
-            row.board.flash_kib.to_string(),
-            format!("{}", row.epsilon),
-            thousands(row.connections as u64),
-            thousands(row.training_bytes as u64),
-            left(row.training_left),
-            thousands(row.inference_bytes as u64),
-            left(row.inference_left),
-            thousands(row.model_bytes as u64),
-            left(row.flash_left),
-        ]);
-    }
-    table.to_string()
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
@@ -106,9 +105,6 @@ pub const COLUMNS: [&str; 12] = [
     "model\n(MB)",
 ];
 
-/// The widest line of a table for a terminal.
-const WIDTH: u16 = 120;
-
 /// Names of the columns in one line each.
 pub fn columns() -> [String; 12] {
     COLUMNS.map(|name| name.replace("-\n", "-").replace('\n', " "))
@@ -138,23 +134,6 @@ pub fn cells(row: &Row) -> [String; 12] {
     ]
 }
 
-/// The table for a terminal, at most 120 characters wide.
-pub fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(COLUMNS);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    for row in rows {
-        table.add_row(cells(row));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        // Only the label wraps.
-        column.set_cell_alignment(CellAlignment::Right);
-        column.set_constraint(ColumnConstraint::ContentWidth);
-        column.set_padding((0, 1));
-    }
-    table
-}
-
 /// The table as Markdown.
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = format!("| {} |\n|---|{}\n", columns().join(" | "), "---:|".repeat(COLUMNS.len() - 1));
@@ -175,46 +154,4 @@ pub fn conclude(paths: &[PathBuf], out: &Path) -> Result<Vec<Row>> {
     write_atomically(&out.join("comparison.md"), markdown(&rows).as_bytes())?;
     write_atomically(&out.join("comparison.json"), serde_json::to_string_pretty(&rows)?.as_bytes())?;
     Ok(rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(label: &str) -> Row {
-        Row {
-            label: label.into(),
-            model: ModelKind::Dense,
-            seeds: vec![1, 2, 3],
-            epochs: 1000,
-            test_accuracy: 0.981_234,
-            test_accuracy_deviation: 0.001_234,
-            test_loss: 0.123_456,
-            train_accuracy: 1.0,
-            weights: 20_328_000,
-            density: 1.0,
-            forward_multiply_adds: 20_328_000,
-            training_multiply_adds: 48_696_000,
-            seconds_per_epoch: 1234.5,
-            peak_resident_bytes: Some(1_234_567_890),
-            training_bytes: 345_678_901,
-            model_bytes: 81_312_000,
-        }
-    }
-
-    #[test]
-    fn the_table_fits_120_columns_and_has_the_density() {
-        let rows = ["SET", "FixProb", "dense"].map(row);
-        let text = table(&rows).to_string();
-        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(widest <= 120, "{widest}\n{text}");
-        // A row of a model is one line: its name is not broken.
-        for word in ["FixProb", "density", "100.00", "98.12 ± 0.12", "20,328,000", "48.696"] {
-            assert!(text.contains(word), "{word}\n{text}");
-        }
-        let long = table(&[row("SET (a-run-with-a-rather-long-name-seed1)")]).to_string();
-        assert!(long.lines().all(|line| line.chars().count() <= 120), "{long}");
-        let text = markdown(&rows);
-        assert!(text.lines().all(|line| line.matches('|').count() == COLUMNS.len() + 1), "{text}");
-    }
 }

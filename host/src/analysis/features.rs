@@ -6,21 +6,16 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
 
 use crate::analysis::saved::SavedRun;
 use crate::data::{Dataset, ImageShape};
-use crate::engine::native::Native;
-use crate::error::{Interrupted, Usage};
+use crate::error::Usage;
 use crate::files::write_atomically;
 use crate::settings::{Config, GrowthKind, TopologyKind};
-use crate::training::Surroundings;
 
 /// Stream of the random ranking.
 const STREAM: u32 = 3;
@@ -171,20 +166,21 @@ pub struct Outcome {
     pub kept: f32,
 }
 
-/// Trains a fresh network for every ranking and share, and one on all inputs; the recipe is the run's, without what needs
-/// whole images (augmentation, shifts, local connections).
+/// Has `train` train a fresh network for every ranking and share, and one on all inputs; the recipe is the run's, without
+/// what needs whole images (augmentation, shifts, local connections).
+///
+/// `train` gets a name, settings and samples, and returns the test accuracy.
 ///
 /// # Errors
 ///
-/// When a network cannot be trained.
+/// Settings that do not go with so many epochs, and what `train` returns.
 pub fn measure(
     run: &SavedRun,
     dataset: &Dataset<'_>,
     scores: &Scores,
     percents: &[f64],
     epochs: Option<u32>,
-    native: impl Fn() -> Result<Native>,
-    interrupted: &AtomicBool,
+    mut train: impl FnMut(&str, &Config, Dataset<'_>) -> Result<f32>,
 ) -> Result<Vec<Outcome>> {
     let epochs = epochs.unwrap_or(run.config.epochs);
     let config = Config {
@@ -197,18 +193,7 @@ pub fn measure(
         ..run.config.clone()
     };
     config.validate()?;
-    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
-    let accuracy = |inputs: &[usize], name: &str| -> Result<f32> {
-        crate::training::progress::say(&format!("{name}: {} inputs", inputs.len()));
-        let out = Some(folder.path().join(name));
-        let monitor_interval = Duration::ZERO;
-        let surroundings = Surroundings { out, checkpoint: None, native: native()?, monitor_interval, interrupted };
-        let trained = crate::training::train(&config, select(dataset, inputs), surroundings);
-        if interrupted.load(Ordering::Relaxed) {
-            return Err(Interrupted(format!("interrupted while training on {name}; nothing is kept")).into());
-        }
-        Ok(trained?.test_accuracy)
-    };
+    let mut accuracy = |inputs: &[usize], name: &str| train(name, &config, select(dataset, inputs));
     let all: Vec<usize> = (0..dataset.features()).collect();
     let full = accuracy(&all, "all")?;
     let mut outcomes =
@@ -222,33 +207,6 @@ pub fn measure(
         }
     }
     Ok(outcomes)
-}
-
-/// The outcomes for people: a row for each share.
-pub fn table(outcomes: &[Outcome]) -> Table {
-    let mut table = Table::new();
-    let header = ["inputs kept"].into_iter().chain(Ranking::ALL.map(Ranking::name));
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    let cell =
-        |outcome: &Outcome| format!("{:.2} % ({:.1} % of full)", 100.0 * outcome.test_accuracy, 100.0 * outcome.kept);
-    let mut shares: Vec<f64> =
-        outcomes.iter().filter(|outcome| outcome.ranking.is_some()).map(|outcome| outcome.percent).collect();
-    shares.dedup();
-    for share in shares {
-        let of = |ranking: Ranking| {
-            outcomes.iter().find(|outcome| outcome.percent == share && outcome.ranking == Some(ranking))
-        };
-        let inputs = of(Ranking::Random).map_or(0, |outcome| outcome.inputs);
-        let cells = Ranking::ALL.map(|ranking| of(ranking).map_or(String::new(), cell));
-        table.add_row([format!("{share} % ({inputs})")].into_iter().chain(cells));
-    }
-    if let Some(full) = outcomes.iter().find(|outcome| outcome.ranking.is_none()) {
-        table.add_row([format!("100 % ({})", full.inputs), format!("{:.2} %", 100.0 * full.test_accuracy)]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 /// Writes the ranking and, where there are any, the outcomes into a folder; returns the files.

@@ -1,6 +1,5 @@
 //! Predicted memory of a network: by buffer, by variant, and beside what a run measured.
 
-use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::network::LayerSpec;
 use rewire_core::network::{Description, Footprint};
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
@@ -8,7 +7,6 @@ use serde::Serialize;
 
 use crate::data::manifest;
 use crate::settings::{Config, LANES, ModelKind};
-use crate::text::thousands;
 
 /// A row of bytes, sparse beside dense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -144,45 +142,6 @@ pub(super) fn bytes_of(format: usize, lanes: usize, description: Description<'_>
         2 => bytes_in::<Compact>(lanes, &description),
         3 => bytes_in::<Standard>(lanes, &description),
         _ => bytes_in::<Wide>(lanes, &description),
-    }
-}
-
-pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn cell(bytes: Option<usize>) -> String {
-    bytes.map_or("does not fit".into(), |bytes| thousands(bytes as u64))
-}
-
-impl Accounting {
-    /// For people.
-    pub fn text(&self) -> String {
-        let [sparse, dense] = self.connections.map(|n| thousands(n as u64));
-        let widths: Vec<_> = self.widths.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "{}: {sparse} connections, dense {dense}; batch {}, {} lanes, {}\n",
-            widths.join("-"),
-            self.batch_size,
-            self.lanes,
-            if self.velocity { "momentum" } else { "no momentum" }
-        );
-        let mut buffers = table(["bytes", "SET, FixProb", "dense"]);
-        for row in
-            self.buffers.iter().filter(|row| row.sparse != Some(0) || row.dense != Some(0) || row.what == "scratch")
-        {
-            buffers.add_row([row.what.clone(), cell(row.sparse), cell(row.dense)]);
-        }
-        let mut variants = table(["bytes to train", "SET, FixProb", "dense"]);
-        for row in &self.variants {
-            variants.add_row([row.what.clone(), cell(row.sparse), cell(row.dense)]);
-        }
-        text + &format!("{buffers}\n{variants}\n")
     }
 }
 

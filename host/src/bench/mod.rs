@@ -10,7 +10,6 @@ pub mod profile;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
-use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::backend::Backend;
 use rewire_core::network::Description;
 use rewire_core::network::Mlp;
@@ -29,7 +28,6 @@ use crate::data::{DatasetName, ImageShape};
 use crate::engine::dynamic::with_block;
 use crate::engine::native::{Native, SimdLevel};
 use crate::settings::{Config, ModelKind};
-use crate::training::directory::processor;
 
 /// Samples in a minibatch.
 pub const BATCH: usize = 128;
@@ -193,8 +191,10 @@ pub struct Report {
     pub kernels: Vec<Share>,
 }
 
-const STEP: &str = "sparse step";
-const AUGMENTED: &str = "batch of images, augmented";
+/// What the row of a sparse step is called.
+pub const STEP: &str = "sparse step";
+/// What the rows of augmented batches are called.
+pub const AUGMENTED: &str = "batch of images, augmented";
 
 /// Images among which batches are drawn: far more than the caches hold.
 const IMAGES: usize = 20_000;
@@ -261,71 +261,4 @@ pub fn run(steps: usize, dense: bool) -> Result<Report> {
     let caches = machine::measure(&native);
     let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(&caches, steps))?;
     Ok(Report { rows, caches, kernels })
-}
-
-/// The rows as a table, with the ratio of the dense step to the sparse one where both were timed.
-pub fn table(report: &Report) -> String {
-    let rows = &report.rows;
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "3072-4000-1000-4000-10, batch 128",
-        "threads",
-        "SIMD",
-        "median ms",
-        "min ms",
-        "runs",
-    ]);
-    for row in rows {
-        table.add_row([
-            row.what.clone(),
-            row.threads.to_string(),
-            row.simd.clone(),
-            format!("{:.2}", row.median_ms),
-            format!("{:.2}", row.min_ms),
-            row.runs.to_string(),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
-    let ratio = find("dense step, GEMM").zip(find(STEP));
-    let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
-    let share = |augmented: &Row| {
-        let step = rows.iter().find(|row| row.what == STEP && row.threads == augmented.threads)?;
-        let (share, threads) = (100.0 * augmented.median_ms / step.median_ms, step.threads);
-        Some(format!("\nbuilding augmented batches / sparse step, {threads} threads: {share:.0} %"))
-    };
-    let shares: String = rows.iter().filter(|row| row.what == AUGMENTED).filter_map(share).collect();
-    let rate = |level: &Level| format!("{:.2} from {} ({} KB)", level.rate, level.name, level.bytes >> 10);
-    let rates = report.caches.iter().map(rate).collect::<Vec<_>>().join(", ");
-    let rates = format!("multiply-adds of 16 lanes a nanosecond, one thread: {rates}");
-    format!("{}\n{table}{ratio}{shares}\n{rates}\n{}", processor(), kernel_table(&report.kernels))
-}
-
-/// Each kernel's time beside its floor's.
-fn kernel_table(kernels: &[Share]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "kernel, one thread",
-        "layer",
-        "rows from",
-        "median ms",
-        "floor ms",
-        "floor / median",
-    ]);
-    let mut row = |kernel: &str, layer: &str, cache: &str, median_ms: f64, floor_ms: f64| {
-        let share = format!("{:.0} %", 100.0 * floor_ms / median_ms);
-        let (median, floor) = (format!("{median_ms:.3}"), format!("{floor_ms:.3}"));
-        table.add_row([kernel, layer, cache, &median, &floor, &share]);
-    };
-    for Share { kernel, layer, cache, median_ms, floor_ms } in kernels {
-        row(kernel, &layer.to_string(), cache, *median_ms, *floor_ms);
-    }
-    let sum = |each: fn(&Share) -> f64| kernels.iter().map(each).sum();
-    row("all", "", "", sum(|share| share.median_ms), sum(|share| share.floor_ms));
-    for column in table.column_iter_mut().skip(3) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }

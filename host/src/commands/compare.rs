@@ -8,11 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use crate::analysis::comparison::{conclude, table};
+use crate::analysis::comparison::{COLUMNS, Row, cells, conclude};
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
+use crate::commands::progress::say;
 use crate::commands::settings::SharedSettings;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::{Interrupted, Usage};
@@ -21,7 +23,6 @@ use crate::settings::{ActivationKind, Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
 use crate::training::lock::Lock;
-use crate::training::progress::say;
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
@@ -206,4 +207,67 @@ fn state(path: &Path, config: &Config) -> Result<State> {
         return Ok(State::Done);
     }
     Ok(State::Begun)
+}
+
+/// The widest line of a table for a terminal.
+const WIDTH: u16 = 120;
+
+/// The table for a terminal, at most 120 characters wide.
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(COLUMNS);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        // Only the label wraps.
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
+        column.set_padding((0, 1));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::comparison::markdown;
+
+    fn row(label: &str) -> Row {
+        Row {
+            label: label.into(),
+            model: ModelKind::Dense,
+            seeds: vec![1, 2, 3],
+            epochs: 1000,
+            test_accuracy: 0.981_234,
+            test_accuracy_deviation: 0.001_234,
+            test_loss: 0.123_456,
+            train_accuracy: 1.0,
+            weights: 20_328_000,
+            density: 1.0,
+            forward_multiply_adds: 20_328_000,
+            training_multiply_adds: 48_696_000,
+            seconds_per_epoch: 1234.5,
+            peak_resident_bytes: Some(1_234_567_890),
+            training_bytes: 345_678_901,
+            model_bytes: 81_312_000,
+        }
+    }
+
+    #[test]
+    fn the_table_fits_120_columns_and_has_the_density() {
+        let rows = ["SET", "FixProb", "dense"].map(row);
+        let text = table(&rows).to_string();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 120, "{widest}\n{text}");
+        // A row of a model is one line: its name is not broken.
+        for word in ["FixProb", "density", "100.00", "98.12 ± 0.12", "20,328,000", "48.696"] {
+            assert!(text.contains(word), "{word}\n{text}");
+        }
+        let long = table(&[row("SET (a-run-with-a-rather-long-name-seed1)")]).to_string();
+        assert!(long.lines().all(|line| line.chars().count() <= 120), "{long}");
+        let text = markdown(&rows);
+        assert!(text.lines().all(|line| line.matches('|').count() == COLUMNS.len() + 1), "{text}");
+    }
 }

@@ -8,10 +8,11 @@ use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use crate::commands::progress::DataBar;
 use crate::commands::shared::{CacheArguments, interruption};
 use crate::data::manifest::{self, Entry};
 use crate::data::store::{self, Finding, State};
-use crate::data::{Bar, DatasetName, Error, Progress, fetch as fetching};
+use crate::data::{DatasetName, Error, Progress, fetch as fetching};
 use crate::text::thousands;
 
 /// What to do about datasets.
@@ -63,7 +64,7 @@ impl Arguments {
         match &self.command {
             DataCommand::List(arguments) => list(&arguments.data.folder(), arguments.json, &mut out)?,
             DataCommand::Fetch(chosen) => {
-                let mut progress = Bar::with_cancel(interruption()?);
+                let mut progress = DataBar::new(interruption()?);
                 fetch(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut progress, &mut out)?;
             }
             DataCommand::Verify(chosen) => verify(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut out)?,

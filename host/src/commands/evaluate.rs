@@ -62,7 +62,7 @@ impl Arguments {
             note(format_args!("the model was trained on {trained}, and the labels of {name} mean something else"));
         }
         let native = self.machine.native()?;
-        let dataset = crate::training::load(name, &self.data.folder(), &interruption()?)?;
+        let dataset = self.data.load(name, &interruption()?)?;
         // The settings that a run wrote beside its model.
         let run = path.with_file_name("config.toml");
         let run = run.exists().then(|| Config::read(&run)).transpose()?;

@@ -1,15 +1,24 @@
 //! `rewire features`: which inputs a sparse network keeps, and what new networks learn from those alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::analysis::features::{Outcome, Scores, measure, percents, save, table};
+use crate::analysis::features::{Outcome, Ranking, Scores, measure, percents, save};
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_files, print_json, warn_of_missing};
 use crate::commands::parse::In;
+use crate::commands::progress::{RunBar, say};
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
+use crate::data::Dataset;
+use crate::error::Interrupted;
+use crate::settings::Config;
+use crate::training::Surroundings;
+use crate::training::warn::Warn;
 
 /// Which inputs to select.
 #[derive(Debug, clap::Args)]
@@ -50,13 +59,17 @@ impl Arguments {
         let percents = percents(&self.top)?;
         let run = SavedRun::read(&self.run)?;
         let interrupted = interruption()?;
-        let data = crate::training::load(run.config.dataset, &self.data.folder(), &interrupted)?;
+        let data = self.data.load(run.config.dataset, &interrupted)?;
         let scores = Scores::new(&run, &data)?;
         warn_of_missing(&run.missing);
         let outcomes = if self.no_training {
             Vec::new()
         } else {
-            measure(&run, &data, &scores, &percents, self.epochs, || self.machine.native(), &interrupted)?
+            let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+            let train = |name: &str, config: &Config, data: Dataset<'_>| {
+                self.train(name, config, data, folder.path(), &interrupted)
+            };
+            measure(&run, &data, &scores, &percents, self.epochs, train)?
         };
         let image = data.train.image(1);
         let folder = self.out.clone().unwrap_or_else(|| self.run.join("features"));
@@ -71,4 +84,56 @@ impl Arguments {
         }
         print_files(&files)
     }
+    /// Trains a new network in a folder of its own; returns its test accuracy.
+    fn train(
+        &self,
+        name: &str,
+        config: &Config,
+        data: Dataset<'_>,
+        folder: &Path,
+        interrupted: &AtomicBool,
+    ) -> Result<f32> {
+        say(&format!("{name}: {} inputs", data.features()));
+        let surroundings = Surroundings {
+            out: Some(folder.join(name)),
+            checkpoint: None,
+            native: self.machine.native()?,
+            monitor_interval: Duration::ZERO,
+            interrupted,
+            watcher: &mut RunBar::default(),
+            warn: Warn::new(say),
+        };
+        let trained = crate::training::train(config, data, surroundings);
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Interrupted(format!("interrupted while training on {name}; nothing is kept")).into());
+        }
+        Ok(trained?.test_accuracy)
+    }
+}
+
+/// The outcomes for people: a row for each share.
+fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new();
+    let header = ["inputs kept"].into_iter().chain(Ranking::ALL.map(Ranking::name));
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    let cell =
+        |outcome: &Outcome| format!("{:.2} % ({:.1} % of full)", 100.0 * outcome.test_accuracy, 100.0 * outcome.kept);
+    let mut shares: Vec<f64> =
+        outcomes.iter().filter(|outcome| outcome.ranking.is_some()).map(|outcome| outcome.percent).collect();
+    shares.dedup();
+    for share in shares {
+        let of = |ranking: Ranking| {
+            outcomes.iter().find(|outcome| outcome.percent == share && outcome.ranking == Some(ranking))
+        };
+        let inputs = of(Ranking::Random).map_or(0, |outcome| outcome.inputs);
+        let cells = Ranking::ALL.map(|ranking| of(ranking).map_or(String::new(), cell));
+        table.add_row([format!("{share} % ({inputs})")].into_iter().chain(cells));
+    }
+    if let Some(full) = outcomes.iter().find(|outcome| outcome.ranking.is_none()) {
+        table.add_row([format!("100 % ({})", full.inputs), format!("{:.2} %", 100.0 * full.test_accuracy)]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::analysis::boards::{boards, boards_table, fit, on_board};
+use crate::analysis::boards::{OnBoard, boards, fit, on_board};
 use crate::analysis::footprint::{Accounting, Measured, account, measured};
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::SettingsArguments;
 use crate::settings::Config;
+use crate::text::thousands;
 
 /// What to count.
 #[derive(Debug, clap::Args)]
@@ -57,7 +59,7 @@ impl Arguments {
         if self.json {
             return print_json(&Json { prediction, run: measured });
         }
-        print(prediction.text().trim_end())?;
+        print(text(&prediction).trim_end())?;
         match (measured, &run) {
             (Some(m), _) => print(format_args!(
                 "measured: {} bytes of training state in RAM, {:+.2} % from the prediction; whole process {} at its peak",
@@ -86,4 +88,78 @@ impl Arguments {
         }
         if self.json { print_json(&rows) } else { print(boards_table(&rows)) }
     }
+}
+
+/// A table whose columns but the first are numbers.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn cell(bytes: Option<usize>) -> String {
+    bytes.map_or("does not fit".into(), |bytes| thousands(bytes as u64))
+}
+
+/// The prediction for people.
+fn text(prediction: &Accounting) -> String {
+    let [sparse, dense] = prediction.connections.map(|n| thousands(n as u64));
+    let widths: Vec<_> = prediction.widths.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "{}: {sparse} connections, dense {dense}; batch {}, {} lanes, {}\n",
+        widths.join("-"),
+        prediction.batch_size,
+        prediction.lanes,
+        if prediction.velocity { "momentum" } else { "no momentum" }
+    );
+    let mut buffers = table(["bytes", "SET, FixProb", "dense"]);
+    for row in
+        prediction.buffers.iter().filter(|row| row.sparse != Some(0) || row.dense != Some(0) || row.what == "scratch")
+    {
+        buffers.add_row([row.what.clone(), cell(row.sparse), cell(row.dense)]);
+    }
+    let mut variants = table(["bytes to train", "SET, FixProb", "dense"]);
+    for row in &prediction.variants {
+        variants.add_row([row.what.clone(), cell(row.sparse), cell(row.dense)]);
+    }
+    text + &format!("{buffers}\n{variants}\n")
+}
+
+/// Rows of boards for people.
+fn boards_table(rows: &[OnBoard]) -> String {
+    let mut table = table([
+        "board",
+        "RAM KiB",
+        "flash KiB",
+        "epsilon",
+        "connections",
+        "to train, RAM",
+        "left",
+        "to run, RAM",
+        "left",
+        "model, flash",
+        "left",
+    ]);
+    let left = |bytes: i64| {
+        if bytes < 0 { format!("{} short", thousands(bytes.unsigned_abs())) } else { thousands(bytes.unsigned_abs()) }
+    };
+    for row in rows {
+        table.add_row([
+            row.board.name.to_owned(),
+            row.board.ram_kib.to_string(),
+            row.board.flash_kib.to_string(),
+            format!("{}", row.epsilon),
+            thousands(row.connections as u64),
+            thousands(row.training_bytes as u64),
+            left(row.training_left),
+            thousands(row.inference_bytes as u64),
+            left(row.inference_left),
+            thousands(row.model_bytes as u64),
+            left(row.flash_left),
+        ]);
+    }
+    table.to_string()
 }

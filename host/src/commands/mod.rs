@@ -14,6 +14,7 @@ mod image;
 mod output;
 mod parse;
 mod plot;
+mod progress;
 mod report;
 mod settings;
 mod shared;

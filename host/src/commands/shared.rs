@@ -9,7 +9,8 @@ use clap::Args;
 
 use crate::analysis::saved::{SavedRun, runs_in};
 use crate::commands::parse::In;
-use crate::data::cache_dir;
+use crate::commands::progress::DataBar;
+use crate::data::{self, Dataset, DatasetName, cache_dir};
 use crate::engine::native::{Native, SimdLevel};
 use crate::error::INTERRUPTED;
 use crate::settings::Range;
@@ -51,6 +52,13 @@ impl CacheArguments {
     /// The folder.
     pub(super) fn folder(&self) -> PathBuf {
         cache_dir(self.data_dir.as_deref())
+    }
+
+    /// Loads a dataset, fetching it first where it is not there yet.
+    pub(super) fn load(&self, name: DatasetName, interrupted: &Arc<AtomicBool>) -> Result<Dataset<'static>> {
+        let cache = self.folder();
+        data::ensure(name, &cache, &mut DataBar::new(interrupted.clone()))?;
+        Ok(data::load(name, &cache)?)
     }
 }
 

@@ -4,17 +4,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
+use crate::commands::progress::{RunBar, say};
 use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::Usage;
 use crate::settings::{Bound, Config, Range};
+use crate::text::thousands;
 use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::RunDirectory;
+use crate::training::summary::Summary;
+use crate::training::warn::Warn;
 
 /// What to train, and where to.
 #[derive(Debug, clap::Args)]
@@ -56,11 +61,11 @@ impl Arguments {
         let recorded = self.out.as_ref().filter(|_| self.resume).map(|out| out.join("config.toml"));
         let config = self.settings.resolve(recorded.as_deref())?;
         self.settings.note_idle(std::slice::from_ref(&config));
-        let monitor_interval = monitor_interval(self.monitor_interval)?;
+        let (monitor_interval, warn) = (monitor_interval(self.monitor_interval)?, Warn::new(say));
         // What can be refused is refused before a dataset is fetched.
         let checkpoint = match &self.out {
             Some(out) if self.resume => {
-                let checkpoint = crate::training::resumable(out, &config)?;
+                let checkpoint = crate::training::resumable(out, &config, &warn)?;
                 note_continuation(out, &checkpoint, &config);
                 Some(checkpoint)
             }
@@ -72,9 +77,9 @@ impl Arguments {
         };
         let native = self.machine.native()?;
         let interrupted = interruption()?;
-        let dataset = crate::training::load(config.dataset, &self.data.folder(), &interrupted)?;
-        let out = self.out.clone();
-        let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted: &interrupted };
+        let dataset = self.data.load(config.dataset, &interrupted)?;
+        let (out, interrupted, watcher) = (self.out.clone(), &*interrupted, &mut RunBar::default());
+        let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn };
         let summary = crate::training::train(&config, dataset, surroundings)?;
         if self.reference_files {
             crate::analysis::reference::write(&SavedRun::read(&summary.out)?)?;
@@ -82,8 +87,48 @@ impl Arguments {
         if self.json {
             return print_json(&summary);
         }
-        print(format_args!("{}\nrun directory: {}", summary.table(), summary.out.display()))
+        print(format_args!("{}\nrun directory: {}", table(&summary), summary.out.display()))
     }
+}
+
+/// The results of a run with the dense network beside them.
+fn table(summary: &Summary) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let title = format!("{} on {}, seed {}", summary.model, summary.dataset, summary.seed);
+    table.set_header([title.as_str(), "this network", "the same, dense"]);
+    let measured = if summary.validation { "validation" } else { "test" };
+    let percent = |fraction: f32| format!("{:.2} %", 100.0 * fraction);
+    let mut row = |name: String, value: String, dense: String| {
+        table.add_row([name, value, dense]);
+    };
+    row(format!("{measured} accuracy, epoch {}", summary.epochs), percent(summary.test_accuracy), String::new());
+    row(format!("{measured} loss"), format!("{:.4}", summary.test_loss), String::new());
+    row("training accuracy".into(), percent(summary.train_accuracy), String::new());
+    row("training loss".into(), format!("{:.4}", summary.train_loss), String::new());
+    row("connections".into(), thousands(summary.connections as u64), thousands(summary.dense_connections as u64));
+    row("density".into(), format!("{:.2} %", 100.0 * summary.density), "100 %".into());
+    row(
+        "bytes of the model".into(),
+        thousands(summary.model_bytes as u64),
+        thousands(summary.dense_model_bytes as u64),
+    );
+    row(
+        "bytes to train it".into(),
+        thousands(summary.training_bytes as u64),
+        thousands(summary.dense_training_bytes as u64),
+    );
+    for (name, seconds) in [
+        ("training", summary.train_seconds),
+        ("evaluating", summary.evaluate_seconds),
+        ("evolving", summary.evolve_seconds),
+    ] {
+        row(format!("seconds {name}"), format!("{seconds:.2}"), String::new());
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// Says what is left to do where that may be a surprise.

@@ -56,4 +56,4 @@ pub use dataset::Dataset;
 pub use error::{Attempt, Error};
 pub use load::{cache_dir, ensure, load, load_entry};
 pub use name::{DatasetName, ImageShape, UnknownName};
-pub use progress::{Bar, Progress, Silent};
+pub use progress::{Progress, Silent};

@@ -3,7 +3,6 @@
 //! The format is that of [`rewire_core::storage::image`], with columns and inputs in one byte and row pointers in two
 //! ([`Bytes`]): an image is for networks whose inputs are pixels divided by 255.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -20,7 +19,6 @@ use crate::engine::dynamic::{load_layers, with_block};
 use crate::files::write_atomically;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
-use crate::text::thousands;
 
 /// The first bytes of every image.
 const MAGIC: &[u8] = b"RWIM";
@@ -166,18 +164,5 @@ impl LayerSummary {
         };
         let LayerSpec { n_in, n_out, connections, .. } = *spec;
         Self { n_in, n_out, connections, storage, bytes: image::layer_len::<Bytes>(spec) }
-    }
-}
-
-impl Summary {
-    /// For people.
-    pub fn text(&self) -> String {
-        let Self { bytes, header, crc, hash, layers } = self;
-        let mut text = format!("{} bytes, {header} of them header, CRC {crc}, model {hash}", thousands(*bytes as u64));
-        for LayerSummary { n_in, n_out, connections, storage, bytes } in layers {
-            let (connections, bytes) = (thousands(*connections as u64), thousands(*bytes as u64));
-            let _ = write!(text, "\n  {n_in} -> {n_out}: {connections} connections, {storage}, {bytes} bytes");
-        }
-        text
     }
 }

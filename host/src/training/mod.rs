@@ -4,11 +4,12 @@ pub mod checkpoint;
 pub mod directory;
 pub mod lock;
 pub mod monitor;
-pub mod progress;
 pub mod recorder;
 pub mod session;
 pub mod summary;
 pub mod task;
+pub mod warn;
+pub mod watch;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use rewire_core::network::Footprint;
 use rewire_core::step::Metrics;
 use rewire_core::train::{self as trained, Step, TrainSettings};
 
-use crate::data::{self, Dataset, DatasetName, manifest};
+use crate::data::{Dataset, DatasetName, manifest};
 use crate::engine::clock::{EpochTimes, Stage};
 use crate::engine::dynamic::{Network, RunObserver, footprint};
 use crate::engine::native::Native;
@@ -32,14 +33,14 @@ use crate::settings::{Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::training::monitor::{Monitor, peak_resident_bytes, resident_between, resident_bytes};
-use crate::training::progress::{Progress, say};
 use crate::training::recorder::Recorder;
 use crate::training::session::{Session, description};
 use crate::training::summary::Summary;
 use crate::training::task::Task;
+use crate::training::warn::Warn;
+use crate::training::watch::{Extent, Watcher};
 
-/// Where a run finds and leaves things, and what it may use.
-#[derive(Debug)]
+/// Where a run finds and leaves things, what it may use, and who hears of it.
 pub struct Surroundings<'a> {
     /// Run directory; chosen when absent.
     pub out: Option<PathBuf>,
@@ -51,16 +52,10 @@ pub struct Surroundings<'a> {
     pub monitor_interval: Duration,
     /// Set when the user wants the run to end.
     pub interrupted: &'a AtomicBool,
-}
-
-/// Loads a dataset, fetching it first where it is not there yet.
-///
-/// # Errors
-///
-/// When it can neither be found nor fetched.
-pub fn load(name: DatasetName, cache: &Path, interrupted: &std::sync::Arc<AtomicBool>) -> Result<Dataset<'static>> {
-    data::ensure(name, cache, &mut data::Bar::with_cancel(interrupted.clone()))?;
-    Ok(data::load(name, cache)?)
+    /// Who watches steps and epochs.
+    pub watcher: &'a mut dyn Watcher,
+    /// Who hears what the run goes on without.
+    pub warn: Warn,
 }
 
 /// Bytes of the network, and of the same network with every connection.
@@ -81,19 +76,19 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 /// Settings that do not fit the dataset, a directory that cannot be written, a loss that is NaN or infinite, an
 /// interruption: whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
-    let Surroundings { out, checkpoint, native, monitor_interval, interrupted } = surroundings;
+    let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
     config.validate()?;
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
     let before = resident_bytes();
     session.with_network(|network| {
-        let run = Run { session: &session, interrupted };
+        let run = Run { session: &session, interrupted, warn: &warn };
         let (mut directory, recorder, epochs) = match &checkpoint {
             Some(checkpoint) => run.resume(network, &out.unwrap_or_default(), checkpoint)?,
             None => run.start(network, out.as_deref(), before)?,
         };
-        let monitor = Monitor::start(directory.path(), monitor_interval, session.native.clock(), say);
-        let ended = run.epochs(network, &mut directory, recorder, epochs)?;
+        let monitor = Monitor::start(directory.path(), monitor_interval, session.native.clock(), &warn);
+        let ended = run.epochs(network, &mut directory, recorder, epochs, watcher)?;
         drop(monitor);
         if ended.interrupted && ended.epochs.is_empty() {
             let text = format!(
@@ -123,14 +118,14 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
     })?
 }
 
-/// The checkpoint of a run directory, if a run with these settings can continue from it.
+/// The checkpoint of a run directory, if a run with these settings can continue from it; `warn` hears of a damaged one.
 ///
 /// # Errors
 ///
 /// When there is none that is whole, it is of another run, or the number of epochs is another that its schedules cannot
 /// take: with the settings that differ.
-pub fn resumable(out: &Path, config: &Config) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::load(out, say)?;
+pub fn resumable(out: &Path, config: &Config, warn: &Warn) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::load(out, |text| warn.warn(text))?;
     let epochs = config.epochs;
     let differences = Config { epochs, ..checkpoint.config.clone() }.differences(config);
     if !differences.is_empty() {
@@ -157,6 +152,7 @@ struct Ended {
 struct Run<'a> {
     session: &'a Session<'a>,
     interrupted: &'a AtomicBool,
+    warn: &'a Warn,
 }
 
 impl Run<'_> {
@@ -187,7 +183,8 @@ impl Run<'_> {
         })?;
         let Session { config, task, native } = self.session;
         let (inputs, _) = task.widths();
-        let (directory, epochs) = RunDirectory::reopen(out, checkpoint.epoch, config, inputs, say)?;
+        let (directory, epochs) =
+            RunDirectory::reopen(out, checkpoint.epoch, config, inputs, |text| self.warn.warn(text))?;
         let mut recorder = if directory.records_topology() {
             Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
         } else {
@@ -215,25 +212,19 @@ impl Run<'_> {
         directory: &mut RunDirectory,
         recorder: Option<Recorder>,
         epochs: Vec<Epoch>,
+        watcher: &mut dyn Watcher,
     ) -> Result<Ended> {
         let Session { config, task, .. } = self.session;
         let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
         let connections = self.session.layers().iter().map(|layer| layer.connections).sum();
         let steps = task.train(config).count().div_ceil(config.batch_size) as u64;
         let next = epochs.len() as u32 + 1;
-        let mut log = Log {
-            run: self,
-            settings: &settings,
-            connections,
-            directory,
-            recorder,
-            epochs,
-            progress: Progress::new(config.epochs, steps, task.is_validated()),
-            failed: None,
-        };
+        let mut log =
+            Log { run: self, settings: &settings, connections, directory, recorder, epochs, watcher, failed: None };
+        log.watcher.begin(Extent { epochs: config.epochs, steps, validation: task.is_validated() });
         log.begin(next);
         let ended = self.session.train(network, next, &mut log);
-        log.progress.finish();
+        log.watcher.end();
         let Log { directory, epochs, failed, .. } = log;
         if let Some(error) = failed {
             return Err(error);
@@ -253,7 +244,7 @@ impl Run<'_> {
     }
 }
 
-/// Writes what happens in a run to its directory, and shows it.
+/// Writes what happens in a run to its directory, and tells its watcher.
 struct Log<'a> {
     run: &'a Run<'a>,
     settings: &'a TrainSettings,
@@ -261,7 +252,7 @@ struct Log<'a> {
     directory: &'a mut RunDirectory,
     recorder: Option<Recorder>,
     epochs: Vec<Epoch>,
-    progress: Progress,
+    watcher: &'a mut dyn Watcher,
     /// What could not be written, which ends the run.
     failed: Option<anyhow::Error>,
 }
@@ -295,7 +286,7 @@ impl Log<'_> {
             connections: self.connections,
         };
         self.directory.append(&row)?;
-        self.progress.epoch(&row);
+        self.watcher.epoch(&row);
         self.epochs.push(row);
         let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
             let layers = network.export();
@@ -328,7 +319,7 @@ impl Log<'_> {
 
 impl RunObserver for Log<'_> {
     fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
-        self.progress.step(step.epoch, step.step, step.trained);
+        self.watcher.step(step);
         if self.run.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 

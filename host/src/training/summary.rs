@@ -1,15 +1,13 @@
-//! The results of a run, as a table for people or JSON for programs.
+//! The results of a run.
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::network::Footprint;
 use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
 use crate::data::DatasetName;
 use crate::settings::{Config, ModelKind};
-use crate::text::thousands;
 use crate::training::directory::Epoch;
 
 /// The closing figures of a run.
@@ -92,39 +90,5 @@ impl Summary {
             evolve_seconds: total(|epoch| epoch.evolve_seconds),
             out: out.to_owned(),
         })
-    }
-
-    /// A table with the dense network beside it.
-    pub fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        let title = format!("{} on {}, seed {}", self.model, self.dataset, self.seed);
-        table.set_header([title.as_str(), "this network", "the same, dense"]);
-        let measured = if self.validation { "validation" } else { "test" };
-        let percent = |fraction: f32| format!("{:.2} %", 100.0 * fraction);
-        let mut row = |name: String, value: String, dense: String| {
-            table.add_row([name, value, dense]);
-        };
-        row(format!("{measured} accuracy, epoch {}", self.epochs), percent(self.test_accuracy), String::new());
-        row(format!("{measured} loss"), format!("{:.4}", self.test_loss), String::new());
-        row("training accuracy".into(), percent(self.train_accuracy), String::new());
-        row("training loss".into(), format!("{:.4}", self.train_loss), String::new());
-        row("connections".into(), thousands(self.connections as u64), thousands(self.dense_connections as u64));
-        row("density".into(), format!("{:.2} %", 100.0 * self.density), "100 %".into());
-        row("bytes of the model".into(), thousands(self.model_bytes as u64), thousands(self.dense_model_bytes as u64));
-        row(
-            "bytes to train it".into(),
-            thousands(self.training_bytes as u64),
-            thousands(self.dense_training_bytes as u64),
-        );
-        for (name, seconds) in
-            [("training", self.train_seconds), ("evaluating", self.evaluate_seconds), ("evolving", self.evolve_seconds)]
-        {
-            row(format!("seconds {name}"), format!("{seconds:.2}"), String::new());
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        table
     }
 }

@@ -9,6 +9,8 @@ use rewire::engine::native::Native;
 use rewire::settings::{
     ActivationKind, Config, Given, GrowthKind, Kind, ModelKind, ScheduleKind, Setting, TABLE, TopologyKind,
 };
+use rewire::training::warn::Warn;
+use rewire::training::watch::Unwatched;
 use rewire::training::{self, Surroundings};
 use tempfile::tempdir;
 
@@ -82,6 +84,8 @@ fn train(config: &Config, dataset: &Dataset, folder: &Path) -> (Vec<u8>, u32) {
         native: Native::new(1).unwrap(),
         monitor_interval: Duration::ZERO,
         interrupted: &AtomicBool::new(false),
+        watcher: &mut Unwatched,
+        warn: Warn::nobody(),
     };
     let summary = training::train(config, dataset.clone(), surroundings).unwrap();
     (std::fs::read(out.path().join("model.safetensors")).unwrap(), summary.test_loss.to_bits())

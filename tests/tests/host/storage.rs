@@ -11,6 +11,8 @@ use rewire::npy;
 use rewire::settings::{Config, StorageKind};
 use rewire::training::directory::{Epoch, INPUT_CONNECTIONS, MODEL, rows};
 use rewire::training::recorder::LayerRow;
+use rewire::training::warn::Warn;
+use rewire::training::watch::Unwatched;
 use rewire::training::{Surroundings, evaluate, train};
 use rewire_core::network::Storage;
 use tempfile::tempdir;
@@ -24,6 +26,8 @@ fn run(config: &Config, out: &Path) {
         native: Native::new(2).unwrap(),
         monitor_interval: Duration::ZERO,
         interrupted: &AtomicBool::new(false),
+        watcher: &mut Unwatched,
+        warn: Warn::nobody(),
     };
     train(config, dataset, surroundings).unwrap();
 }

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::engine::clock::Clock;
+use crate::training::warn::Warn;
 #[cfg(not(target_os = "linux"))]
 use elsewhere as system;
 #[cfg(target_os = "linux")]
@@ -48,22 +49,22 @@ pub struct Monitor {
 
 impl Monitor {
     /// Samples every `interval` into the run directory, behind the samples that are there. `warn` hears why it cannot.
-    pub fn start(directory: &Path, interval: Duration, clock: &Arc<Clock>, warn: fn(&str)) -> Self {
+    pub fn start(directory: &Path, interval: Duration, clock: &Arc<Clock>, warn: &Warn) -> Self {
         let nothing = Self { stop: None, thread: None };
         if interval.is_zero() {
             return nothing;
         }
         Self::try_start(directory, interval, clock, warn).unwrap_or_else(|error| {
-            warn(&format!("{error:#}; the run goes on without a monitor"));
+            warn.warn(&format!("{error:#}; the run goes on without a monitor"));
             nothing
         })
     }
 
-    fn try_start(directory: &Path, interval: Duration, clock: &Arc<Clock>, warn: fn(&str)) -> Result<Self> {
+    fn try_start(directory: &Path, interval: Duration, clock: &Arc<Clock>, warn: &Warn) -> Result<Self> {
         let mut meter = system::Meter::new()?;
         let mut log = Log::open(&directory.join(MONITOR), meter.cores())?;
         let (stop, stopped) = channel();
-        let clock = clock.clone();
+        let (clock, warn) = (clock.clone(), warn.clone());
         let thread = std::thread::Builder::new().name("rewire-monitor".into()).spawn(move || {
             let mut sample = |log: &mut Log| -> Result<()> {
                 let Some(mut sample) = meter.sample() else { return Ok(()) };
@@ -74,7 +75,7 @@ impl Monitor {
             loop {
                 let waited = stopped.recv_timeout(interval);
                 if let Err(error) = sample(&mut log) {
-                    warn(&format!("{error:#}; the run goes on without a monitor"));
+                    warn.warn(&format!("{error:#}; the run goes on without a monitor"));
                     return;
                 }
                 if !matches!(waited, Err(RecvTimeoutError::Timeout)) {
@@ -169,7 +170,8 @@ mod tests {
         let clock = Arc::new(Clock::default());
         clock.begin(7);
         let run = || {
-            let monitor = Monitor::start(folder.path(), Duration::from_millis(20), &clock, |text| panic!("{text}"));
+            let monitor =
+                Monitor::start(folder.path(), Duration::from_millis(20), &clock, &Warn::new(|text| panic!("{text}")));
             let until = Instant::now() + Duration::from_millis(150);
             let mut x = 1u64;
             while Instant::now() < until {
@@ -189,13 +191,13 @@ mod tests {
     }
     #[test]
     fn a_monitor_that_cannot_start_says_so_in_one_sentence() {
-        static SAID: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
         let folder = tempfile::tempdir().unwrap();
-        let warn = |text: &str| SAID.lock().unwrap().push(text.to_owned());
+        let (said, heard) = channel();
+        let warn = Warn::new(move |text| said.send(text.to_owned()).unwrap());
         // On Linux for want of the folder, elsewhere for want of numbers.
         let missing = folder.path().join("missing");
-        drop(Monitor::start(&missing, Duration::from_millis(20), &Arc::new(Clock::default()), warn));
-        let said = SAID.lock().unwrap();
+        drop(Monitor::start(&missing, Duration::from_millis(20), &Arc::new(Clock::default()), &warn));
+        let said: Vec<String> = heard.try_iter().collect();
         let [sentence] = said.as_slice() else { panic!("{said:?}") };
         let reason =
             if cfg!(target_os = "linux") { "cannot write" } else { "CPU, memory and I/O are measured on Linux only" };
