@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Which settings are there, with which default, range, help and effect? Where is one added? | `table` |
 //! | What does an entry of the table say, and what is made of it? | `setting` |
+//! | Which setting has this name, and which default for which dataset? | `lookup` |
 //! | Which types can a setting have? | `value` |
 //! | Which names can a choice have? | `choice` |
 //! | How are settings read from a file, written and compared? | `file` |
@@ -16,6 +17,7 @@ mod check;
 mod choice;
 mod file;
 mod invalid;
+mod lookup;
 mod resume;
 mod setting;
 mod table;
@@ -27,6 +29,6 @@ pub use choice::{
 };
 pub use file::{RECORD, SettingsFile};
 pub use invalid::{Invalid, Place};
-pub use setting::{Condition, Group, Setting};
-pub use table::{Config, Given, LANES, TABLE};
+pub use setting::Group;
+pub use table::{Condition, Config, Given, LANES, Setting, TABLE};
 pub use value::{Bound, Choice, Kind, Outside, Range, Value};

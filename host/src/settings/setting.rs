@@ -1,10 +1,8 @@
-//! What a row of the settings table is, and the macro that makes a row a field, a flag and a key.
+//! What a row of the settings table is, whatever the settings are, and the macro that makes a row a field, a flag and a key.
 
 use std::fmt::Write as _;
 
-use crate::data::DatasetName;
 use crate::settings::value::{Choice, Kind, Outside, Range, Value};
-use crate::settings::{Config, Given};
 use crate::text::similar;
 
 /// What a setting is about. Help and reference list the settings by group, in this order.
@@ -24,19 +22,19 @@ pub enum Group {
     Run,
 }
 
-/// When a setting has an effect.
+/// When a setting has an effect, among all settings `C`.
 #[derive(Clone, Copy, Debug)]
-pub struct Condition {
+pub struct Condition<C> {
     /// Whether it has one among the other settings.
-    pub holds: fn(&Config) -> bool,
+    pub holds: fn(&C) -> bool,
     /// Why it has none otherwise, to follow "has no effect": "without --augment".
     pub otherwise: &'static str,
 }
 
-/// A setting of a run.
+/// A setting: a row of the table that makes all settings `C`, and those that are given, `G`.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The field of [`Config`] and the key in a settings file. The flag has `-` in place of `_`.
+pub struct Setting<C: 'static, G> {
+    /// The field of `C` and the key in a settings file. The flag has `-` in place of `_`.
     pub name: &'static str,
     /// What it does, with the spaces and line ends of the table; see [`Setting::help`].
     pub doc: &'static str,
@@ -47,7 +45,7 @@ pub struct Setting {
     /// What it may be; each entry of a list.
     pub range: Range,
     /// All of these must hold for it to have an effect.
-    pub applies: &'static [Condition],
+    pub applies: &'static [Condition<C>],
     /// Whether it is one of those that most people change first, which `-h` lists.
     pub common: bool,
     /// Whether it is an argument without a flag.
@@ -55,34 +53,39 @@ pub struct Setting {
     /// What help calls the default, where it is no value.
     pub default_words: Option<&'static str>,
     /// Its value.
-    pub get: fn(&Config) -> toml::Value,
+    pub get: fn(&C) -> toml::Value,
     /// Takes its value over from other settings.
-    pub copy: fn(&mut Config, &Config),
+    pub copy: fn(&mut C, &C),
     /// Whether it was given.
-    pub is_given: fn(&Given) -> bool,
+    pub is_given: fn(&G) -> bool,
     /// Reads it from a flag's text; false when that is of another type.
-    pub read_text: fn(&mut Given, &str) -> bool,
+    pub read_text: fn(&mut G, &str) -> bool,
     /// Reads it from a file's value; false when that is of another type.
-    pub read_toml: fn(&mut Given, &toml::Value) -> bool,
+    pub read_toml: fn(&mut G, &toml::Value) -> bool,
     /// The part of its value that is outside its range.
-    pub outside: fn(&Config, &Range) -> Option<Outside>,
+    pub outside: fn(&C, &Range) -> Option<Outside>,
 }
 
 /// The functions of a field, by which its setting reads and writes it.
 #[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub(super) get: fn(&Config) -> toml::Value,
-    pub(super) copy: fn(&mut Config, &Config),
-    pub(super) is_given: fn(&Given) -> bool,
-    pub(super) read_text: fn(&mut Given, &str) -> bool,
-    pub(super) read_toml: fn(&mut Given, &toml::Value) -> bool,
-    pub(super) outside: fn(&Config, &Range) -> Option<Outside>,
+pub(super) struct Field<C, G> {
+    pub(super) get: fn(&C) -> toml::Value,
+    pub(super) copy: fn(&mut C, &C),
+    pub(super) is_given: fn(&G) -> bool,
+    pub(super) read_text: fn(&mut G, &str) -> bool,
+    pub(super) read_toml: fn(&mut G, &toml::Value) -> bool,
+    pub(super) outside: fn(&C, &Range) -> Option<Outside>,
 }
 
-impl Setting {
+impl<C, G> Setting<C, G> {
     /// A row of the table that says no more than it must.
-    pub(super) const fn new<T: Value>(name: &'static str, doc: &'static str, group: Group, field: Field) -> Self {
-        let Field { get, copy, is_given, read_text, read_toml, outside } = field;
+    pub(super) const fn new<T: Value>(
+        name: &'static str,
+        doc: &'static str,
+        group: Group,
+        field: &Field<C, G>,
+    ) -> Self {
+        let Field { get, copy, is_given, read_text, read_toml, outside } = *field;
         Self {
             name,
             doc,
@@ -100,11 +103,6 @@ impl Setting {
             read_toml,
             outside,
         }
-    }
-
-    /// The setting of this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        super::TABLE.iter().find(|setting| setting.name == name)
     }
 
     /// What it does: one or two sentences.
@@ -139,22 +137,8 @@ impl Setting {
         words
     }
 
-    /// The default for people: of most datasets, and then of each that has another.
-    pub fn default_text(&self) -> String {
-        if let Some(words) = self.default_words {
-            return words.into();
-        }
-        let values: Vec<String> =
-            DatasetName::ALL.iter().map(|&dataset| shown(&(self.get)(&Config::defaults(dataset)))).collect();
-        let count = |value: &String| values.iter().filter(|other| *other == value).count();
-        // The first of those that are equally frequent.
-        let usual = values.iter().rev().max_by_key(|value| count(value)).cloned().unwrap_or_default();
-        let others = DatasetName::ALL.iter().zip(&values).filter(|(_, value)| **value != usual);
-        others.fold(usual.clone(), |text, (dataset, value)| format!("{text}; {value} for {dataset}"))
-    }
-
     /// Why it has no effect in `config`, if it has none.
-    pub fn idle(&self, config: &Config) -> Option<&'static str> {
+    pub fn idle(&self, config: &C) -> Option<&'static str> {
         self.applies.iter().find(|condition| !(condition.holds)(config)).map(|condition| condition.otherwise)
     }
 }
@@ -170,7 +154,7 @@ pub(super) fn shown(value: &toml::Value) -> String {
     }
 }
 
-/// Makes of each row of a table a field of [`Config`], a field of [`Given`], a default and an entry of `TABLE`.
+/// Makes of each row of a table a field of `Config`, a field of `Given`, a default and an entry of `TABLE`.
 macro_rules! settings {
     (|$dataset:ident| $($group:ident {
         $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, { $($attribute:ident: $value:expr),* $(,)? })*
@@ -215,7 +199,7 @@ macro_rules! settings {
         pub static TABLE: &[Setting] = &[$($(
             Setting {
                 $($attribute: $value,)*
-                ..Setting::new::<$type>(stringify!($name), concat!($($doc, " "),+), Group::$group, Field {
+                ..Setting::new::<$type>(stringify!($name), concat!($($doc, " "),+), Group::$group, &Field {
                     get: |config| config.$name.to_toml(),
                     copy: |config, from| config.$name.clone_from(&from.$name),
                     is_given: |given| given.$name.is_some(),

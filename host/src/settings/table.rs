@@ -9,8 +9,14 @@ use crate::settings::choice::{
     ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, StorageKind,
     TopologyKind,
 };
-use crate::settings::setting::{Condition, Field, Group, Setting, settings};
+use crate::settings::setting::{self, Field, Group, settings};
 use crate::settings::value::{Bound, Range, Value};
+
+/// A setting of a run.
+pub type Setting = setting::Setting<Config, Given>;
+
+/// When a setting of a run has an effect.
+pub type Condition = setting::Condition<Config>;
 
 /// Samples in a tile that the program is built for.
 pub const LANES: [usize; 5] = [1, 16, 32, 64, 128];
