@@ -8,9 +8,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 
-use super::super::store::{BUFFER, Failure};
-use super::Job;
-use crate::data::Error;
+use super::job::Job;
+use super::place::Failure;
+use crate::data::error::Error;
+use crate::data::store::BUFFER;
 
 /// Finding and reaching a server; a machine without a network should move on soon.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,10 +31,58 @@ enum Reply {
     StartOver,
 }
 
+/// Takes the wanted files from an address each.
+pub(super) fn from_http(job: &mut Job<'_>, address: &str, suffix: &str) -> Result<(), Failure> {
+    for file in job.wanted.clone() {
+        let name = format!("{}{suffix}", file.name);
+        let part = job.folder.join(format!("{name}.part"));
+        // Room for the wrapping of content that does not compress.
+        let limit = file.bytes + file.bytes / 100 + (1 << 16);
+        take_download(job, &format!("{address}{name}"), &part, limit, |job, opened| job.place(file, suffix, opened))?;
+    }
+    Ok(())
+}
+
+/// Takes the wanted files from an archive.
+pub(super) fn from_http_tar(job: &mut Job<'_>, address: &str, folder: &str) -> Result<(), Failure> {
+    let name = address.rsplit('/').next().unwrap_or("archive");
+    let part = job.folder.join(format!("{name}.part"));
+    let limit = job.entry.bytes() + (16 << 20);
+    take_download(job, address, &part, limit, |job, opened| job.place_from_tar(opened, folder))
+}
+
+/// Downloads to `part`, hands it to `unpack`, and removes it.
+///
+/// A part left by an earlier run may be of another server or another day, so content that proves wrong is fetched
+/// once more from its start.
+fn take_download<'a>(
+    job: &mut Job<'a>,
+    url: &str,
+    part: &Path,
+    limit: u64,
+    unpack: impl Fn(&mut Job<'a>, fs::File) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    loop {
+        let resumed = download(job, url, part, limit)?;
+        let opened = fs::File::open(part).map_err(Error::io("open", part))?;
+        let result = unpack(job, opened);
+        if matches!(result, Err(Failure::Fatal(_))) {
+            return result;
+        }
+        fs::remove_file(part).map_err(Error::io("remove", part))?;
+        match result {
+            Err(Failure::Source(reason)) if resumed => {
+                job.progress.message(&format!("{}: {reason}; starting over", job.entry.name));
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Downloads `url` to `part`, continuing what is there; at most `limit` bytes.
 ///
 /// Returns whether anything came from an earlier request, and so perhaps from another version of the file.
-pub(super) fn download(job: &mut Job<'_>, url: &str, part: &Path, limit: u64) -> Result<bool, Failure> {
+fn download(job: &mut Job<'_>, url: &str, part: &Path, limit: u64) -> Result<bool, Failure> {
     let agent: Agent = Agent::config_builder()
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))

@@ -10,10 +10,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::super::manifest::Rebuild;
-use super::super::store::Failure;
-use super::{Job, cifar10_png, each_in_tar};
-use crate::data::Error;
+use super::cifar10_png;
+use super::job::{Job, each_in_tar};
+use super::place::Failure;
+use crate::data::error::Error;
+use crate::data::manifest::Rebuild;
 
 /// npm is a script on Windows.
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
