@@ -13,6 +13,7 @@ use crate::data::manifest;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
 use crate::text::{as_written, thousands};
+use crate::training::session::footprints;
 
 /// The results of a model over its seeds; accuracies and losses are of the last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,7 +69,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
     let (inputs, classes) = (entry.shape.features(), usize::from(entry.classes));
     let layers = config.layers(inputs, classes);
     let weights: usize = layers.iter().map(|layer| layer.connections).sum();
-    let footprint = crate::training::footprints(config, inputs, classes).0;
+    let footprint = footprints(config, inputs, classes).0;
     Some(Row {
         label: group.label.clone(),
         model: config.model,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::data::manifest;
 use crate::settings::{Config, LANES, ModelKind};
+use crate::training::session::footprints;
 
 /// A row of bytes, sparse beside dense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -161,7 +162,7 @@ pub struct Measured {
 /// Compares a run with its prediction; `None` when it measured nothing.
 pub fn measured(run: &crate::analysis::saved::SavedRun) -> Option<Measured> {
     let (inputs, classes) = inputs_and_classes(&run.config);
-    let predicted = crate::training::footprints(&run.config, inputs, classes).0.bytes();
+    let predicted = footprints(&run.config, inputs, classes).0.bytes();
     let measured = run.phases.iter().filter_map(|row| row.network_resident_bytes).max()?;
     let process_peak = run.phases.iter().filter_map(|row| row.peak_resident_bytes).max();
     let difference = measured as f64 / predicted as f64 - 1.0;

@@ -6,8 +6,7 @@
 
 pub mod machine;
 pub mod profile;
-
-use std::time::Instant;
+mod times;
 
 use anyhow::{Result, anyhow};
 use rewire_core::backend::Backend;
@@ -21,6 +20,7 @@ use serde::Serialize;
 
 use self::machine::Level;
 use self::profile::Share;
+use self::times::time;
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::Split;
 use crate::data::source::Source;
@@ -157,27 +157,6 @@ pub struct Row {
     pub min_ms: f64,
     /// Runs timed.
     pub runs: usize,
-}
-
-/// Median and minimum of `runs` calls after a warm-up, in milliseconds.
-fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
-    for _ in 0..3 {
-        work();
-    }
-    let times: Vec<f64> = (0..runs.max(1))
-        .map(|_| {
-            let started = Instant::now();
-            work();
-            started.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    let min = times.iter().copied().fold(f64::INFINITY, f64::min);
-    (median(times), min)
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// What was timed.

@@ -14,6 +14,7 @@ use rewire_core::sparse::Standard;
 use serde::Serialize;
 
 use crate::bench::machine::{Level, level_of};
+use crate::bench::times::median;
 use crate::engine::native::Native;
 
 /// Runs kernels one after the other and notes how long each took.
@@ -108,7 +109,7 @@ pub fn profile<const LANES: usize>(
             kernel: KERNELS[kernel],
             layer: layer + 1,
             cache: level.name.clone(),
-            median_ms: super::median(times),
+            median_ms: median(times),
             floor_ms: floor_ms * tiles as f64,
         })
     };

@@ -10,6 +10,7 @@ use crate::commands::shared::{CacheArguments, MachineArguments, interruption, mo
 use crate::data::DatasetName;
 use crate::error::Usage;
 use crate::model::chip;
+use crate::model::predict::check_fits;
 use crate::model::safetensors::Model;
 use crate::settings::Config;
 use crate::text::thousands;
@@ -57,7 +58,7 @@ impl Arguments {
         };
         let unnamed = || Usage("the model does not say what it was trained on; name the dataset after it".into());
         let name = self.dataset.or(model.dataset).ok_or_else(unnamed)?;
-        crate::training::check_fits(&model, name)?;
+        check_fits(&model, name)?;
         if let Some(trained) = model.dataset.filter(|trained| trained.labels() != name.labels()) {
             note(format_args!("the model was trained on {trained}, and the labels of {name} mean something else"));
         }
@@ -68,7 +69,7 @@ impl Arguments {
         let run = run.exists().then(|| Config::read(&run)).transpose()?;
         let run = run.filter(|run| run.dataset == name && !self.all);
         let samples = crate::training::task::test_samples(run.as_ref(), &dataset);
-        let metrics = crate::training::evaluate(&model, &dataset, samples, &native)?;
+        let metrics = model.evaluate_on(&dataset, samples, &native)?;
         if self.json {
             return print_json(&Json {
                 model: &path,

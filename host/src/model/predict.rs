@@ -6,8 +6,10 @@ use rewire_core::step::Metrics;
 use crate::data::arrays::{ArrayError, Arrays, check_features};
 use crate::data::samples::{Features, Split};
 use crate::data::source::Source;
+use crate::data::{Dataset, DatasetName, manifest};
 use crate::engine::dynamic::{Network, with_network};
 use crate::engine::native::Native;
+use crate::error::Usage;
 use crate::fit::FitError;
 use crate::model::safetensors::Model;
 
@@ -70,8 +72,22 @@ impl Model {
         self.measure(&samples.split(), indices, &Native::new(threads(samples.samples()))?)
     }
 
+    /// Accuracy and loss on some test samples of a dataset.
+    ///
+    /// # Errors
+    ///
+    /// A dataset of other widths than the network's, a machine without memory.
+    pub fn evaluate_on(&self, dataset: &Dataset<'_>, samples: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
+        let (trained_features, trained_classes) = self.widths();
+        let (n_features, classes) = (dataset.test.width(), dataset.classes);
+        if (n_features, classes) != (trained_features, trained_classes) {
+            return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
+        }
+        self.measure(&dataset.test, samples, native)
+    }
+
     /// Accuracy and loss on some samples of a split, which has the network's widths.
-    pub(crate) fn measure(&self, split: &Split<'_>, indices: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
+    fn measure(&self, split: &Split<'_>, indices: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
         let source = Source::new(split, indices, &self.normaliser);
         self.with_inference(|network| network.evaluate(native, &source))
     }
@@ -95,6 +111,28 @@ impl Model {
             Ok(work(network))
         })?
     }
+}
+
+/// Refuses a dataset that a model cannot be measured on, which is known before the dataset is loaded.
+///
+/// # Errors
+///
+/// When its images are not what the model takes, or its labels not what it names.
+pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
+    let entry = manifest::entry(name);
+    let (features, classes) = (entry.shape.features(), usize::from(entry.classes));
+    let (n_in, n_out) = model.widths();
+    if (n_in, n_out) == (features, classes) {
+        return Ok(());
+    }
+    let text =
+        format!("the model takes {n_in} inputs and names {n_out} classes, but {name} has {features} and {classes}");
+    Err(Usage(match model.dataset {
+        // What the user says that a model was trained on.
+        None => format!("{text}; it was trained on something else"),
+        Some(dataset) if dataset == name => format!("{text}; it was trained on something else"),
+        Some(dataset) => format!("{text}; evaluate it on {dataset}"),
+    }))
 }
 
 /// The class of the largest output; of equal ones the first.

@@ -3,11 +3,11 @@
 //! A run with a directory and a call from Rust are both a session; they differ in their observers.
 
 use rewire_core::error::TrainError;
-use rewire_core::network::{Description, LayerSpec};
+use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::step::Progress;
 use rewire_core::train::{Ended, Trainer};
 
-use crate::engine::dynamic::{Network, NetworkError, RunObserver, with_network};
+use crate::engine::dynamic::{Network, NetworkError, RunObserver, footprint, with_network};
 use crate::engine::native::Native;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
@@ -18,6 +18,17 @@ use crate::training::task::Task;
 pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<'a> {
     let description = Description::training(layers, config.batch_size).with_transposed_index();
     if config.needs_velocity() { description.with_velocity() } else { description }
+}
+
+/// Bytes of the network, and of the same network with every connection.
+pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprint, Footprint) {
+    let bytes = |config: &Config| {
+        let layers = config.layers(features, classes);
+        footprint(&layers, config.lanes(), &description(config, &layers))
+    };
+    // The same tiles: only the connections differ.
+    let dense = Config { model: ModelKind::Dense, lanes: config.lanes(), ..config.clone() };
+    (bytes(config), bytes(&dense))
 }
 
 /// Settings, samples and a machine: all that a training needs.

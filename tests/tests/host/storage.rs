@@ -13,7 +13,7 @@ use rewire::training::directory::{Epoch, INPUT_CONNECTIONS, MODEL, rows};
 use rewire::training::recorder::LayerRow;
 use rewire::training::warn::Warn;
 use rewire::training::watch::Unwatched;
-use rewire::training::{Surroundings, evaluate, train};
+use rewire::training::{Surroundings, train};
 use rewire_core::network::Storage;
 use tempfile::tempdir;
 
@@ -90,7 +90,7 @@ fn a_layer_wider_than_two_bytes_trains_and_its_saved_model_gives_the_recorded_re
         assert!(beyond, "{storage}: no connection reaches the neurons that two bytes cannot number");
         let (epochs, _) = rows::<Epoch>(&out.join("metrics.csv")).unwrap();
         let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
-        let measured = evaluate(&model, &dataset, (0..1000).collect(), &Native::new(2).unwrap()).unwrap();
+        let measured = model.evaluate_on(&dataset, (0..1000).collect(), &Native::new(2).unwrap()).unwrap();
         assert_eq!(measured.loss(), epochs[1].test_loss, "{storage}");
         assert!(epochs[1].train_loss < epochs[0].train_loss, "{storage}: {epochs:?}");
     }

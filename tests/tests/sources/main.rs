@@ -16,17 +16,6 @@ mod text;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Circles that are still to be broken: a file, and one that it should not import.
-const CIRCLES_LEFT: &[(&str, &str)] = &[
-    ("host/src/bench/profile.rs", "host/src/bench/mod.rs"),
-    ("host/src/data/fetch/http.rs", "host/src/data/fetch.rs"),
-    ("host/src/data/fetch/package.rs", "host/src/data/fetch.rs"),
-    ("host/src/settings/setting.rs", "host/src/settings/table.rs"),
-];
-
-/// Files that are still to be divided.
-const LONG_FILES_LEFT: &[&str] = &["host/src/training/directory.rs"];
-
 /// A longer file says at its top why it is one: it names this limit there.
 const LONGEST: usize = 400;
 
@@ -88,13 +77,10 @@ fn every_file_says_at_its_top_what_it_is_for() {
 fn no_file_is_long_without_a_reason() {
     let long = |text: &str| text.lines().count() > LONGEST && !header(text).contains("400 lines");
     let found: Vec<_> = every_source().into_iter().filter(|(_, text)| long(text)).map(|(name, _)| name).collect();
-    let new: Vec<_> = found.iter().filter(|name| !LONG_FILES_LEFT.contains(&name.as_str())).collect();
     assert!(
-        new.is_empty(),
-        "over {LONGEST} lines: divide them, or say at their top why they have over 400 lines: {new:?}"
+        found.is_empty(),
+        "over {LONGEST} lines: divide them, or say at their top why they have over 400 lines: {found:?}"
     );
-    let done: Vec<_> = LONG_FILES_LEFT.iter().filter(|name| !found.iter().any(|found| found == *name)).collect();
-    assert!(done.is_empty(), "no longer long: take them off LONG_FILES_LEFT: {done:?}");
 }
 
 #[test]
@@ -115,7 +101,6 @@ fn only_the_program_prints_exits_or_starts_itself() {
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let mut left = CIRCLES_LEFT.to_vec();
     let mut circles = Vec::new();
     for package in ["core", "host", "firmware"] {
         let folder = root().join(package).join("src");
@@ -127,15 +112,11 @@ fn no_files_import_each_other_in_a_circle() {
             })
             .filter(|(name, _)| name != "main.rs" && !name.starts_with("bin/"))
             .collect();
-        let mut edges: Vec<(String, String)> = imports::edges(&files)
+        let edges: Vec<(String, String)> = imports::edges(&files)
             .into_iter()
             .map(|(from, to)| (format!("{package}/src/{from}"), format!("{package}/src/{to}")))
             .collect();
-        let all = imports::circular(&edges);
-        left.retain(|&(from, to)| !all.iter().any(|edge| (edge.0.as_str(), edge.1.as_str()) == (from, to)));
-        edges.retain(|(from, to)| !CIRCLES_LEFT.contains(&(from.as_str(), to.as_str())));
         circles.extend(imports::circular(&edges));
     }
     assert!(circles.is_empty(), "these imports lie on circles: {circles:#?}");
-    assert!(left.is_empty(), "no longer on a circle: take them off CIRCLES_LEFT: {left:?}");
 }

@@ -13,13 +13,13 @@
 //! | `.lock` | nothing: it is locked while a process trains there |
 //! | `model.safetensors` | the network after the last epoch, or where the run was interrupted, see [`model`](crate::model::safetensors) |
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+mod log;
+mod record;
+mod rows;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Usage;
 use crate::files::{write_atomically, write_new};
@@ -28,197 +28,9 @@ use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::{self, Checkpoint};
 use crate::training::lock::Lock;
 use crate::training::recorder::LayerRow;
-
-/// A row of `metrics.csv`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Counted from 1.
-    pub epoch: u32,
-    /// Of this epoch.
-    pub learning_rate: f32,
-    /// Mean over the epoch's steps, before each update and with dropout, in nats.
-    pub train_loss: f32,
-    /// On the test samples after the epoch (or on the validation samples, where some are held out), in nats.
-    pub test_loss: f32,
-    /// Over the epoch's steps, as the loss; a fraction.
-    pub train_accuracy: f32,
-    /// As the test loss; a fraction.
-    pub test_accuracy: f32,
-    /// Wall time of the epoch's steps, and of the evolutions between them.
-    pub train_seconds: f64,
-    /// Wall time of the evaluation.
-    pub evaluate_seconds: f64,
-    /// Wall time of the evolution after the epoch.
-    pub evolve_seconds: f64,
-    /// Connections after the epoch.
-    pub connections: usize,
-}
-
-/// Where and when a run was made: results do not depend on it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Version of this program.
-    pub version: String,
-    /// Commit it was built from; `-dirty` when files differed from it.
-    pub commit: String,
-    /// Processor and SIMD level.
-    pub machine: String,
-    /// Threads.
-    pub threads: usize,
-    /// Start, in UTC.
-    pub date: String,
-    /// Samples in a tile, on which the bits depend.
-    pub lanes: usize,
-    /// Process.
-    #[serde(default)]
-    pub pid: u32,
-    /// Its niceness.
-    #[serde(default)]
-    pub nice: i64,
-}
-
-impl Record {
-    /// The record of a run that starts now.
-    pub fn now(config: &Config, native: &crate::engine::native::Native) -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION").into(),
-            commit: env!("REWIRE_COMMIT").into(),
-            machine: format!("{}, {}", processor(), native.simd()),
-            threads: rewire_core::backend::Backend::threads(native),
-            date: humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string(),
-            lanes: config.lanes(),
-            pid: std::process::id(),
-            nice: crate::training::monitor::niceness(),
-        }
-    }
-}
-
-/// The processor's name, where the system tells it.
-pub fn processor() -> String {
-    let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    });
-    name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
-}
-
-/// A row of `phases.csv`: where an epoch's time went, and the memory at its end. Row 0 is before there is a network.
-///
-/// Tiles are in phases of their own, each on its thread: the wall time of all tiles is shared out as their threads' time is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Phases {
-    /// Counted from 1.
-    pub epoch: u32,
-    /// Fetching and changing samples.
-    pub batch_seconds: f64,
-    /// Forward passes of training.
-    pub forward_seconds: f64,
-    /// Backward passes.
-    pub backward_seconds: f64,
-    /// Gradients, velocities and weights.
-    pub update_seconds: f64,
-    /// The evaluation.
-    pub evaluate_seconds: f64,
-    /// Evolutions: between steps, and after the epoch.
-    pub evolve_seconds: f64,
-    /// What is written after the epoch, the checkpoint included.
-    pub record_seconds: f64,
-    /// Training state that is in RAM: the network's block, by the pages that the system has given it; absent where the
-    /// system does not tell.
-    pub network_resident_bytes: Option<u64>,
-    /// Resident memory of the process; absent where the system does not tell.
-    pub resident_bytes: Option<u64>,
-    /// The most it has had.
-    pub peak_resident_bytes: Option<u64>,
-}
-
-/// A file of rows that grows.
-#[derive(Debug)]
-struct Log {
-    path: PathBuf,
-    file: File,
-    /// Bytes of whole rows in it.
-    length: u64,
-}
-
-impl Log {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = OpenOptions::new().create_new(true).append(true).open(&path);
-        let file = file.with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self { path, file, length: 0 })
-    }
-
-    /// Opens a file and keeps its rows as far as `keep` says; one that is not there begins empty. `warn` hears of rows
-    /// that cannot be read.
-    fn reopen<T: Serialize + DeserializeOwned>(
-        path: PathBuf,
-        keep: impl Fn(&T) -> bool,
-        warn: &mut impl FnMut(&str),
-    ) -> Result<Self> {
-        if !path.exists() {
-            return Self::create(path);
-        }
-        let (mut rows, wrong) = rows::<T>(&path)?;
-        match rows.iter().position(|row| !keep(row)) {
-            Some(end) => rows.truncate(end),
-            None => wrong
-                .iter()
-                .for_each(|wrong| warn(&format!("{wrong}; it goes on after the {} rows before", rows.len()))),
-        }
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in &rows {
-            writer.serialize(row)?;
-        }
-        let text = writer.into_inner()?;
-        write_atomically(&path, &text)?;
-        let file = OpenOptions::new().append(true).open(&path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { path, file, length: text.len() as u64 })
-    }
-
-    /// Adds a row: it is in the file when this returns.
-    fn append<T: Serialize>(&mut self, row: &T) -> Result<()> {
-        let mut text = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
-        text.serialize(row)?;
-        let text = text.into_inner()?;
-        let written = self.file.write_all(&text);
-        if written.is_err() {
-            // Half a row would spoil the file for readers; the first error is the one to report.
-            let _ = self.file.set_len(self.length);
-        }
-        written.with_context(|| {
-            format!(
-                "cannot write {}; free some space or choose another --out (earlier rows are kept)",
-                self.path.display()
-            )
-        })?;
-        self.length += text.len() as u64;
-        Ok(())
-    }
-
-    /// Flushes the rows to the disk.
-    fn sync(&self) -> Result<()> {
-        self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))
-    }
-}
-
-/// The rows of a file up to the first that cannot be read, and what is wrong with that one.
-///
-/// # Errors
-///
-/// When the file cannot be read at all.
-pub fn rows<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Option<String>)> {
-    let shown = path.display();
-    let mut rows = Vec::new();
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {shown}"))?;
-    for row in reader.deserialize() {
-        match row {
-            Ok(row) => rows.push(row),
-            Err(error) => return Ok((rows, Some(format!("{shown}: {error}")))),
-        }
-    }
-    Ok((rows, None))
-}
+use log::Log;
+pub use record::{Record, processor};
+pub use rows::{Epoch, Phases, rows};
 
 /// An open run directory.
 #[derive(Debug)]

@@ -1,0 +1,128 @@
+//! What is written of each epoch: the observer of a run that has a directory.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use rewire_core::train::{Epoch as Done, Step, TrainSettings};
+
+use crate::engine::clock::{EpochTimes, Stage};
+use crate::engine::dynamic::{Network, RunObserver};
+use crate::model::layer::LayerData;
+use crate::training::checkpoint::Checkpoint;
+use crate::training::directory::{Epoch, Phases, RunDirectory};
+use crate::training::monitor::{peak_resident_bytes, resident_between, resident_bytes};
+use crate::training::recorder::Recorder;
+use crate::training::session::Session;
+use crate::training::watch::Watcher;
+
+/// Writes each epoch to the run directory, and tells the watcher.
+pub(super) struct EpochWriter<'a> {
+    pub(super) session: &'a Session<'a>,
+    /// Set when the user wants the run to end.
+    pub(super) interrupted: &'a AtomicBool,
+    pub(super) settings: &'a TrainSettings,
+    pub(super) connections: usize,
+    pub(super) directory: &'a mut RunDirectory,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) epochs: Vec<Epoch>,
+    pub(super) watcher: &'a mut dyn Watcher,
+    /// What could not be written, which ends the run.
+    pub(super) failed: Option<anyhow::Error>,
+}
+
+impl EpochWriter<'_> {
+    /// An epoch begins.
+    pub(super) fn begin(&mut self, epoch: u32) {
+        self.session.native.clock().begin(epoch);
+        if let Some(recorder) = &self.recorder {
+            recorder.begin();
+        }
+    }
+
+    /// Writes what is kept of an epoch.
+    fn record(&mut self, done: &Done, network: &dyn Network) -> Result<()> {
+        let Session { config, native, .. } = self.session;
+        let (clock, epoch) = (native.clock(), done.epoch);
+        let EpochTimes { train, shares, evaluate, evolve } = clock.times();
+        let resident_bytes = resident_bytes();
+        let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
+        let row = Epoch {
+            epoch,
+            learning_rate: done.learning_rate,
+            train_loss: done.trained.loss(),
+            test_loss: done.measured.loss(),
+            train_accuracy: done.trained.accuracy(),
+            test_accuracy: done.measured.accuracy(),
+            train_seconds: train,
+            evaluate_seconds: evaluate,
+            evolve_seconds: evolve,
+            connections: self.connections,
+        };
+        self.directory.append(&row)?;
+        self.watcher.epoch(&row);
+        self.epochs.push(row);
+        let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
+            let layers = network.export();
+            if let Some(recorder) = &mut self.recorder {
+                if !self.settings.evolves(epoch) {
+                    recorder.would_prune(&layers, config.zeta_of(epoch))?;
+                }
+                record_topology(recorder, self.directory, epoch, &layers)?;
+            }
+            let bits = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
+            let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
+            Checkpoint { config: (*config).clone(), epoch, layers, tried }.save(self.directory.path())
+        });
+        recorded?;
+        self.directory.append_phases(&Phases {
+            epoch,
+            batch_seconds: shares.batch,
+            forward_seconds: shares.forward,
+            backward_seconds: shares.backward,
+            update_seconds: shares.update,
+            evaluate_seconds: evaluate,
+            evolve_seconds: shares.evolve + evolve,
+            record_seconds: record_time.as_secs_f64(),
+            network_resident_bytes,
+            resident_bytes,
+            peak_resident_bytes: peak_resident_bytes(),
+        })
+    }
+}
+
+impl RunObserver for EpochWriter<'_> {
+    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
+        self.watcher.step(step);
+        if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    fn epoch(&mut self, epoch: &Done, network: &dyn Network) -> ControlFlow<()> {
+        match self.record(epoch, network) {
+            Ok(()) => {
+                self.begin(epoch.epoch + 1);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// Adds the connections after an epoch to the record.
+pub(super) fn record_topology(
+    recorder: &mut Recorder,
+    directory: &mut RunDirectory,
+    epoch: u32,
+    layers: &[LayerData],
+) -> Result<()> {
+    recorder.try_all(layers);
+    let rows: Vec<_> = recorder.rows(epoch, layers).collect();
+    directory.append_topology(rows.into_iter(), recorder.input_connections())
+}

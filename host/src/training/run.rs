@@ -1,0 +1,238 @@
+//! A run with a directory: how it begins or continues, and how it ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use rewire_core::error::{SampleSet, SettingError, TrainError};
+use rewire_core::train::Ended as Reason;
+
+use crate::data::Dataset;
+use crate::engine::dynamic::Network;
+use crate::engine::native::Native;
+use crate::error::{Interrupted, Usage};
+use crate::settings::{Config, ModelKind};
+use crate::training::checkpoint::Checkpoint;
+use crate::training::directory::{Epoch, MODEL, Phases, Record, RunDirectory, START};
+use crate::training::epoch_writer::{EpochWriter, record_topology};
+use crate::training::monitor::{Monitor, resident_bytes};
+use crate::training::recorder::Recorder;
+use crate::training::session::{Session, footprints};
+use crate::training::summary::Summary;
+use crate::training::task::Task;
+use crate::training::warn::Warn;
+use crate::training::watch::{Extent, Watcher};
+
+/// Where a run finds and leaves things, what it may use, and who hears of it.
+pub struct Surroundings<'a> {
+    /// Run directory; chosen when absent.
+    pub out: Option<PathBuf>,
+    /// Where the run in that directory continues, see [`resumable`].
+    pub checkpoint: Option<Checkpoint>,
+    /// Threads and vectors.
+    pub native: Native,
+    /// Time between samples of the monitor; zero for none.
+    pub monitor_interval: Duration,
+    /// Set when the user wants the run to end.
+    pub interrupted: &'a AtomicBool,
+    /// Who watches steps and epochs.
+    pub watcher: &'a mut dyn Watcher,
+    /// Who hears what the run goes on without.
+    pub warn: Warn,
+}
+
+/// Trains a network and writes its run directory.
+///
+/// # Errors
+///
+/// Settings that do not fit the dataset, a directory that cannot be written, a loss that is NaN or infinite, an
+/// interruption: whatever was recorded until then is kept.
+pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
+    let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
+    config.validate()?;
+    let task = Task::new(config, dataset)?;
+    let session = Session::new(config, &task, native);
+    let before = resident_bytes();
+    session.with_network(|network| {
+        let run = Run { session: &session, interrupted, warn: &warn };
+        let (mut directory, recorder, epochs) = match &checkpoint {
+            Some(checkpoint) => run.resume(network, &out.unwrap_or_default(), checkpoint)?,
+            None => run.start(network, out.as_deref(), before)?,
+        };
+        let monitor = Monitor::start(directory.path(), monitor_interval, session.native.clock(), &warn);
+        let ended = run.epochs(network, &mut directory, recorder, epochs, watcher)?;
+        drop(monitor);
+        if ended.interrupted && ended.epochs.is_empty() {
+            let text = format!(
+                "interrupted in epoch 1 of {}: none is finished, so nothing is kept in {}",
+                config.epochs,
+                directory.path().display()
+            );
+            directory.abandon()?;
+            return Err(Interrupted(text).into());
+        }
+        session.model(network.export()).save(&directory.path().join(MODEL))?;
+        let (features, classes) = task.widths();
+        let bytes = footprints(config, features, classes);
+        let summary = Summary::new(config, &session.layers(), bytes, directory.path(), &ended.epochs);
+        if ended.interrupted {
+            let epochs = ended.epochs.len();
+            return Err(Interrupted(format!(
+                "interrupted in epoch {} of {}; {epochs} finished and the model as it is are kept in {}; \
+                 --resume continues after epoch {epochs}",
+                epochs + 1,
+                config.epochs,
+                directory.path().display()
+            ))
+            .into());
+        }
+        summary.ok_or_else(|| anyhow!("the run has no epoch"))
+    })?
+}
+
+/// The checkpoint of a run directory, if a run with these settings can continue from it; `warn` hears of a damaged one.
+///
+/// # Errors
+///
+/// When there is none that is whole, it is of another run, or the number of epochs is another that its schedules cannot
+/// take: with the settings that differ.
+pub fn resumable(out: &Path, config: &Config, warn: &Warn) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::load(out, |text| warn.warn(text))?;
+    let epochs = config.epochs;
+    let differences = Config { epochs, ..checkpoint.config.clone() }.differences(config);
+    if !differences.is_empty() {
+        let (out, differences) = (out.display(), differences.join("; "));
+        return Err(Usage(format!(
+            "the checkpoint in {out} is of another run: {differences}; leave such flags out, or put the run's own \
+                 checkpoint back"
+        ))
+        .into());
+    }
+    checkpoint.config.continues_as(config, checkpoint.epoch)?;
+    Ok(checkpoint)
+}
+
+/// A run's directory, what records its connections, and the epochs that are done.
+type Begun = (RunDirectory, Option<Recorder>, Vec<Epoch>);
+
+/// The epochs of a run that ended, and why it ended.
+struct Ended {
+    epochs: Vec<Epoch>,
+    interrupted: bool,
+}
+
+struct Run<'a> {
+    session: &'a Session<'a>,
+    interrupted: &'a AtomicBool,
+    warn: &'a Warn,
+}
+
+impl Run<'_> {
+    /// Draws the network and makes its directory. `resident` is the memory before there was a network.
+    fn start(&self, network: &mut dyn Network, out: Option<&Path>, resident: Option<u64>) -> Result<Begun> {
+        let Session { config, task, native } = self.session;
+        self.session.initialise(network).map_err(|error| Usage(error.to_string()))?;
+        let (inputs, _) = task.widths();
+        let mut directory = RunDirectory::create(out, config, inputs, &Record::now(config, native))?;
+        directory.append_phases(&Phases { resident_bytes: resident, ..Phases::default() })?;
+        let mut recorder = None;
+        if config.model != ModelKind::Dense {
+            let model = self.session.model(network.export());
+            model.save(&directory.path().join(START))?;
+            if directory.records_topology() {
+                let recorder = recorder.insert(Recorder::new(&model.layers));
+                recorder.would_prune(&model.layers, config.zeta_of(1))?;
+                record_topology(recorder, &mut directory, 0, &model.layers)?;
+            }
+        }
+        Ok((directory, recorder, Vec::new()))
+    }
+
+    /// Takes the network and its directory up where they were left.
+    fn resume(&self, network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<Begun> {
+        network.import(&checkpoint.layers).with_context(|| {
+            format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+        })?;
+        let Session { config, task, native } = self.session;
+        let (inputs, _) = task.widths();
+        let (directory, epochs) =
+            RunDirectory::reopen(out, checkpoint.epoch, config, inputs, |text| self.warn.warn(text))?;
+        let mut recorder = if directory.records_topology() {
+            Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
+        } else {
+            None
+        };
+        if checkpoint.config.owes_evolution(config, checkpoint.epoch) {
+            let usage = |error: SettingError| Usage(error.to_string());
+            let epoch = checkpoint.epoch;
+            let config = Config { zeta: config.zeta_of(epoch), ..(*config).clone() };
+            let evolution = config.evolution(task.plane()).map_err(usage)?;
+            network
+                .evolve(native, &evolution, config.seed, epoch)
+                .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
+            if let Some(recorder) = &mut recorder {
+                recorder.try_all(&network.export());
+            }
+        }
+        Ok((directory, recorder, epochs))
+    }
+
+    /// Trains the epochs after those in `epochs`.
+    fn epochs(
+        &self,
+        network: &mut dyn Network,
+        directory: &mut RunDirectory,
+        recorder: Option<Recorder>,
+        epochs: Vec<Epoch>,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Ended> {
+        let Session { config, task, .. } = self.session;
+        let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
+        let connections = self.session.layers().iter().map(|layer| layer.connections).sum();
+        let steps = task.train(config).count().div_ceil(config.batch_size) as u64;
+        let next = epochs.len() as u32 + 1;
+        let mut writer = EpochWriter {
+            session: self.session,
+            interrupted: self.interrupted,
+            settings: &settings,
+            connections,
+            directory,
+            recorder,
+            epochs,
+            watcher,
+            failed: None,
+        };
+        writer.watcher.begin(Extent { epochs: config.epochs, steps, validation: task.is_validated() });
+        writer.begin(next);
+        let ended = self.session.train(network, next, &mut writer);
+        writer.watcher.end();
+        let EpochWriter { directory, epochs, failed, .. } = writer;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match ended {
+            Ok(ended) => Ok(Ended { epochs, interrupted: ended == Reason::Stopped }),
+            Err(TrainError::Diverged { samples, epoch, step }) => {
+                let (loss, step) = match samples {
+                    SampleSet::Training => ("training", step + 1),
+                    SampleSet::Test if task.is_validated() => ("validation", step),
+                    SampleSet::Test => ("test", step),
+                };
+                Err(diverged(config, directory, loss, epoch, step.into()))
+            }
+            Err(error) => Err(anyhow!("{error}")),
+        }
+    }
+}
+
+/// The error for training that diverged: its loss is NaN or infinite.
+fn diverged(config: &Config, directory: &RunDirectory, loss: &str, epoch: u32, step: u64) -> anyhow::Error {
+    anyhow!(
+        "training diverged: the {loss} loss is NaN or infinite at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
+         metrics.csv in {} keeps the {} epochs before",
+        config.learning_rate,
+        directory.path().display(),
+        epoch - 1
+    )
+}
