@@ -9,7 +9,7 @@ use super::build::BuildError;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TableError {
-    /// There are no labels, or no features.
+    /// There are no samples, or they have no features.
     Empty,
     /// The features are no multiple of the labels.
     Uneven {
@@ -18,14 +18,39 @@ pub enum TableError {
         /// Labels: one a sample.
         labels: usize,
     },
+    /// Features and values are not those of the same whole number of samples.
+    UnevenValues {
+        /// Features.
+        features: usize,
+        /// Values.
+        values: usize,
+        /// Values a sample.
+        n_out: usize,
+    },
+    /// The features are no multiple of those of a sample.
+    UnevenSamples {
+        /// Features.
+        features: usize,
+        /// Features a sample.
+        n_in: usize,
+    },
 }
 
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Empty => write!(f, "a table needs at least one label and one feature for each"),
+            Self::Empty => write!(f, "a table needs at least one sample, with at least one feature and one value"),
             Self::Uneven { features, labels } => {
                 write!(f, "{features} features are no multiple of {labels} labels: each sample has as many features")
+            }
+            Self::UnevenValues { features, values, n_out } => {
+                write!(
+                    f,
+                    "{features} features and {values} values, {n_out} a sample, are not those of a whole number of samples"
+                )
+            }
+            Self::UnevenSamples { features, n_in } => {
+                write!(f, "{features} features are no multiple of {n_in}, the features of a sample")
             }
         }
     }

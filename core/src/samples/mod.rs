@@ -16,4 +16,4 @@ pub(crate) mod table;
 pub use element::Element;
 pub use shift::{PixelShift, Shifted};
 pub use source::{SampleSource, Samples, Target};
-pub use table::Table;
+pub use table::{Answers, Labels, Table, Unlabelled, Values};
