@@ -32,18 +32,34 @@
 //! | load the known datasets | [`data`] |
 //! | choose threads and vector instructions | [`Native`](engine::native::Native), with [`fit_on`] |
 //! | read saved runs, draw them | [`analysis`], [`figures`], [`report`] |
+//!
+//! The library prints nothing and ends nothing: a run reports to a [`Watcher`](training::watch::Watcher), a download to a
+//! [`data::Progress`], and the program's [`commands`] show it.
+//!
+//! # Features
+//!
+//! All are on by default; `default-features = false` leaves what training needs.
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `cli` | the program `rewire` and [`commands`], with the other two |
+//! | `figures` | [`figures`] and [`report`] |
+//! | `fetch` | [`data::fetch`]: downloads of the known datasets, which without it are read from the cache folder |
 
 pub mod analysis;
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod commands;
 pub mod data;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "figures")]
 pub mod figures;
 pub mod files;
 mod fit;
 pub mod model;
 pub mod npy;
+#[cfg(feature = "figures")]
 pub mod report;
 pub mod settings;
 mod text;

@@ -13,9 +13,8 @@ use crate::data::error::Error;
 use crate::data::idx::Origin;
 use crate::data::manifest::{Entry, File, Format, Role};
 use crate::data::name::DatasetName;
-use crate::data::progress::Progress;
 use crate::data::samples::Split;
-use crate::data::{cifar10, fetch, idx, manifest, mini, store};
+use crate::data::{cifar10, idx, manifest, mini, store};
 
 /// The cache folder: `flag` (`--data-dir`), else the environment's `REWIRE_DATA`, else `rewire` in the user's cache
 /// folder (`$XDG_CACHE_HOME` or `~/.cache`; the local application data on Windows).
@@ -32,23 +31,6 @@ fn cache_dir_from(flag: Option<&Path>, variable: Option<OsString>) -> PathBuf {
     }
     // Without a home folder there is still a place that can be written.
     etcetera::choose_base_strategy().map_or_else(|_| std::env::temp_dir(), |user| user.cache_dir()).join("rewire")
-}
-
-/// Makes sure that `name` can be loaded: fetches it when its files are not all there, saying so through `progress`.
-///
-/// Existing files are judged by their size here; `fetch` and `verify` also hash them.
-///
-/// # Errors
-/// As [`fetch::bring`].
-pub fn ensure(name: DatasetName, cache: &Path, progress: &mut dyn Progress) -> Result<(), Error> {
-    let entry = manifest::entry(name);
-    match store::state(entry, cache) {
-        store::State::Bundled | store::State::Present => Ok(()),
-        store::State::Partial | store::State::Missing => {
-            progress.message(&format!("{name} is not in {} yet; fetching it", cache.display()));
-            fetch::bring(entry, cache, progress).map(|_| ())
-        }
-    }
 }
 
 /// Reads a dataset from the cache, or from the program itself when it is bundled.

@@ -39,6 +39,7 @@ pub mod augment;
 pub mod cifar10;
 mod dataset;
 mod error;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod idx;
 mod load;
@@ -54,6 +55,8 @@ pub mod store;
 pub use arrays::{ArrayError, Arrays, MOST_CLASSES};
 pub use dataset::Dataset;
 pub use error::{Attempt, Error};
-pub use load::{cache_dir, ensure, load, load_entry};
+#[cfg(feature = "fetch")]
+pub use fetch::ensure;
+pub use load::{cache_dir, load, load_entry};
 pub use name::{DatasetName, ImageShape, UnknownName};
 pub use progress::{Progress, Silent};

@@ -20,11 +20,29 @@ use std::fs;
 use std::path::Path;
 
 use crate::data::error::{Attempt, Error};
-use crate::data::manifest::{Entry, Source};
+use crate::data::manifest::{self, Entry, Source};
+use crate::data::name::DatasetName;
 use crate::data::progress::Progress;
-use crate::data::store;
+use crate::data::store::{self, State};
 use job::Job;
 use place::{Failure, remove_leftovers};
+
+/// Makes sure that `name` can be loaded: fetches it when its files are not all there, saying so through `progress`.
+///
+/// Existing files are judged by their size here; `fetch` and `verify` also hash them.
+///
+/// # Errors
+/// As [`bring`].
+pub fn ensure(name: DatasetName, cache: &Path, progress: &mut dyn Progress) -> Result<(), Error> {
+    let entry = manifest::entry(name);
+    match store::state(entry, cache) {
+        State::Bundled | State::Present => Ok(()),
+        State::Partial | State::Missing => {
+            progress.message(&format!("{name} is not in {} yet; fetching it", cache.display()));
+            bring(entry, cache, progress).map(|_| ())
+        }
+    }
+}
 
 /// Fetches whatever `entry` lacks into `cache` and returns the names of the files that arrived.
 ///
