@@ -1,10 +1,13 @@
 //! The whole network again, slow and obvious: dense matrices of `f64`, one sample at a time, gradients in full.
 //!
-//! Nothing here comes from the core but the names of its activations. `W` is `[n_out][n_in]`, with zeros where there is
+//! Nothing here comes from the core but the names of its activations and targets. `W` is `[n_out][n_in]`, with zeros where there is
 //! no connection.
+
+use std::borrow::Cow;
 
 use rewire_core::activation::Activation;
 use rewire_core::network::Mlp;
+use rewire_core::samples::Target;
 use rewire_core::sparse::Format;
 
 use crate::structure::cells;
@@ -13,13 +16,15 @@ mod layer;
 
 pub use layer::OracleLayer;
 
-/// One labelled sample.
+/// One sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// Features.
     pub x: Vec<f64>,
     /// Class.
     pub label: usize,
+    /// Numbers that a regression's outputs should give.
+    pub values: Vec<f64>,
 }
 
 /// A layer's sums and activations for one sample.
@@ -61,6 +66,8 @@ pub type Factors = [Vec<f64>];
 pub struct Oracle {
     /// Layers, first to last.
     pub layers: Vec<OracleLayer>,
+    /// What the outputs are compared with.
+    pub target: Target,
     /// The share of the target that the loss spreads evenly over all classes.
     pub smoothing: f64,
     /// Samples in a tile, which the loss of a training step normalises together.
@@ -97,7 +104,7 @@ impl Oracle {
             }
             copy
         });
-        Self { layers: layers.collect(), smoothing: 0.0, lanes: LANES }
+        Self { layers: layers.collect(), target: Target::Class, smoothing: 0.0, lanes: LANES }
     }
 
     fn forward(&self, x: &[f64], factors: &Factors) -> Vec<Activity> {
@@ -148,22 +155,36 @@ impl Oracle {
         self.forward(x, &[]).pop().map_or_else(Vec::new, |activity| activity.y)
     }
 
-    /// What the loss wants each class' probability to be.
-    fn targets(&self, label: usize, classes: usize) -> Vec<f64> {
-        let mut targets = vec![self.smoothing / classes as f64; classes];
-        targets[label] += 1.0 - self.smoothing;
-        targets
+    /// What the loss wants each class' probability, or each output, to be.
+    fn targets<'s>(&self, sample: &'s Sample, n_out: usize) -> Cow<'s, [f64]> {
+        match self.target {
+            Target::Class => {
+                let mut targets = vec![self.smoothing / n_out as f64; n_out];
+                targets[sample.label] += 1.0 - self.smoothing;
+                targets.into()
+            }
+            Target::Values => (&sample.values).into(),
+            Target::Input => (&sample.x).into(),
+        }
     }
 
-    /// Mean cross-entropy of a training step.
+    /// A sample's loss by the network's outputs.
+    fn loss_of(&self, sample: &Sample, outputs: &[f64]) -> f64 {
+        let targets = self.targets(sample, outputs.len());
+        let pairs = targets.iter().zip(outputs);
+        if self.target == Target::Class {
+            let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let log_total = largest + outputs.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
+            pairs.map(|(target, z)| target * (log_total - z)).sum()
+        } else {
+            pairs.map(|(target, y)| (y - target) * (y - target)).sum::<f64>() / outputs.len() as f64
+        }
+    }
+
+    /// Mean loss of a training step.
     pub fn loss(&self, samples: &[Sample], factors: &Factors) -> f64 {
         let outputs = samples.chunks(self.lanes).flat_map(|tile| self.outputs_in_training(tile, factors));
-        let each = samples.iter().zip(outputs).map(|(sample, logits)| {
-            let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let log_total = largest + logits.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
-            let targets = self.targets(sample.label, logits.len());
-            targets.iter().zip(&logits).map(|(target, z)| target * (log_total - z)).sum::<f64>()
-        });
+        let each = samples.iter().zip(outputs).map(|(sample, outputs)| self.loss_of(sample, &outputs));
         each.sum::<f64>() / samples.len() as f64
     }
 
@@ -191,9 +212,13 @@ impl Oracle {
         for sample in samples {
             let activities = self.forward(&sample.x, factors);
             let last = self.layers.len() - 1;
-            let mut delta = softmax(&activities[last].y);
-            for (d, target) in delta.iter_mut().zip(self.targets(sample.label, activities[last].y.len())) {
-                *d -= target;
+            let outputs = &activities[last].y;
+            let (mut delta, factor) = match self.target {
+                Target::Class => (softmax(outputs), 1.0),
+                Target::Values | Target::Input => (outputs.clone(), 2.0 / outputs.len() as f64),
+            };
+            for (d, target) in delta.iter_mut().zip(&*self.targets(sample, outputs.len())) {
+                *d = factor * (*d - target);
             }
             for i in (0..self.layers.len()).rev() {
                 let below = if i == 0 { &sample.x } else { &activities[i - 1].y };
@@ -303,6 +328,7 @@ mod tests {
                 layer(Activation::Relu, [[1.0, 2.0], [-1.0, 0.0]], [0.5, 0.0]),
                 layer(Activation::Identity, [[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]),
             ],
+            target: Target::Class,
             smoothing: 0.0,
             lanes: 1,
         }
@@ -313,7 +339,7 @@ mod tests {
         let oracle = network();
         // z = (1 + 2 + 0.5, -1), y = (3.5, 0), logits (3.5, 3.5).
         assert_eq!(oracle.logits(&[1.0, 1.0]), [3.5, 3.5]);
-        let sample = [Sample { x: vec![1.0, 1.0], label: 0 }];
+        let sample = [Sample { x: vec![1.0, 1.0], label: 0, values: vec![] }];
         assert!((oracle.loss(&sample, &[]) - std::f64::consts::LN_2).abs() < 1e-12);
         // Deltas (-0.5, 0.5): the hidden one is (0, closed).
         let gradients = oracle.gradients(&sample, &[]);

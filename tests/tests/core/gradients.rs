@@ -52,7 +52,16 @@ fn batch_norm(spec: &LayerSpec) -> bool {
 }
 
 fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind: Kind, batch: usize) {
-    let what = format!("{kind:?}, {LANES} lanes, {batch} samples, {:?}", layers[0].activation);
+    check_against::<F, LANES>(Target::Class, layers, kind, batch);
+}
+
+fn check_against<F: Format<Input = f32>, const LANES: usize>(
+    target: Target,
+    layers: &[LayerSpec],
+    kind: Kind,
+    batch: usize,
+) {
+    let what = format!("{target:?}, {kind:?}, {LANES} lanes, {batch} samples, {:?}", layers[0].activation);
     let description = describe(layers, kind, batch);
     let mut memory = Memory::of::<F, LANES>(&description);
     let mut network = Mlp::<F, LANES>::new(&description, memory.block()).unwrap();
@@ -62,10 +71,16 @@ fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind:
     let order = Permutation::new(1, 1, batch as u32);
     // As the step takes them, since what is normalised together depends on it.
     let samples = data.select((0..batch as u32).map(|position| order.at(position) as usize));
-    let oracle = Oracle::of(&network);
+    let oracle = Oracle { target, ..Oracle::of(&network) };
 
     let place = StepId { seed: 1, epoch: 1, step: 0 };
-    let metrics = network.step(&Portable, &data.table(), &order, 0, &Sgd::new(RATE).unwrap(), place).unwrap();
+    let sgd = Sgd::new(RATE).unwrap();
+    let metrics = match target {
+        Target::Class => network.step(&Portable, &data.table(), &order, 0, &sgd, place),
+        Target::Values => network.step(&Portable, &data.values(), &order, 0, &sgd, place),
+        Target::Input => network.step(&Portable, &data.unlabelled(), &order, 0, &sgd, place),
+    }
+    .unwrap();
 
     assert_close(&[f64::from(metrics.loss())], &[oracle.loss(&samples, &[])], KERNEL, &what);
     let expected = oracle.finite_differences(&samples, &[], 1e-5);
@@ -109,6 +124,21 @@ fn gradients_of_every_layer_and_activation_are_finite_differences() {
             let layers = layers(kind, [activation; 3]);
             check::<Standard, 1>(&layers, kind, 5);
             check::<Standard, 16>(&layers, kind, 21);
+        }
+    }
+}
+
+#[test]
+fn gradients_of_squared_errors_are_finite_differences() {
+    for kind in Kind::ALL {
+        for activation in [Activation::Relu, Activation::LeakyRelu { slope: -0.6 }, Activation::SRelu] {
+            let layers = layers(kind, [activation; 3]);
+            check_against::<Standard, 1>(Target::Values, &layers, kind, 5);
+            check_against::<Standard, 16>(Target::Values, &layers, kind, 21);
+            let activations = [activation, activation, activation, Activation::Identity];
+            let layers = kind.layers(&[9, 12, 7, 10, 9], 0.6, &activations);
+            check_against::<Standard, 1>(Target::Input, &layers, kind, 5);
+            check_against::<Standard, 16>(Target::Input, &layers, kind, 21);
         }
     }
 }

@@ -9,6 +9,7 @@ mod golden_run;
 mod gradients;
 mod initial_topology;
 mod load_layer;
+mod losses;
 mod power_loss;
 mod regression;
 mod topology;

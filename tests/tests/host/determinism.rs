@@ -10,7 +10,11 @@ use rewire_tests::structure::{LayerCopy, bits, copy, fingerprint, restore};
 /// What a run leaves: the fingerprint of every parameter, its structure and the metrics of each epoch.
 type Outcome = Vec<u64>;
 
-fn train<const LANES: usize>(backend: &impl Backend, description: &Description<'_>, data: &Data) -> Outcome {
+fn train<const LANES: usize>(
+    backend: &impl Backend,
+    description: &Description<'_>,
+    samples: &impl Samples<LANES>,
+) -> Outcome {
     let mut memory = Memory::of::<Standard, LANES>(description);
     let mut network = Mlp::<Standard, LANES>::new(description, memory.block()).unwrap();
     network.initialise(backend, 1, FanIn::Connections);
@@ -22,10 +26,9 @@ fn train<const LANES: usize>(backend: &impl Backend, description: &Description<'
     for epoch in 1..=3 {
         let decay = [WeightDecay::Decoupled, WeightDecay::Coupled, WeightDecay::Periodic][epoch as usize % 3];
         let sgd = sgd.with_weight_decay(1e-4, decay).unwrap();
-        let table = data.table();
-        let trained = network.train_epoch(backend, &table, &sgd, 1, epoch).unwrap();
+        let trained = network.train_epoch(backend, samples, &sgd, 1, epoch).unwrap();
         network.evolve(backend, &evolution, 1, epoch, |_, _| {}).unwrap();
-        let tested = network.evaluate(backend, &table);
+        let tested = network.evaluate(backend, samples);
         assert!(trained.loss().is_finite() && tested.loss().is_finite());
         outcome.extend([trained, tested].map(|metrics| u64::from(metrics.loss().to_bits())));
         outcome.extend([trained, tested].map(|metrics| u64::from(metrics.correct())));
@@ -51,16 +54,20 @@ fn backends() -> Vec<(String, Native)> {
 
 /// Trains with the portable backend, then with every other, with and without the transposed index.
 fn check<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples: usize) {
+    let data = Data::random(2, samples, layers[0].n_in, layers[layers.len() - 1].n_out).thinned(2);
+    check_samples::<LANES>(layers, batch, &data.table());
+}
+
+fn check_samples<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples: &impl Samples<LANES>) {
     let mut description = Description::training(layers, batch);
     if batch > LANES || LANES > 1 {
         description = description.with_velocity();
     }
-    let data = Data::random(2, samples, layers[0].n_in, layers[layers.len() - 1].n_out).thinned(2);
-    let expected = train::<LANES>(&Portable, &description, &data);
+    let expected = train::<LANES>(&Portable, &description, samples);
     let transposed = description.with_transposed_index();
-    assert_eq!(train::<LANES>(&Portable, &transposed, &data), expected, "portable, transposed");
+    assert_eq!(train::<LANES>(&Portable, &transposed, samples), expected, "portable, transposed");
     for (name, backend) in backends() {
-        let run = |description| backend.install(|| train::<LANES>(&backend, description, &data));
+        let run = |description| backend.install(|| train::<LANES>(&backend, description, samples));
         assert_eq!(run(&description), expected, "{name}, {LANES} lanes, batch {batch}");
         assert_eq!(run(&transposed), expected, "{name}, {LANES} lanes, batch {batch}, transposed");
     }
@@ -82,6 +89,18 @@ fn layers(width: usize, connections: usize) -> Vec<LayerSpec> {
 fn one_lane_gives_the_same_bits_on_every_backend() {
     check::<1>(&layers(60, 500), 1, 40);
     check::<1>(&layers(60, 500), 7, 40);
+}
+
+/// Regression and reconstruction, the last tile of a minibatch partly padding.
+#[test]
+fn squared_errors_give_the_same_bits_on_every_backend() {
+    let mut layers = layers(60, 1000);
+    let data = Data::random(2, 90, 64, 10).thinned(2);
+    check_samples::<1>(&layers, 7, &data.values());
+    check_samples::<16>(&layers, 50, &data.values());
+    layers[5] = LayerSpec::sparse(60, 64, 1000, Activation::Identity);
+    check_samples::<1>(&layers, 7, &data.unlabelled());
+    check_samples::<16>(&layers, 50, &data.unlabelled());
 }
 
 #[test]
