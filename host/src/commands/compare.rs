@@ -23,6 +23,9 @@ use crate::settings::{ActivationKind, Config, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
 use crate::training::lock::Lock;
+use crate::training::resumable;
+use crate::training::task::check;
+use crate::training::warn::Warn;
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
@@ -72,7 +75,15 @@ impl Arguments {
         self.settings.0.note_idle(&runs.iter().map(|(_, config)| config.clone()).collect::<Vec<_>>());
         // The program that is started listens for Ctrl-C too; this one waits for it to end.
         let interrupted = interruption()?;
-        let trained = self.train(&config, runs, &out, &interrupted)?;
+        // Everything that can be refused is refused before the first run.
+        let states: Vec<State> = runs.iter().map(|(path, config)| state(path, config)).collect::<Result<_>>()?;
+        let mut new = runs.iter().zip(&states).filter(|(_, state)| matches!(state, State::New)).peekable();
+        if new.peek().is_some() {
+            let dataset = self.data.load(config.dataset, &interrupted)?;
+            new.try_for_each(|((_, config), _)| check(config, &dataset))
+                .map_err(|error| self.settings.0.locate(error.into(), None))?;
+        }
+        let trained = self.train(&config, runs.into_iter().zip(states), &out, &interrupted)?;
         let rows = conclude(&trained.done, &out)?;
         if self.json {
             print_json(&rows)?;
@@ -116,20 +127,18 @@ impl Arguments {
     fn train(
         &self,
         config: &Config,
-        runs: Vec<(PathBuf, Config)>,
+        runs: impl Iterator<Item = ((PathBuf, Config), State)>,
         out: &Path,
         interrupted: &AtomicBool,
     ) -> Result<Trained> {
         std::fs::create_dir_all(out)
             .with_context(|| format!("cannot make the folder --out {}; choose another", out.display()))?;
-        // Everything that can be refused is refused before the first run.
-        let states: Vec<State> = runs.iter().map(|(path, config)| state(path, config)).collect::<Result<_>>()?;
         let recipe = out.join("recipe.toml");
         write_atomically(&recipe, toml::to_string(config)?.as_bytes())?;
         let program = std::env::current_exe().context("the program cannot find itself")?;
         let machine = self.machine();
         let mut trained = Trained::default();
-        for ((path, config), state) in runs.into_iter().zip(states) {
+        for ((path, config), state) in runs {
             let mut command = Command::new(&program);
             command.arg("train").arg("--out").arg(&path).args(&machine).stdout(Stdio::null());
             match state {
@@ -137,8 +146,9 @@ impl Arguments {
                     trained.done.push(path);
                     continue;
                 }
+                // With the settings that it has, or more epochs.
                 State::Begun => {
-                    command.arg("--resume");
+                    command.args(["--resume", "--epochs", &config.epochs.to_string()]);
                 }
                 State::New => {
                     command.arg("--config").arg(&recipe);
@@ -198,10 +208,16 @@ fn state(path: &Path, config: &Config) -> Result<State> {
         RunDirectory::discard(path, lock)?;
         return Ok(State::New);
     }
-    let differences = saved.config.differences(config);
+    let same_length = Config { epochs: config.epochs, ..saved.config.clone() };
+    let differences = same_length.differences(config);
+    let shown = path.display();
     if !differences.is_empty() {
-        let (shown, differences) = (path.display(), differences.join("; "));
+        let differences = differences.join("; ");
         return Err(Usage(format!("{shown} holds another run: {differences}; name another --out")).into());
+    }
+    if saved.config.epochs != config.epochs {
+        // Longer or shorter, where its schedules allow it.
+        resumable(path, config, &Warn::new(say)).with_context(|| format!("{shown} cannot be continued"))?;
     }
     if saved.done() == config.epochs && path.join(MODEL).exists() {
         return Ok(State::Done);

@@ -67,7 +67,14 @@ impl Arguments {
         // The settings that a run wrote beside its model.
         let run = path.with_file_name("config.toml");
         let run = run.exists().then(|| Config::read(&run)).transpose()?;
-        let run = run.filter(|run| run.dataset == name && !self.all);
+        let run = run.filter(|run| run.dataset == name);
+        if let Some(held_out) = run.as_ref().map(|run| run.validation_samples).filter(|&count| count > 0) {
+            note(format_args!(
+                "training measured {} held-out training samples (--validation-samples); test samples are measured now",
+                thousands(held_out as u64)
+            ));
+        }
+        let run = run.filter(|_| !self.all);
         let samples = crate::training::task::test_samples(run.as_ref(), &dataset);
         let metrics = model.evaluate_on(&dataset, samples, &native)?;
         if self.json {

@@ -7,7 +7,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 
-use crate::settings::{Choice, Given, Invalid, Kind, Range, Setting, Value};
+use crate::engine::native::SimdLevel;
+use crate::settings::{Choice, Given, Invalid, Kind, Outside, Range, Setting, Value};
 use crate::text::similar;
 
 fn refuse(command: &Command, message: impl std::fmt::Display) -> Error {
@@ -90,5 +91,27 @@ impl<T: Value + Send + Sync + 'static> TypedValueParser for In<T> {
             Kind::Choice(choices) => Some(Box::new(possible(choices))),
             _ => None,
         }
+    }
+}
+
+/// A flag that is no setting, so only its text is read.
+impl Value for SimdLevel {
+    const KIND: Kind = Kind::Choice(&[
+        Choice { name: "baseline", help: "what every processor of the target has" },
+        Choice { name: "v3", help: "x86-64-v3: AVX2, 8 floats at once" },
+        Choice { name: "v4", help: "x86-64-v4: AVX-512, 16 floats at once" },
+    ]);
+    const RANGE: Range = Range::Any;
+    fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.to_string() == text)
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        Self::from_text(value.as_str()?)
+    }
+    fn to_toml(&self) -> toml::Value {
+        self.to_string().into()
+    }
+    fn outside(&self, _: &Range) -> Option<Outside> {
+        None
     }
 }

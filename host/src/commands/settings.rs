@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use crate::commands::output::note;
 use crate::commands::parse::SettingText;
 use crate::data::DatasetName;
-use crate::settings::{Config, Given, Group, Kind, ModelKind, Setting, SettingsFile, TABLE};
+use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE};
 
 /// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
 #[derive(Clone, Debug, Default)]
@@ -36,12 +36,25 @@ impl SettingsArguments {
         if config.model == ModelKind::Dense {
             config = over(Config { activation: defaults.dense_activation(), ..defaults });
         }
-        config.validate().map_err(|error| {
-            let is_flag = Setting::named(error.setting).is_some_and(|setting| (setting.is_given)(&self.given));
-            let place = file.as_ref().filter(|_| !is_flag).and_then(|file| file.place(error.setting));
-            error.at(place)
-        })?;
+        config.validate().map_err(|error| self.place(error, file.as_ref()))?;
         Ok(config)
+    }
+
+    /// Adds to a refused setting the line of `file` that set it, if no flag did.
+    fn place(&self, error: Invalid, file: Option<&SettingsFile>) -> Invalid {
+        let is_flag = Setting::named(error.setting).is_some_and(|setting| (setting.is_given)(&self.given));
+        let place = file.filter(|_| !is_flag).and_then(|file| file.place(error.setting));
+        error.at(place)
+    }
+
+    /// Adds to a setting that is refused after [`resolve`](Self::resolve), because the data do not allow it, the line that
+    /// set it.
+    pub fn locate(&self, error: anyhow::Error, recorded: Option<&Path>) -> anyhow::Error {
+        let file = recorded.or(self.config.as_deref()).and_then(|file| SettingsFile::read(file).ok());
+        match error.downcast::<Invalid>() {
+            Ok(invalid) => self.place(invalid, file.as_ref()).into(),
+            Err(error) => error,
+        }
     }
 
     /// Notes each flag that was given and has no effect in any of the runs.

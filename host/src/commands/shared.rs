@@ -12,7 +12,7 @@ use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::data::{self, Dataset, DatasetName, cache_dir};
 use crate::engine::native::{Native, SimdLevel};
-use crate::error::INTERRUPTED;
+use crate::error::{INTERRUPTED, Usage};
 use crate::settings::Range;
 use crate::training::directory::MODEL;
 
@@ -24,14 +24,17 @@ pub struct MachineArguments {
     #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true, hide_short_help = true,
         value_parser = In::<usize>::range(Range::Whole(0, 4096)))]
     pub threads: usize,
-    /// Vector instructions: baseline, v3 or v4 [default: the best of this processor]
-    #[arg(long, value_name = "LEVEL", hide_short_help = true)]
+    /// Vector instructions [default: the best of this processor]
+    #[arg(long, value_name = "LEVEL", hide_short_help = true, value_parser = In::<SimdLevel>::ANY)]
     pub simd: Option<SimdLevel>,
 }
 
 impl MachineArguments {
     /// Starts the threads.
     pub(super) fn native(&self) -> Result<Native> {
+        if let Some(level) = self.simd.filter(|level| !level.is_available()) {
+            return Err(Usage(format!("--simd is {level}, but this processor has no {level} instructions")).into());
+        }
         let native = Native::new(self.threads).map_err(|error| anyhow!("{error}; try a smaller --threads"))?;
         Ok(match self.simd {
             Some(level) => native.with_simd(level),

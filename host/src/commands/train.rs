@@ -80,7 +80,8 @@ impl Arguments {
         let dataset = self.data.load(config.dataset, &interrupted)?;
         let (out, interrupted, watcher) = (self.out.clone(), &*interrupted, &mut RunBar::default());
         let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn };
-        let summary = crate::training::train(&config, dataset, surroundings)?;
+        let summary = crate::training::train(&config, dataset, surroundings)
+            .map_err(|error| self.settings.locate(error, recorded.as_deref()))?;
         if self.reference_files {
             crate::analysis::reference::write(&SavedRun::read(&summary.out)?)?;
         }

@@ -1,7 +1,6 @@
 //! The workstation's backend: threads, and kernels compiled for the vectors found at run time.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use gemm::{Parallelism, gemm};
@@ -44,16 +43,6 @@ impl fmt::Display for SimdLevel {
             Self::V3 => "v3",
             Self::V4 => "v4",
         })
-    }
-}
-
-impl FromStr for SimdLevel {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let level = Self::ALL.into_iter().find(|level| level.to_string() == name);
-        let level = level.ok_or_else(|| format!("'{name}' is no SIMD level: choose baseline, v3 or v4"))?;
-        if level.is_available() { Ok(level) } else { Err(format!("this processor has no {level} instructions")) }
     }
 }
 

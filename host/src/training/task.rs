@@ -31,40 +31,9 @@ impl<'a> Task<'a> {
     ///
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
-        check_images(config, &dataset)?;
-        let (available, held_out) = (dataset.train.len(), config.validation_samples);
-        let name = dataset.name.map_or("the data".into(), |name| name.to_string());
-        let too_many = |setting: &'static str, asked: usize, most: usize, of: &str| {
-            Invalid::value(setting, asked, format!("at most {most}: {name} has {of}"))
-        };
-        let train = match held_out {
-            0 => format!("{available} training samples"),
-            _ => format!("{available} training samples, and {held_out} are held out"),
-        };
-        if held_out > 0 && held_out >= available {
-            let of = format!("{available} training samples, and some must be left to train on");
-            return Err(too_many("validation_samples", held_out, available.saturating_sub(1), &of));
-        }
-        if config.train_samples > available - held_out {
-            return Err(too_many("train_samples", config.train_samples, available - held_out, &train));
-        }
-        let tests = dataset.test.len();
-        if config.test_samples > tests {
-            return Err(too_many("test_samples", config.test_samples, tests, &format!("{tests} test samples")));
-        }
-        let (train, validation) = split_samples(config, available);
-        if config.batch_size > train.len() {
-            let most = format!("at most {0}: the run has {0} training samples", train.len());
-            return Err(Invalid::value("batch_size", config.batch_size, most));
-        }
-        let (steps, period) = (train.len().div_ceil(config.batch_size), WeightDecay::PERIOD as usize);
-        if config.decay == DecayKind::Periodic && config.weight_decay > 0.0 && steps < period {
-            let reason = format!(
-                "periodic acts on every {period}th step of an epoch, which here has {steps}; give a smaller --batch-size or \
-                 another --decay"
-            );
-            return Err(Invalid::because("decay", reason));
-        }
+        check(config, &dataset)?;
+        let (train, validation) = split_samples(config, dataset.train.len());
+        let held_out = config.validation_samples;
         let test = if held_out > 0 {
             validation
         } else {
@@ -112,6 +81,49 @@ impl<'a> Task<'a> {
     pub fn is_validated(&self) -> bool {
         self.validation
     }
+}
+
+/// Checks that a dataset has the samples, and the images, that the settings ask for.
+///
+/// # Errors
+///
+/// The first setting that asks for more.
+pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
+    check_images(config, dataset)?;
+    let (available, held_out) = (dataset.train.len(), config.validation_samples);
+    let name = dataset.name.map_or("the data".into(), |name| name.to_string());
+    let too_many = |setting: &'static str, asked: usize, most: usize, of: &str| {
+        Invalid::value(setting, asked, format!("at most {most}: {name} has {of}"))
+    };
+    let train = match held_out {
+        0 => format!("{available} training samples"),
+        _ => format!("{available} training samples, and {held_out} are held out"),
+    };
+    if held_out > 0 && held_out >= available {
+        let of = format!("{available} training samples, and some must be left to train on");
+        return Err(too_many("validation_samples", held_out, available.saturating_sub(1), &of));
+    }
+    if config.train_samples > available - held_out {
+        return Err(too_many("train_samples", config.train_samples, available - held_out, &train));
+    }
+    let tests = dataset.test.len();
+    if config.test_samples > tests {
+        return Err(too_many("test_samples", config.test_samples, tests, &format!("{tests} test samples")));
+    }
+    let used = if config.train_samples > 0 { config.train_samples } else { available - held_out };
+    if config.batch_size > used {
+        let most = format!("at most {used}: the run has {used} training samples");
+        return Err(Invalid::value("batch_size", config.batch_size, most));
+    }
+    let (steps, period) = (used.div_ceil(config.batch_size), WeightDecay::PERIOD as usize);
+    if config.decay == DecayKind::Periodic && config.weight_decay > 0.0 && steps < period {
+        let reason = format!(
+            "periodic acts on every {period}th step of an epoch, which here has {steps}; give a smaller --batch-size or \
+             another --decay"
+        );
+        return Err(Invalid::because("decay", reason));
+    }
+    Ok(())
 }
 
 /// Checks that settings which need images have some.

@@ -179,6 +179,19 @@ fn a_model_is_evaluated_on_the_samples_of_its_run_and_says_on_how_many() {
 }
 
 #[test]
+fn a_run_that_held_samples_out_is_evaluated_on_test_samples_and_says_so() {
+    let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --validation-samples 60 --out run"));
+    for command in ["evaluate run", "evaluate run --all"] {
+        let outcome = run(folder.path(), command);
+        assert!(outcome.stdout.contains("on all 1,000 test samples"), "{}", outcome.stdout);
+        let expected = "note: training measured 60 held-out training samples (--validation-samples); test samples are \
+                        measured now\n";
+        assert_eq!(outcome.stderr, expected);
+    }
+}
+
+#[test]
 fn a_model_whose_labels_mean_something_else_is_evaluated_with_a_warning() {
     let folder = tempdir().unwrap();
     succeed(folder.path(), &format!("train {QUICK} --out run"));

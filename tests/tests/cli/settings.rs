@@ -17,7 +17,7 @@ fn unknown_names_are_refused_with_the_known_ones() {
         "train --activation tanh",
         &["tanh", "--activation", "relu, leaky-relu, all-relu, srelu, batch-norm-relu"],
     );
-    refused(2, "train --simd sse9", &["sse9", "--simd", "baseline, v3 or v4"]);
+    refused(2, "train --simd sse9", &["sse9", "--simd", "baseline, v3, v4"]);
     refused(2, "train --lanes 7", &["--lanes is 7", "1, 16, 32, 64 or 128"]);
     refused(2, "train --learning-rat 1", &["--learning-rat", "--learning-rate"]);
     refused(2, "tarin", &["tarin", "train"]);
@@ -156,6 +156,7 @@ fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
     refused(2, "data fetch cifar-10", &["did you mean `cifar10`?"]);
     refused(2, "train --model fixprop", &["--model is fixprop", "did you mean 'fixprob'?"]);
     refused(2, "train --schedule cos", &["--schedule is cos", "did you mean 'cosine'?"]);
+    refused(2, "train --simd base", &["--simd is base", "baseline, v3, v4", "did you mean 'baseline'?"]);
     refused(2, "compare --models set,fixprop", &["--models is fixprop", "did you mean 'fixprob'?"]);
 }
 

@@ -87,6 +87,30 @@ fn settings_of_a_file_have_the_same_ranges_as_flags() {
 }
 
 #[test]
+fn counts_that_the_data_cannot_meet_are_refused_by_file_and_line() {
+    let folder = tempdir().unwrap();
+    for (key, value) in
+        [("train_samples", 2001), ("test_samples", 1001), ("validation_samples", 2000), ("batch_size", 2001)]
+    {
+        fs::write(folder.path().join("my.toml"), format!("seed = 1\n{key} = {value}\n")).unwrap();
+        let before = listing(folder.path());
+        let flag = key.replace('_', "-");
+        for command in ["train", "compare --models set"] {
+            let outcome = run(folder.path(), &format!("{command} --config my.toml --out new"));
+            assert_refused(
+                &outcome,
+                2,
+                &[&format!("rewire: my.toml, line 2: --{flag} is {value}, but must be at most")],
+            );
+            // A flag that takes the file's place is named alone.
+            let outcome = run(folder.path(), &format!("{command} --config my.toml --{flag} {} --out new", value + 1));
+            assert_refused(&outcome, 2, &[&format!("rewire: --{flag} is {}, but must be at most", value + 1)]);
+            assert_eq!(listing(folder.path()), before);
+        }
+    }
+}
+
+#[test]
 fn flags_override_the_file_and_the_file_overrides_defaults() {
     let folder = tempdir().unwrap();
     let text = "epsilon = 7\nhidden = [9]\nlearning_rate = 1\nepochs = 1\ntrain_samples = 100\ntest_samples = 10\n";

@@ -78,10 +78,11 @@ pub(crate) fn defaults(help: &str) -> Vec<(String, String)> {
     defaults
 }
 
-/// What a folder holds.
+/// What a folder holds, without hidden files such as a run's lock.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| !name.starts_with('.'));
     names.sort();
     names
 }

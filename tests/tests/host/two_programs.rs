@@ -54,6 +54,22 @@ fn no_file_of_a_run_that_others_read_is_locked() {
     }
 }
 
+/// The lock is taken before the first file is written.
+#[test]
+fn a_folder_in_which_another_program_begins_gets_no_file() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("run");
+    fs::create_dir(&path).unwrap();
+    let lock = Lock::take(&path).unwrap();
+    let before = content(&path);
+    let outcome = run(folder.path(), &format!("train {SETTINGS} --out run"));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("run is in use by another `rewire train`"), "{}", outcome.stderr);
+    assert!(content(&path) == before, "a file was written");
+    drop(lock);
+    succeed(folder.path(), &format!("train {SETTINGS} --out run"));
+}
+
 #[test]
 fn of_two_programs_that_begin_in_one_folder_one_is_told() {
     let folder = tempdir().unwrap();

@@ -150,7 +150,11 @@ impl RunDirectory {
         table.insert(RECORD.into(), toml::Value::try_from(record).context("the record is a table")?);
         // Of two programs that come here at once, one is told.
         let lock = Lock::take(&path)?;
-        write_new(&path.join("config.toml"), table.to_string().as_bytes())?;
+        if let Err(error) = write_new(&path.join("config.toml"), table.to_string().as_bytes()) {
+            // On a full disk, nothing is left behind.
+            lock.remove(&path)?;
+            return Err(error);
+        }
         let topology = if config.model == ModelKind::Set {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
