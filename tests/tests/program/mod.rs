@@ -11,7 +11,9 @@ pub(crate) fn program() -> &'static Path {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let profile = if cfg!(debug_assertions) { "test" } else { "release" };
         let output = cargo()
-            .args(["build", "--quiet", "--package", "rewire", "--bin", "rewire", "--message-format", "json"])
+            // With what `cargo test --workspace` selects, libraries have the features that they have there (those that
+            // tests and examples need are among them), so that nothing but the program itself is left to build.
+            .args(["build", "--quiet", "--workspace", "--bin", "rewire", "--examples", "--message-format", "json"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -21,7 +23,8 @@ pub(crate) fn program() -> &'static Path {
         assert!(output.status.success(), "the program does not build");
         let messages = String::from_utf8(output.stdout).unwrap();
         let messages = messages.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let executable = messages.filter_map(|message| Some(message.get("executable")?.as_str()?.into())).next_back();
+        let mut programs = messages.filter(|message| message["target"]["kind"] == serde_json::json!(["bin"]));
+        let executable = programs.find_map(|message| Some(message["executable"].as_str()?.into()));
         executable.expect("cargo names the program that it built")
     })
 }
