@@ -139,17 +139,3 @@ fn json_has_accuracies_with_their_shortest_digits() {
         }
     }
 }
-
-#[test]
-fn a_newcomers_first_command_learns_the_bundled_digits() {
-    let folder = tempdir().unwrap();
-    let table = succeed(folder.path(), "train");
-    for word in
-        ["test accuracy", "connections", "density", "bytes to train it", "run directory: runs/mnist-mini-set-seed1"]
-    {
-        assert!(table.contains(word), "'{word}' is not in {table}");
-    }
-    let last = rows(&folder.path().join("runs/mnist-mini-set-seed1")).pop().unwrap();
-    let accuracy: f64 = last[5].parse().unwrap();
-    assert!(accuracy > 0.9, "the last epoch's accuracy is {accuracy}");
-}
