@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let labels: Vec<u16> = features.chunks(12).map(|x| u16::from(x[0] * x[1] + x[2] * x[3] > 0.0)).collect();
     let samples = Table::new(&features, &labels)?;
 
-    let mut block = Block::<{ NETWORK.footprint::<Narrow, 16>().bytes() }>::new();
+    let mut block = Block::<{ NETWORK.bytes::<Narrow, 16>() }>::new();
     let mut network = Mlp::<Narrow, 16>::new(&NETWORK, &mut block.0)?;
     network.initialise(&Portable, 1, FanIn::Connections);
     println!("epoch  accuracy  connections of each input that survive, 0 to 11");

@@ -8,7 +8,7 @@ use rewire_core::{error::TrainError, prelude::Activation::*, prelude::*};
 const LAYERS: [LayerSpec; 2] = [LayerSpec::sparse(72, 48, 600, Relu).input_major(), LayerSpec::dense(48, 6, Identity)];
 const NETWORK: Description = Description::training(&LAYERS, 1);
 /// All that training needs; on a chip a static, by `static_cell` for instance.
-pub type Memory = Block<{ NETWORK.footprint::<Narrow, 1>().bytes() }>;
+pub type Memory = Block<{ NETWORK.bytes::<Narrow, 1>() }>;
 
 /// Windows from this one on: slow or fast along one of three axes, gravity on the last, begun at any time.
 pub struct Accelerometer(u32);

@@ -12,7 +12,7 @@
 //! const LAYERS: [LayerSpec; 2] =
 //!     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
 //! const NETWORK: Description = Description::training(&LAYERS, 1);
-//! let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+//! let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
 //!
 //! let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
 //! network.initialise(&Portable, 1, FanIn::Connections);
@@ -28,6 +28,7 @@
 //! | describe a network and count its bytes | [`network`] |
 //! | train it, and see what happens | [`train`], with the settings in [`step`], [`schedule`] and [`topology`] |
 //! | bring samples | [`samples`] |
+//! | train on what arrives, one sample at a time | [`Mlp::train_one`](network::Mlp::train_one), [`Moments`](samples::Moments) |
 //! | predict | [`Mlp::predict_one`](network::Mlp::predict_one), [`Frozen`](network::Frozen) |
 //! | store a model | [`storage`] |
 //! | bring threads and vectors | [`backend`] |
@@ -66,7 +67,7 @@ pub mod prelude {
     pub use crate::network::{Description, Footprint};
     pub use crate::random::Permutation;
     pub use crate::samples::shift::{PixelShift, Shifted};
-    pub use crate::samples::{SampleSource, Samples, Table, Target};
+    pub use crate::samples::{Answer, Moments, Normalised, SampleSource, Samples, Scale, Table, Target};
     pub use crate::schedule::Schedule;
     pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
     pub use crate::step::id::{Progress, StepId};
@@ -74,5 +75,5 @@ pub mod prelude {
     pub use crate::step::sgd::{Sgd, WeightDecay};
     pub use crate::topology::{Evolution, FanIn, GrownWeight};
     pub use crate::topology::{Growth, ImagePlane, Locality, Placement};
-    pub use crate::train::{Ended, Epoch, Observer, Step, TrainSettings, Trainer};
+    pub use crate::train::{Confusion, Ended, Epoch, Observer, Step, TrainSettings, Trainer};
 }

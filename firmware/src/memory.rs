@@ -28,7 +28,7 @@ pub const fn assert_fits(bytes: usize) {
 /// Zeroed memory that is handed out once.
 ///
 /// ```ignore
-/// static BLOCK: Memory<{ NETWORK.footprint::<Bytes, 1>().bytes() }> = Memory::new();
+/// static BLOCK: Memory<{ NETWORK.bytes::<Bytes, 1>() }> = Memory::new();
 /// let block = BLOCK.take().expect("taken once");
 /// ```
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::text::Text;
+
 /// Why a network could not be built from a description and a block of memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -81,47 +83,62 @@ pub enum BuildError {
     Arena(ArenaError),
 }
 
+/// The beginning of a sentence about a layer.
+const fn at(layer: usize) -> Text {
+    Text::of("layer ").number(layer)
+}
+
+impl BuildError {
+    /// The sentence, also in a constant.
+    pub(crate) const fn text(&self) -> Text {
+        match *self {
+            Self::NoLayers => Text::of("a network needs at least one layer"),
+            Self::TooManyLayers { found, limit } => {
+                Text::of("").number(found).then(" layers, but this network type holds ").number(limit)
+            }
+            Self::ZeroWidth { layer } => at(layer).then(" has no inputs or no outputs"),
+            Self::WidthMismatch { layer, n_in, previous_n_out } => at(layer)
+                .then(" takes ")
+                .number(n_in)
+                .then(" inputs, but the layer before has ")
+                .number(previous_n_out)
+                .then(" outputs"),
+            Self::Connections { layer, connections, cells } => {
+                at(layer).then(" asks for ").number(connections).then(" connections, which must be 1 to ").number(cells)
+            }
+            Self::FormatTooNarrow { layer, needed, limit } => at(layer)
+                .then(" needs the integer ")
+                .number(needed)
+                .then(", but the format stores up to ")
+                .number(limit)
+                .then(": choose a wider format, or store the layer the other way (.input_major() or not)"),
+            Self::OutputLayer { layer } => Text::of("the last layer (")
+                .number(layer)
+                .then(") must have the identity activation and at most 65,536 outputs"),
+            Self::Slope { layer } => Text::of("the slope of layer ").number(layer).then("'s activation must be finite"),
+            Self::LearnedActivation { layer } => {
+                at(layer).then(" has an activation with parameters, which only the formats Standard and Wide know")
+            }
+            Self::NothingToNormalise { layer } => at(layer).then(
+                " is normalised over the samples of a tile: give it at least two lanes, and two samples a minibatch",
+            ),
+            Self::NeedsVelocity { batch_size, lanes } => Text::of("a minibatch of ")
+                .number(batch_size)
+                .then(" in tiles of ")
+                .number(lanes)
+                .then(" accumulates in the velocity: build it with velocity, or with a batch of at most ")
+                .number(lanes),
+            Self::ZeroBatch => Text::of("a minibatch needs at least one sample"),
+            Self::Arena(_) => Text::of("the block of memory does not fit"),
+        }
+    }
+}
+
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NoLayers => write!(f, "a network needs at least one layer"),
-            Self::TooManyLayers { found, limit } => {
-                write!(f, "{found} layers, but this network type holds {limit}")
-            }
-            Self::ZeroWidth { layer } => write!(f, "layer {layer} has no inputs or no outputs"),
-            Self::WidthMismatch { layer, n_in, previous_n_out } => {
-                write!(f, "layer {layer} takes {n_in} inputs, but the layer before has {previous_n_out} outputs")
-            }
-            Self::Connections { layer, connections, cells } => {
-                write!(f, "layer {layer} asks for {connections} connections, which must be 1 to {cells}")
-            }
-            Self::FormatTooNarrow { layer, needed, limit } => {
-                write!(f, "layer {layer} needs the integer {needed}, but the format stores up to {limit}")
-            }
-            Self::OutputLayer { layer } => {
-                write!(f, "the last layer ({layer}) must have the identity activation and at most 65,536 outputs")
-            }
-            Self::Slope { layer } => write!(f, "the slope of layer {layer}'s activation must be finite"),
-            Self::LearnedActivation { layer } => {
-                write!(
-                    f,
-                    "layer {layer} has an activation with parameters, which only the formats Standard and Wide know"
-                )
-            }
-            Self::NothingToNormalise { layer } => {
-                write!(
-                    f,
-                    "layer {layer} is normalised over the samples of a tile: give it at least two lanes, and two samples a minibatch"
-                )
-            }
-            Self::NeedsVelocity { batch_size, lanes } => {
-                write!(
-                    f,
-                    "a minibatch of {batch_size} in tiles of {lanes} accumulates in the velocity: build it with velocity, or with a batch of at most {lanes}"
-                )
-            }
-            Self::ZeroBatch => write!(f, "a minibatch needs at least one sample"),
+        match self {
             Self::Arena(error) => error.fmt(f),
+            error => f.write_str(error.text().as_str()),
         }
     }
 }

@@ -91,6 +91,16 @@ pub enum TrainError {
         /// Outputs.
         n_out: usize,
     },
+    /// A feature of the sample is infinite or NaN.
+    Feature {
+        /// Input, counted from 0.
+        input: usize,
+    },
+    /// The sample has no number for an output, or one that is infinite or NaN.
+    Value {
+        /// Output, counted from 0.
+        output: usize,
+    },
     /// The loss is infinite or NaN.
     Diverged {
         /// The samples on which it was.
@@ -118,6 +128,12 @@ impl fmt::Display for TrainError {
             }
             Self::Reconstruction { n_in, n_out } => {
                 write!(f, "an autoencoder gives its inputs: the network has {n_in} inputs, but {n_out} outputs")
+            }
+            Self::Feature { input } => {
+                write!(f, "feature {input} of the sample, counted from 0, is infinite or NaN: leave such samples out")
+            }
+            Self::Value { output } => {
+                write!(f, "the sample has no finite number for output {output}, counted from 0")
             }
             Self::Diverged { samples, epoch, step } => {
                 let samples = match samples {

@@ -2,6 +2,7 @@
 
 use crate::activation::kind::Activation;
 use crate::error::BuildError;
+use crate::error::text::Text;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::{Format, Index};
 
@@ -70,6 +71,58 @@ impl<'a> Description<'a> {
             && (self.transposed || (self.training && self.layers[index - 1].activation.hides_sign()))
     }
 
+    /// Bytes of the block for this network, checked: a constant by which the block is sized, such as
+    /// `Block<{ NETWORK.bytes::<Narrow, 1>() }>`. A network that could not be built then fails the build, or `cargo
+    /// check`, with the reason:
+    ///
+    /// ```compile_fail,E0080
+    /// use rewire_core::prelude::*;
+    ///
+    /// const LAYERS: [LayerSpec; 2] =
+    ///     [LayerSpec::sparse(300, 20, 900, Activation::Relu), LayerSpec::dense(20, 4, Activation::Identity)];
+    /// // layer 0 has 300 columns, but the format Narrow stores up to 256: store it with .input_major(), or
+    /// // choose a wider format
+    /// const BYTES: usize = Description::training(&LAYERS, 1).bytes::<Narrow, 1>();
+    /// ```
+    ///
+    /// Where a description is known at run time only, see [`Description::validate`] and [`Description::footprint`].
+    ///
+    /// # Panics
+    ///
+    /// When the network cannot be built; in a constant that is a compile error.
+    pub const fn bytes<F: Format, const LANES: usize>(&self) -> usize {
+        if let Err(error) = self.validate::<F, LANES>() {
+            panic!("{}", self.explain::<F>(&error).as_str())
+        }
+        self.footprint::<F, LANES>().bytes()
+    }
+
+    /// Columns of a layer's matrix, and of its transpose where there is one.
+    #[inline(always)]
+    const fn columns(&self, layer: usize, spec: &LayerSpec) -> usize {
+        if self.is_transposed(layer) && spec.nrows() > spec.ncols() { spec.nrows() } else { spec.ncols() }
+    }
+
+    /// An error of this description, with what is known of its layers.
+    // Not in the error itself: a chip would carry it.
+    const fn explain<F: Format>(&self, error: &BuildError) -> Text {
+        let BuildError::FormatTooNarrow { layer, needed, limit } = *error else { return error.text() };
+        let spec = &self.layers[layer];
+        let (index, by_index) = (<F::Index as Index>::MAX, self.columns(layer, spec) - 1 > <F::Index as Index>::MAX);
+        let text = Text::of("layer ").number(layer).then(" has ").number(if by_index { needed + 1 } else { needed });
+        let text = text.then(if by_index { " columns" } else { " connections" });
+        let text = text.then(", but the format ").then(F::NAME).then(" stores up to ");
+        let text = text.number(if by_index { limit + 1 } else { limit }).then(": ");
+        let text = match spec.storage {
+            _ if !by_index => text.then("choose fewer, or "),
+            // What are rows now would be the columns.
+            _ if spec.nrows() - 1 > index => text,
+            Storage::InputMajor => text.then("store it without .input_major(), or "),
+            _ => text.then("store it with .input_major(), or "),
+        };
+        text.then("choose a wider format")
+    }
+
     /// Checks widths, connections and integers, in `const` context if wanted.
     ///
     /// # Errors
@@ -116,9 +169,7 @@ impl<'a> Description<'a> {
                 return Err(BuildError::Connections { layer, connections, cells });
             }
             if !spec.is_dense() {
-                // Columns of the matrix, and of its transpose where there is one.
-                let widest =
-                    if self.is_transposed(layer) && spec.nrows() > spec.ncols() { spec.nrows() } else { spec.ncols() };
+                let widest = self.columns(layer, spec);
                 if widest - 1 > <F::Index as Index>::MAX {
                     return Err(BuildError::FormatTooNarrow {
                         layer,
@@ -143,5 +194,41 @@ impl<'a> Description<'a> {
             return Err(BuildError::OutputLayer { layer: self.layers.len() - 1 });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sparse::index::{Bytes, Compact, Narrow};
+
+    fn said<F: Format>(layer: LayerSpec) -> std::string::String {
+        let layers = [layer];
+        let description = Description::training(&layers, 1);
+        description.explain::<F>(&description.validate::<F, 1>().unwrap_err()).as_str().into()
+    }
+
+    #[test]
+    fn a_format_that_is_too_narrow_is_named_with_what_to_do() {
+        let layer = |n_in, n_out, connections| LayerSpec::sparse(n_in, n_out, connections, Activation::Identity);
+        let columns = "layer 0 has 300 columns, but the format Narrow stores up to 256: ";
+        for (layer, mending) in [
+            (layer(300, 20, 9), "store it with .input_major(), or choose a wider format"),
+            (layer(20, 300, 9).input_major(), "store it without .input_major(), or choose a wider format"),
+            (layer(300, 300, 9), "choose a wider format"),
+        ] {
+            assert_eq!(said::<Narrow>(layer), std::format!("{columns}{mending}"));
+        }
+        let connections = "layer 0 has 65536 connections, but the format Compact stores up to 65535: ";
+        assert_eq!(
+            said::<Compact>(layer(300, 300, 65_536)),
+            std::format!("{connections}choose fewer, or choose a wider format")
+        );
+        let connections = "layer 0 has 511 connections, but the format Bytes stores up to 510: ";
+        assert_eq!(
+            said::<Bytes>(layer(256, 2, 511)),
+            std::format!("{connections}choose fewer, or choose a wider format")
+        );
+        assert_eq!(said::<Bytes>(layer(0, 2, 1)), "layer 0 has no inputs or no outputs");
     }
 }

@@ -1,24 +1,4 @@
 //! A network whose model is read in place, such as from flash: only its workspace takes RAM.
-//!
-//! ```
-//! use rewire_core::{network::Frozen, storage::image, prelude::*};
-//!
-//! const LAYERS: [LayerSpec; 2] =
-//!     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
-//! # #[repr(align(4))] struct Flash([u8; 512]);
-//! # let mut flash = Flash([0; 512]);
-//! # let mut block = Block::<{ Description::training(&LAYERS, 1).footprint::<Narrow, 1>().bytes() }>::new();
-//! # let mut network = Mlp::<Narrow, 1, 2>::new(&Description::training(&LAYERS, 1), &mut block.0)?;
-//! # network.initialise(&Portable, 1, FanIn::Connections);
-//! # image::write(&network, &mut flash.0)?;
-//! let mut workspace = Block::<{ Description::frozen(&LAYERS, 1).footprint::<Narrow, 1>().bytes() }>::new();
-//! let image = image::Image::<Narrow>::new(&flash.0)?;
-//! let mut frozen = Frozen::<Narrow, 1, 2>::new(&image, 1, &mut workspace.0)?;
-//! let samples = Table::new(&[0.0, 1.0], &[1]).unwrap();
-//! frozen.predict(&Portable, &samples, 0, |logits, _| assert_eq!(logits.len(), 2));
-//! assert_eq!(frozen.bytes(), 4 * (2 + 8 + 2) + 2);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 use heapless::Vec;
 
@@ -37,6 +17,26 @@ use crate::storage::image::Image;
 
 /// A network that is read from an image and cannot change. It computes the same bits as the
 /// [`Mlp`](crate::network::mlp::Mlp) that the image was written from.
+///
+/// ```
+/// use rewire_core::{network::Frozen, storage::image, prelude::*};
+///
+/// const LAYERS: [LayerSpec; 2] =
+///     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
+/// # #[repr(align(4))] struct Flash([u8; 512]);
+/// # let mut flash = Flash([0; 512]);
+/// # let mut block = Block::<{ Description::training(&LAYERS, 1).bytes::<Narrow, 1>() }>::new();
+/// # let mut network = Mlp::<Narrow, 1, 2>::new(&Description::training(&LAYERS, 1), &mut block.0)?;
+/// # network.initialise(&Portable, 1, FanIn::Connections);
+/// # image::write(&network, &mut flash.0)?;
+/// let mut workspace = Block::<{ Description::frozen(&LAYERS, 1).bytes::<Narrow, 1>() }>::new();
+/// let image = image::Image::<Narrow>::new(&flash.0)?;
+/// let mut frozen = Frozen::<Narrow, 1, 2>::new(&image, 1, &mut workspace.0)?;
+/// let samples = Table::new(&[0.0, 1.0], &[1]).unwrap();
+/// frozen.predict(&Portable, &samples, 0, |logits, _| assert_eq!(logits.len(), 2));
+/// assert_eq!(frozen.bytes(), 4 * (2 + 8 + 2) + 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Frozen<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYERS> {
     layers: Vec<LayerRef<'m, F>, LAYERS>,

@@ -9,7 +9,9 @@ use crate::network::description::Description;
 use crate::network::model::{Layer, LayerRef};
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Permutation;
-use crate::samples::source::{SampleSource, Samples, Target};
+use crate::samples::answers::{Answer, Answers, Labels, Unlabelled, Values};
+use crate::samples::element::Element;
+use crate::samples::source::{OneSample, SampleSource, Samples, Target};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
@@ -162,7 +164,83 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         id: StepId,
     ) -> Result<Metrics, TrainError> {
         self.check_training(sgd)?;
-        Ok(self.train_minibatch(backend, samples, order, start, sgd, id))
+        Ok(self.train_minibatch(backend, samples, Some(order), start, sgd, id))
+    }
+
+    /// Trains one sample that just arrived, such as a window of a sensor: a step of its own.
+    ///
+    /// Returns the metrics before the update. `features` has one number an input; those that are missing are zero. The
+    /// randomness of dropout follows from `id`, and so does the step after which periodic weight decay comes: count
+    /// the samples in its `step`.
+    ///
+    /// ```
+    /// use rewire_core::prelude::*;
+    ///
+    /// const LAYERS: [LayerSpec; 2] =
+    ///     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
+    /// const NETWORK: Description = Description::training(&LAYERS, 1);
+    /// let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
+    /// let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
+    /// network.initialise(&Portable, 1, FanIn::Connections);
+    /// let sgd = Sgd::new(0.1)?;
+    /// for step in 0..2000 {
+    ///     let window = [(step / 2 % 2) as f32, (step % 2) as f32];
+    ///     let class = u16::from(window[0] != window[1]);
+    ///     let id = StepId { seed: 1, epoch: 1, step };
+    ///     network.train_one(&Portable, &window, Answer::Class(class), &sgd, id)?;
+    /// }
+    /// assert_eq!(network.predict_one(&Portable, &[1.0, 0.0], &mut []), 1);
+    /// // A sensor that failed teaches nothing.
+    /// let id = StepId { seed: 1, epoch: 1, step: 2000 };
+    /// assert!(network.train_one(&Portable, &[f32::NAN, 0.0], Answer::Class(0), &sgd, id).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Mlp::step`]; a feature or a number that is infinite or NaN; an output without a number; a label that is no
+    /// output; an autoencoder with other outputs than inputs. The network is then unchanged.
+    // Inlined: a program that always gives the same kind of answer contains its loss only.
+    #[inline(always)]
+    pub fn train_one<B: Backend>(
+        &mut self,
+        backend: &B,
+        features: &[F::Input],
+        answer: Answer<'_>,
+        sgd: &Sgd,
+        id: StepId,
+    ) -> Result<Metrics, TrainError> {
+        match answer {
+            Answer::Class(label) => {
+                self.train_sample(backend, &OneSample { features, answer: Labels(&[label]) }, sgd, id)
+            }
+            Answer::Values(values) => {
+                let answer = Values { values, n_out: values.len() };
+                self.train_sample(backend, &OneSample { features, answer }, sgd, id)
+            }
+            Answer::Input => self.train_sample(backend, &OneSample { features, answer: Unlabelled }, sgd, id),
+        }
+    }
+
+    /// [`Mlp::train_one`], after its kind of answer is known.
+    fn train_sample<B: Backend, A: Answers>(
+        &mut self,
+        backend: &B,
+        sample: &OneSample<'_, F::Input, A>,
+        sgd: &Sgd,
+        id: StepId,
+    ) -> Result<Metrics, TrainError> {
+        self.check_training(sgd)?;
+        self.check_samples(sample)?;
+        if let Some(input) = sample.features.iter().position(|feature| !feature.is_finite()) {
+            return Err(TrainError::Feature { input });
+        }
+        if A::TARGET == Target::Values
+            && let Some(output) = (0..self.n_out()).find(|&output| !sample.value(0, output).is_finite())
+        {
+            return Err(TrainError::Value { output });
+        }
+        Ok(self.train_minibatch(backend, sample, None, 0, sgd, id))
     }
 
     /// Trains every sample once, in the order of the epoch, a last partial minibatch too; connections stay where they
@@ -186,7 +264,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let order = Permutation::new(seed, epoch, len);
         let metrics = (0..len.div_ceil(batch)).fold(Metrics::default(), |metrics, step| {
             let id = StepId { seed, epoch, step };
-            metrics.merge(self.train_minibatch(backend, samples, &order, step * batch, sgd, id))
+            metrics.merge(self.train_minibatch(backend, samples, Some(&order), step * batch, sgd, id))
         });
         Ok(metrics)
     }
@@ -219,14 +297,14 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         &mut self,
         backend: &B,
         samples: &S,
-        order: &Permutation,
+        order: Option<&Permutation>,
         start: u32,
         sgd: &Sgd,
         id: StepId,
     ) -> Metrics {
         let rest = samples.len().saturating_sub(start as usize);
         let batch = rest.min(self.batch_size);
-        let minibatch = Minibatch { order: Some(order), start, len: batch };
+        let minibatch = Minibatch { order, start, len: batch };
         let metrics = pass(backend, samples, &self.layers, &mut self.workspace, minibatch, Some((sgd, id)));
         if batch > 0 {
             let tiles = batch.div_ceil(LANES);
@@ -274,7 +352,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 
     /// Predicts one sample: returns the class of its largest logit, and writes the logits, as far as `logits` reaches.
     ///
-    /// `features` has one number an input; those that are missing are zero.
+    /// `features` has one number an input; those that are missing are zero. Where one is infinite or NaN, so may be the
+    /// logits, and the class then means nothing.
     ///
     /// ```
     /// use rewire_core::prelude::*;

@@ -63,6 +63,10 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
     #[doc(hidden)]
     fn value(self) -> f32;
 
+    /// Whether it is neither infinite nor NaN, which a byte never is.
+    #[doc(hidden)]
+    fn is_finite(self) -> bool;
+
     /// The tile where it holds floats.
     #[doc(hidden)]
     fn floats<const LANES: usize>(tile: &[[Self; LANES]]) -> Option<&[f32]>;
@@ -110,6 +114,11 @@ impl Element for f32 {
     #[inline(always)]
     fn value(self) -> f32 {
         self
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        Self::is_finite(self)
     }
 
     #[inline(always)]
@@ -163,6 +172,11 @@ impl Element for u8 {
     #[inline(always)]
     fn value(self) -> f32 {
         f32::from(self) * BYTE
+    }
+
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        true
     }
 
     #[inline(always)]

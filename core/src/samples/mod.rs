@@ -3,17 +3,23 @@
 //! | file | answers |
 //! |---|---|
 //! | `source.rs` | what a source of samples offers, and what the outputs are compared with |
+//! | `answers.rs` | what the outputs should be |
 //! | `table.rs` | samples in memory |
+//! | `normalise.rs` | running mean and deviation of features |
 //! | `shift.rs` | images moved by whole pixels in training |
 //! | `element.rs` | what a feature is stored as |
 
+pub(crate) mod answers;
 pub(crate) mod element;
+pub(crate) mod normalise;
 pub(crate) mod shift;
 pub(crate) mod source;
 pub(crate) mod table;
 
+pub use answers::{Answer, Answers, Labels, Unlabelled, Values};
 #[doc(hidden)]
 pub use element::Element;
+pub use normalise::{Moments, Normalised, Scale};
 pub use shift::{PixelShift, Shifted};
 pub use source::{SampleSource, Samples, Target};
-pub use table::{Answers, Labels, Table, Unlabelled, Values};
+pub use table::Table;

@@ -1,5 +1,6 @@
 //! The traits of a source of samples.
 
+use crate::samples::answers::Answers;
 use crate::samples::element::Element;
 
 /// What a network's outputs are compared with.
@@ -68,8 +69,9 @@ pub trait SampleSource: Sync {
 pub trait Samples<const LANES: usize, X: Element = f32>: SampleSource {
     /// Writes up to `LANES` samples into a tile: sample `indices[lane]` into lane `lane` of every row.
     ///
-    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; `labels` `[LANES]`, each below
-    /// the output width: the loss of another label is NaN; left alone where the target is no class. `epoch` is 0 in evaluation, where a source leaves samples as
+    /// Shapes: `x` `[n_in][LANES]`, zero in every lane that `indices` does not reach; every feature
+    /// finite: another makes the loss NaN or infinite, at the latest in the next step; `labels` `[LANES]`, each below the
+    /// output width: the loss of another label is NaN; left alone where the target is no class. `epoch` is 0 in evaluation, where a source leaves samples as
     /// they are. What is written must be a function of the arguments alone.
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
 }
@@ -85,20 +87,37 @@ impl<const LANES: usize, X: Element> Samples<LANES, X> for () {
     fn fill(&self, _indices: &[u32], _epoch: u32, _x: &mut [[X; LANES]], _labels: &mut [u16; LANES]) {}
 }
 
-/// The features of one sample, which has no label.
+/// One sample, as it arrives.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OneSample<'a, X>(pub(crate) &'a [X]);
+pub(crate) struct OneSample<'a, X, A> {
+    pub(crate) features: &'a [X],
+    pub(crate) answer: A,
+}
 
-impl<X: Element> SampleSource for OneSample<'_, X> {
+impl<X: Element, A: Answers> SampleSource for OneSample<'_, X, A> {
     fn len(&self) -> usize {
         1
     }
+
+    fn largest_label(&self) -> Option<u16> {
+        self.answer.largest_label()
+    }
+
+    #[inline(always)]
+    fn target(&self) -> Target {
+        A::TARGET
+    }
+
+    #[inline(always)]
+    fn value(&self, index: u32, output: usize) -> f32 {
+        self.answer.value(index as usize, output)
+    }
 }
 
-impl<const LANES: usize, X: Element> Samples<LANES, X> for OneSample<'_, X> {
+impl<const LANES: usize, X: Element, A: Answers> Samples<LANES, X> for OneSample<'_, X, A> {
     fn fill(&self, _indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
-        *labels = [0; LANES];
-        let mut features = self.0.iter();
+        *labels = [self.answer.label(0); LANES];
+        let mut features = self.features.iter();
         for slot in x.iter_mut().filter_map(|row| row.first_mut()) {
             *slot = features.next().copied().unwrap_or_default();
         }

@@ -1,8 +1,7 @@
 //! Samples in one slice.
 
-use core::fmt::Debug;
-
 use crate::error::TableError;
+use crate::samples::answers::{Answers, Labels, Unlabelled, Values};
 use crate::samples::element::Element;
 use crate::samples::source::{SampleSource, Samples, Target};
 
@@ -27,77 +26,6 @@ pub struct Table<'a, X = f32, A = Labels<'a>> {
     len: usize,
 }
 
-/// What the outputs of a [`Table`]'s samples should be.
-pub trait Answers: sealed::Sealed + Copy + Debug + Sync {
-    /// What the outputs are compared with.
-    const TARGET: Target;
-
-    /// The largest label, where there are labels.
-    fn largest_label(&self) -> Option<u16> {
-        None
-    }
-
-    /// A sample's label, or 0.
-    fn label(&self, index: usize) -> u16 {
-        let _ = index;
-        0
-    }
-
-    /// A sample's number for an output, or NaN.
-    fn value(&self, index: usize, output: usize) -> f32 {
-        let _ = (index, output);
-        f32::NAN
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Labels<'_> {}
-    impl Sealed for super::Values<'_> {}
-    impl Sealed for super::Unlabelled {}
-}
-
-/// A class a sample.
-#[derive(Clone, Copy, Debug)]
-pub struct Labels<'a>(&'a [u16]);
-
-/// Numbers that the outputs should give, `[len, n_out]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Values<'a> {
-    values: &'a [f32],
-    n_out: usize,
-}
-
-/// Samples for an autoencoder, which gives its inputs.
-#[derive(Clone, Copy, Debug)]
-pub struct Unlabelled;
-
-impl Answers for Labels<'_> {
-    const TARGET: Target = Target::Class;
-
-    fn largest_label(&self) -> Option<u16> {
-        self.0.iter().copied().max()
-    }
-
-    fn label(&self, index: usize) -> u16 {
-        self.0.get(index).copied().unwrap_or_default()
-    }
-}
-
-impl Answers for Values<'_> {
-    const TARGET: Target = Target::Values;
-
-    // A sample's numbers lie together: an output that is not among them is not read from the next.
-    fn value(&self, index: usize, output: usize) -> f32 {
-        let place = index * self.n_out + output;
-        self.values.get(place).copied().filter(|_| output < self.n_out).unwrap_or(f32::NAN)
-    }
-}
-
-impl Answers for Unlabelled {
-    const TARGET: Target = Target::Input;
-}
-
 impl<'a, X: Element> Table<'a, X> {
     /// Samples whose features, `[labels.len(), n_in]`, lie one after the other.
     ///
@@ -120,7 +48,7 @@ impl<'a, X: Element> Table<'a, X> {
     /// let samples = Table::with_values(&[0.0, 1.0, 2.0], &[-1.0, 1.0, 3.0], 1).unwrap();
     /// const LAYERS: [LayerSpec; 1] = [LayerSpec::dense(1, 1, Activation::Identity)];
     /// const NETWORK: Description = Description::training(&LAYERS, 1);
-    /// let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+    /// let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
     /// let mut network = Mlp::<Narrow, 1, 1>::new(&NETWORK, &mut block.0)?;
     /// let settings = TrainSettings::new(100, Sgd::new(0.1)?);
     /// Trainer::new(&settings)?.run(&mut network, &Portable, &samples, &(), &mut ())?;
@@ -155,7 +83,7 @@ impl<'a, X: Element> Table<'a, X> {
     /// const LAYERS: [LayerSpec; 2] =
     ///     [LayerSpec::dense(3, 1, Activation::Identity), LayerSpec::dense(1, 3, Activation::Identity)];
     /// const NETWORK: Description = Description::training(&LAYERS, 1);
-    /// let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+    /// let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
     /// let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
     /// network.initialise(&Portable, 1, FanIn::Connections);
     /// let settings = TrainSettings::new(2000, Sgd::new(0.1)?);

@@ -67,6 +67,8 @@ impl_index!(u8, u16, u32);
 /// | [`Standard`] | `u16` | `u32` | `f32` | 65,536 neurons, 4.29 billion connections a layer |
 /// | [`Wide`] | `u32` | `u32` | `f32` | 4.29 billion neurons and connections a layer |
 pub trait Format: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
+    /// Its name, for errors.
+    const NAME: &'static str;
     /// Stores a column.
     type Index: Index;
     /// Stores a row pointer, and a position in the values.
@@ -93,6 +95,7 @@ macro_rules! formats {
         impl sealed::Sealed for $name {}
 
         impl Format for $name {
+            const NAME: &'static str = stringify!($name);
             type Index = $index;
             type Pointer = $pointer;
             type Counter = $counter;

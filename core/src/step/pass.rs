@@ -4,6 +4,7 @@ use crate::activation::batch_norm::{Batch, TileBatch};
 use crate::backend::{Backend, Phase};
 use crate::network::model::{BatchOf, Model};
 use crate::random::{DropoutMask, Permutation};
+use crate::samples::answers::Unknown;
 use crate::samples::element::Element;
 use crate::samples::source::{OneSample, Samples, Target};
 use crate::sparse::index::Format;
@@ -109,7 +110,7 @@ where
     M: Model,
 {
     let (mut largest, mut class) = (f32::NEG_INFINITY, 0);
-    predict(backend, &OneSample(features), layers, workspace, (0, 1), |rows, _| {
+    predict(backend, &OneSample { features, answer: Unknown }, layers, workspace, (0, 1), |rows, _| {
         for (index, row) in rows.iter().enumerate() {
             let logit = row.first().copied().unwrap_or_default();
             if logit > largest {

@@ -19,12 +19,15 @@
 //! |---|---|
 //! | `settings.rs` | the settings of a run, and their values in each epoch |
 //! | `observer.rs` | the events that an observer sees |
+//! | `confusion.rs` | which classes are taken for which |
 //! | `trainer.rs` | the order of it all |
 
+pub(crate) mod confusion;
 pub(crate) mod observer;
 pub(crate) mod settings;
 pub(crate) mod trainer;
 
+pub use confusion::Confusion;
 pub use observer::{Epoch, Observer, Step};
 pub use settings::{TrainSettings, evolves};
 pub use trainer::{Ended, Trainer};

@@ -33,7 +33,7 @@ pub enum Ended {
 /// const LAYERS: [LayerSpec; 2] =
 ///     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
 /// const NETWORK: Description = Description::training(&LAYERS, 1);
-/// let mut block = Block::<{ NETWORK.footprint::<Narrow, 1>().bytes() }>::new();
+/// let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
 /// let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
 /// network.initialise(&Portable, 1, FanIn::Connections);
 /// let samples = Table::new(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], &[0, 1, 1, 0]).unwrap();
@@ -155,7 +155,7 @@ impl<'s> Trainer<'s> {
                 while self.at.step < steps {
                     let step = self.at.step;
                     let id = StepId { seed: settings.seed, epoch, step };
-                    let metrics = network.train_minibatch(backend, train, &order, step * batch, &sgd, id);
+                    let metrics = network.train_minibatch(backend, train, Some(&order), step * batch, &sgd, id);
                     self.trained = self.trained.merge(metrics);
                     if !self.trained.is_finite() {
                         return Err(diverged(SampleSet::Training, step));

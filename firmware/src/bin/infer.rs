@@ -15,7 +15,7 @@ use rewire_firmware::networks::{LAYERS, MODEL};
 use rewire_firmware::{host, stack};
 
 /// The workspace of a network of these widths; a model with other widths may not fit, which is an error.
-static BLOCK: Memory<{ Description::frozen(LAYERS, 1).footprint::<Bytes, 1>().bytes() }> = Memory::new();
+static BLOCK: Memory<{ Description::frozen(LAYERS, 1).bytes::<Bytes, 1>() }> = Memory::new();
 
 #[cortex_m_rt::entry]
 fn main() -> ! {

@@ -57,7 +57,7 @@ impl Samples<1, u8> for Ramps {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let block = cortex_m::singleton!(: Block<{ NETWORK.footprint::<Bytes, 1>().bytes() }> = Block::new());
+    let block = cortex_m::singleton!(: Block<{ NETWORK.bytes::<Bytes, 1>() }> = Block::new());
     if let Some(block) = block {
         let correct = train(&mut block.0);
         core::hint::black_box(correct);

@@ -115,6 +115,15 @@ fn the_training_path_has_no_allocator_and_no_64_bit_floats_and_is_small() {
     }
 }
 
+/// It links only if no panic is reachable.
+#[test]
+fn training_on_what_arrives_has_no_allocator_and_no_64_bit_floats() {
+    for target in [M0, M4F] {
+        let program = Program::of(&Build { program: "stream", ..proof(target) });
+        assert_eq!(program.has(is_f64), [""; 0], "{target}");
+    }
+}
+
 #[test]
 fn names_of_routines_are_known() {
     assert!(allocates("_RNvCs1234_7___rustc12___rust_alloc") && allocates("_ZN5alloc7raw_vec12handle_error17h"));

@@ -12,4 +12,5 @@ mod load_layer;
 mod losses;
 mod power_loss;
 mod regression;
+mod streaming;
 mod topology;

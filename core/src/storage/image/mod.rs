@@ -21,3 +21,23 @@ pub use crate::storage::hash::{hash, hash_layers};
 pub use format::{ImageError, layer_len, len};
 pub use read::Image;
 pub use write::{write, write_with};
+
+/// A model image from a file, part of the program: [`include_bytes!`] at an address that is a multiple of 4, as
+/// [`Image`] needs it.
+///
+/// ```
+/// # use rewire_core::prelude::*;
+/// // In your program the path of an image, relative to the source file.
+/// static MODEL: &[u8] = rewire_core::image_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+/// assert_eq!(MODEL.as_ptr().addr() % 4, 0);
+/// assert!(rewire_core::storage::image::Image::<Narrow>::new(MODEL).is_err());
+/// ```
+#[macro_export]
+macro_rules! image_bytes {
+    ($path:expr $(,)?) => {{
+        #[repr(C, align(4))]
+        struct Aligned<T: ?Sized>(T);
+        static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!($path));
+        &IMAGE.0
+    }};
+}

@@ -9,7 +9,31 @@ use crate::sparse::index::Format;
 use crate::storage::crc::crc32;
 use crate::storage::image::format::{HEADER, ImageError, LAYER, MAGIC, VERSION, decode, len, refused, same, sections};
 
-/// A checked image, read in place.
+/// A checked image, read in place: by a [`Frozen`](crate::network::Frozen) network that only evaluates, or copied into
+/// a network that goes on training.
+///
+/// ```
+/// use rewire_core::{prelude::*, storage::image::{self, Image}};
+///
+/// const LAYERS: [LayerSpec; 2] =
+///     [LayerSpec::sparse(2, 8, 12, Activation::Relu), LayerSpec::dense(8, 2, Activation::Identity)];
+/// const NETWORK: Description = Description::training(&LAYERS, 1);
+/// # #[repr(align(4))] struct Flash([u8; 512]);
+/// # let mut flash = Flash([0; 512]);
+/// # let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
+/// # let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
+/// # network.initialise(&Portable, 1, FanIn::Connections);
+/// # let written = image::hash(&network);
+/// # image::write(&network, &mut flash.0)?;
+/// # let model = &flash.0;
+/// // `model` is a slice of the flash; see `image_bytes!`.
+/// let image = Image::<Narrow>::new(model)?;
+/// let mut block = Block::<{ NETWORK.bytes::<Narrow, 1>() }>::new();
+/// let mut network = Mlp::<Narrow, 1, 2>::new(&NETWORK, &mut block.0)?;
+/// image.load(&mut network)?;
+/// # assert_eq!(image::hash(&network), written);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a, F: Format> {
     headers: &'a [[u8; LAYER]],
