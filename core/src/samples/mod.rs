@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `source.rs` | what a source of samples offers, and what the outputs are compared with |
 //! | `answers.rs` | what the outputs should be |
+//! | `one.rs` | a single sample |
 //! | `table.rs` | samples in memory |
 //! | `normalise.rs` | running mean and deviation of features |
 //! | `shift.rs` | images moved by whole pixels in training |
@@ -12,6 +13,7 @@
 pub(crate) mod answers;
 pub(crate) mod element;
 pub(crate) mod normalise;
+pub(crate) mod one;
 pub(crate) mod shift;
 pub(crate) mod source;
 pub(crate) mod table;
