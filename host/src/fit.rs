@@ -6,7 +6,7 @@ use rewire_core::error::TrainError;
 use rewire_core::train::{Epoch, Step};
 
 use crate::data::samples::Split;
-use crate::data::{ArrayError, Arrays, Dataset};
+use crate::data::{ArrayError, Arrays, Dataset, Names};
 use crate::engine::dynamic::{Network, NetworkError, RunObserver};
 use crate::engine::native::{Native, NoThreads};
 use crate::model::safetensors::Model;
@@ -100,7 +100,10 @@ pub fn fit_on(
     }
     let (shape, classes) = (train.shape, train.classes);
     let test = validation.map_or(Split::EMPTY, Arrays::split);
-    let task = Task::new(config, Dataset { name: None, shape, classes, train: train.split(), test })?;
+    let task = Task::new(
+        config,
+        Dataset { name: None, shape, outputs: classes, names: Names::default(), train: train.split(), test },
+    )?;
     let session = Session::new(config, &task, native);
     session.with_network(|network| {
         session.initialise(network)?;

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use program::{run, succeed};
-use rewire::data::DatasetName;
+use rewire::data::{DataSource, DatasetName};
 use rewire::settings::{Config, TABLE};
 use tempfile::tempdir;
 
@@ -237,7 +237,8 @@ fn the_readme_is_short() {
 #[test]
 fn the_reference_names_every_setting_with_its_defaults_and_choices() {
     let reference = page("docs/reference.md");
-    let columns = [DatasetName::MnistMini, DatasetName::Mnist, DatasetName::Cifar10];
+    let known = [DatasetName::MnistMini, DatasetName::Mnist, DatasetName::Cifar10].map(DataSource::Known);
+    let columns = || known.iter().cloned().chain([DataSource::Path("own".into())]);
     for setting in TABLE {
         let name = setting.name;
         let row = reference.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
@@ -246,8 +247,8 @@ fn the_reference_names_every_setting_with_its_defaults_and_choices() {
             assert!(row.contains(choice.name), "docs/reference.md: `{name}` can be {} too", choice.name);
         }
         let cells = row.trim_end_matches(" |").split(" | ").skip(2);
-        for (cell, dataset) in cells.zip(columns).filter(|_| name != "dataset") {
-            let default = (setting.get)(&Config::defaults(dataset)).to_string();
+        for (cell, dataset) in cells.zip(columns()).filter(|_| name != "dataset") {
+            let default = (setting.get)(&Config::defaults(dataset.clone())).to_string();
             assert_eq!(cell, default, "docs/reference.md: the default of `{name}` for {dataset}");
         }
     }

@@ -5,7 +5,7 @@ use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::sparse::{Bytes, Compact, Narrow, Standard, Wide};
 use serde::Serialize;
 
-use crate::analysis::footprint::{bytes_of, inputs_and_classes};
+use crate::analysis::footprint::bytes_of;
 use crate::error::Usage;
 use crate::settings::Config;
 
@@ -91,9 +91,8 @@ struct OnChip {
     connections: usize,
 }
 
-fn on_chip(config: &Config, momentum: bool) -> Result<OnChip, Usage> {
-    let (inputs, classes) = inputs_and_classes(config);
-    let layers: Vec<LayerSpec> = config.layers(inputs, classes).into_iter().map(LayerSpec::input_major).collect();
+fn on_chip(config: &Config, (inputs, outputs): (usize, usize), momentum: bool) -> Result<OnChip, Usage> {
+    let layers: Vec<LayerSpec> = config.layers(inputs, outputs).into_iter().map(LayerSpec::input_major).collect();
     let training = Description::training(&layers, 1);
     let training = if momentum { training.with_velocity() } else { training };
     if layers.iter().any(|layer| layer.activation == Activation::BatchNormRelu) {
@@ -127,8 +126,14 @@ fn on_chip(config: &Config, momentum: bool) -> Result<OnChip, Usage> {
 /// # Errors
 ///
 /// When no index is wide enough.
-pub fn on_board(config: &Config, momentum: bool, board: Board, reserve: usize) -> Result<OnBoard, Usage> {
-    let chip = on_chip(config, momentum)?;
+pub fn on_board(
+    config: &Config,
+    widths: (usize, usize),
+    momentum: bool,
+    board: Board,
+    reserve: usize,
+) -> Result<OnBoard, Usage> {
+    let chip = on_chip(config, widths, momentum)?;
     let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX / 2);
     let left = |kib: usize, used: usize| signed(kib * 1024) - signed(used);
     Ok(OnBoard {
@@ -149,14 +154,21 @@ pub fn on_board(config: &Config, momentum: bool, board: Board, reserve: usize) -
 /// # Errors
 ///
 /// When not even a connection a layer fits, or every connection does.
-pub fn fit(config: &Config, momentum: bool, board: Board, reserve: usize) -> Result<Config, Usage> {
+pub fn fit(
+    config: &Config,
+    widths: (usize, usize),
+    momentum: bool,
+    board: Board,
+    reserve: usize,
+) -> Result<Config, Usage> {
     const STEPS: f64 = 1000.0;
-    let (inputs, classes) = inputs_and_classes(config);
+    let (inputs, outputs) = widths;
     let at = |step: u64| Config { epsilon: step as f64 / STEPS, connections: Vec::new(), ..config.clone() };
-    let fits = |step: u64| on_board(&at(step), momentum, board, reserve).is_ok_and(|fit| fit.training_left >= 0);
+    let fits =
+        |step: u64| on_board(&at(step), widths, momentum, board, reserve).is_ok_and(|fit| fit.training_left >= 0);
     // A layer that becomes dense needs no columns: bytes rise between these steps only.
     let dense = |layer: &LayerSpec| layer.cells() as f64 / (layer.n_in + layer.n_out) as f64;
-    let mut falls: Vec<u64> = at(1).layers(inputs, classes).iter().map(|l| (dense(l) * STEPS).ceil() as u64).collect();
+    let mut falls: Vec<u64> = at(1).layers(inputs, outputs).iter().map(|l| (dense(l) * STEPS).ceil() as u64).collect();
     falls.sort_unstable();
     falls.dedup();
     let starts: Vec<u64> = std::iter::once(1).chain(falls.iter().copied()).collect();
@@ -171,7 +183,7 @@ pub fn fit(config: &Config, momentum: bool, board: Board, reserve: usize) -> Res
         }
         return Ok(at(low));
     }
-    let needed = on_chip(&at(1), momentum)?.training;
+    let needed = on_chip(&at(1), widths, momentum)?.training;
     Err(Usage(format!(
         "{} has {} bytes of RAM, {} without the reserve of {reserve}, but the sparsest network of these widths needs \
          {needed}; take fewer --hidden neurons or a board with more: {}",
@@ -199,9 +211,10 @@ mod tests {
     #[test]
     fn the_epsilon_that_is_found_fits_and_the_next_does_not() {
         for board in BOARDS {
-            let found = fit(&config(), false, board, 4096).unwrap();
-            let left =
-                |epsilon: f64| on_board(&Config { epsilon, ..config() }, false, board, 4096).unwrap().training_left;
+            let found = fit(&config(), (784, 10), false, board, 4096).unwrap();
+            let left = |epsilon: f64| {
+                on_board(&Config { epsilon, ..config() }, (784, 10), false, board, 4096).unwrap().training_left
+            };
             assert!(left(found.epsilon) >= 0, "{board:?}");
             let dense = found.layers(784, 10).iter().all(LayerSpec::is_dense);
             assert!(dense || left(found.epsilon + 0.001) < 0, "{board:?}: {}", found.epsilon);
@@ -211,7 +224,7 @@ mod tests {
     #[test]
     fn an_impossible_budget_says_what_is_needed() {
         let wide = Config { hidden: vec![1000, 1000, 1000], ..config() };
-        let text = fit(&wide, false, BOARDS[0], 4096).unwrap_err().to_string();
+        let text = fit(&wide, (784, 10), false, BOARDS[0], 4096).unwrap_err().to_string();
         assert!(
             text.contains("microbit has 16384") && text.contains("--hidden") && text.contains("nrf52840"),
             "{text}"

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::analysis::statistics::mean_and_deviation;
-use crate::data::manifest;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
 use crate::text::{as_written, thousands};
@@ -65,11 +64,10 @@ fn row(group: &Group<'_>) -> Option<Row> {
     };
     let (test_accuracy, test_accuracy_deviation) = mean_and_deviation(&last(|row| row.test_accuracy));
     let times: Vec<f64> = runs.iter().flat_map(|run| &run.epochs).map(|row| row.train_seconds).collect();
-    let entry = manifest::entry(config.dataset);
-    let (inputs, classes) = (entry.shape.features(), usize::from(entry.classes));
-    let layers = config.layers(inputs, classes);
+    let (inputs, outputs) = runs.first()?.widths;
+    let layers = config.layers(inputs, outputs);
     let weights: usize = layers.iter().map(|layer| layer.connections).sum();
-    let footprint = footprints(config, inputs, classes).0;
+    let footprint = footprints(config, inputs, outputs).0;
     Some(Row {
         label: group.label.clone(),
         model: config.model,

@@ -12,7 +12,7 @@ use rewire_core::random::{Permutation, Purpose};
 use serde::Serialize;
 
 use crate::analysis::saved::SavedRun;
-use crate::data::{Dataset, ImageShape};
+use crate::data::{Dataset, ImageShape, Names};
 use crate::error::Usage;
 use crate::files::write_atomically;
 use crate::settings::{Config, GrowthKind, TopologyKind};
@@ -148,7 +148,8 @@ pub fn percents(text: &str) -> Result<Vec<f64>, Usage> {
 fn select(dataset: &Dataset<'_>, inputs: &[usize]) -> Dataset<'static> {
     let shape = Some(ImageShape { channels: 1, height: 1, width: inputs.len() });
     let (train, test) = (dataset.train.select(inputs), dataset.test.select(inputs));
-    Dataset { name: dataset.name, shape, classes: dataset.classes, train, test }
+    let names = Names { features: Vec::new(), outputs: dataset.names.outputs.clone() };
+    Dataset { name: dataset.name, shape, outputs: dataset.outputs, names, train, test }
 }
 
 /// The accuracy of a fresh network with some of the inputs.
@@ -262,7 +263,8 @@ mod tests {
         images[2 * held_out[0] as usize] = 255;
         images[2 * train[0] as usize + 1] = 255;
         let train = Split::of_images(images, vec![0; 6]);
-        let dataset = Dataset { name: None, shape: None, classes: 2, train, test: Split::EMPTY };
+        let dataset =
+            Dataset { name: None, shape: None, outputs: 2, names: Names::default(), train, test: Split::EMPTY };
         let variance = variance(&config, &dataset, 2);
         assert!(variance[0] == 0.0 && variance[1] > 0.0, "{variance:?}");
     }

@@ -5,7 +5,6 @@ use rewire_core::network::{Description, Footprint};
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use serde::Serialize;
 
-use crate::data::manifest;
 use crate::settings::{Config, LANES, ModelKind};
 use crate::training::session::footprints;
 
@@ -39,24 +38,18 @@ pub struct Accounting {
     pub variants: Vec<Row>,
 }
 
-pub(super) fn inputs_and_classes(config: &Config) -> (usize, usize) {
-    let entry = manifest::entry(config.dataset);
-    (entry.shape.features(), entry.classes.into())
-}
-
 /// The layers of the settings, and the same with every connection.
-fn layers(config: &Config) -> [Vec<LayerSpec>; 2] {
-    let (inputs, classes) = inputs_and_classes(config);
+fn layers(config: &Config, (inputs, outputs): (usize, usize)) -> [Vec<LayerSpec>; 2] {
     let sparse = if config.model == ModelKind::Dense { ModelKind::Set } else { config.model };
-    [sparse, ModelKind::Dense].map(|model| Config { model, ..config.clone() }.layers(inputs, classes))
+    [sparse, ModelKind::Dense].map(|model| Config { model, ..config.clone() }.layers(inputs, outputs))
 }
 
 /// Bytes of a kind of buffer.
 type BytesOf = fn(&Footprint) -> usize;
 
-/// Bytes by buffer, by index width, optimizer and lanes.
-pub fn account(config: &Config) -> Accounting {
-    let [sparse, dense] = layers(config);
+/// Bytes by buffer, by index width, optimizer and lanes, of a network with so many inputs and outputs.
+pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
+    let [sparse, dense] = layers(config, widths);
     let lanes = config.lanes();
     let of = |layers: &[LayerSpec]| {
         crate::engine::dynamic::footprint(layers, lanes, &crate::training::session::description(config, layers))
@@ -161,8 +154,8 @@ pub struct Measured {
 
 /// Compares a run with its prediction; `None` when it measured nothing.
 pub fn measured(run: &crate::analysis::saved::SavedRun) -> Option<Measured> {
-    let (inputs, classes) = inputs_and_classes(&run.config);
-    let predicted = footprints(&run.config, inputs, classes).0.bytes();
+    let (inputs, outputs) = run.widths;
+    let predicted = footprints(&run.config, inputs, outputs).0.bytes();
     let measured = run.phases.iter().filter_map(|row| row.network_resident_bytes).max()?;
     let process_peak = run.phases.iter().filter_map(|row| row.peak_resident_bytes).max();
     let difference = measured as f64 / predicted as f64 - 1.0;
@@ -176,7 +169,7 @@ mod tests {
 
     #[test]
     fn buffers_add_up() {
-        let accounting = account(&Config::defaults(DatasetName::Cifar10));
+        let accounting = account(&Config::defaults(DatasetName::Cifar10), (3072, 10));
         let of = |what: &str| accounting.buffers.iter().find(|row| row.what == what).unwrap();
         for column in [|row: &Row| row.sparse.unwrap(), |row: &Row| row.dense.unwrap()] {
             let sums = ["the model", "everything to train"];

@@ -6,6 +6,7 @@
 //! | `statistics` | mean and standard deviation over seeds |
 //! | `degrees` | how many connections neurons and inputs have |
 //! | `power_law` | whether degrees follow a power law |
+//! | `evaluation` | how well a network does: by class, by number, by score |
 //! | `features` | which inputs a network kept, and how well fresh networks do with them alone |
 //! | `comparison` | models side by side: accuracy, memory, time |
 //! | `footprint` | predicted memory, buffer by buffer |
@@ -15,6 +16,7 @@
 pub mod boards;
 pub mod comparison;
 pub mod degrees;
+pub mod evaluation;
 pub mod features;
 pub mod footprint;
 pub mod power_law;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rewire_core::network::LayerSpec;
 use serde::de::DeserializeOwned;
 
-use crate::data::{ImageShape, manifest};
+use crate::data::{ImageShape, Names, manifest};
 use crate::error::Usage;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
@@ -43,6 +43,12 @@ pub struct SavedRun {
     pub start: Option<Vec<LayerData>>,
     /// The network after the last epoch that is done.
     pub now: Option<Vec<LayerData>>,
+    /// Inputs and outputs of its networks.
+    pub widths: (usize, usize),
+    /// Where inputs lie, if anywhere.
+    pub shape: Option<ImageShape>,
+    /// What inputs and outputs are called.
+    pub names: Names,
     /// What is missing, cut short or unusable: a sentence each.
     pub missing: Vec<String>,
 }
@@ -96,10 +102,11 @@ impl SavedRun {
             if !path.exists() {
                 return None;
             }
-            Model::load(&path).map(|model| model.layers).map_err(|error| missing.push(format!("{error:#}"))).ok()
+            Model::load(&path).map_err(|error| missing.push(format!("{error:#}"))).ok()
         };
-        let start = if sparse { model(START) } else { None };
-        let mut now = model(MODEL);
+        let (start, now) = (if sparse { model(START) } else { None }, model(MODEL));
+        let meaning = start.as_ref().or(now.as_ref()).map(|model| (model.shape, model.names.clone()));
+        let [start, mut now] = [start, now].map(|model| model.map(|model| model.layers));
         // A model of a run that goes on is from within an epoch.
         let unfinished = epochs.len() < config.epochs as usize;
         if (now.is_none() || unfinished) && Checkpoint::exists(path) {
@@ -115,6 +122,14 @@ impl SavedRun {
         if sparse && start.is_none() {
             missing.push(format!("{shown}: {START} is missing, so the network before training is unknown"));
         }
+        let ends = |layers: &Vec<LayerData>| Some((layers.first()?.spec.n_in, layers.last()?.spec.n_out));
+        let known = config.dataset.known().map(manifest::entry);
+        let widths = known.map(|entry| config.widths(entry.shape.features(), entry.classes.into()));
+        let Some(widths) = widths.or_else(|| start.as_ref().or(now.as_ref()).and_then(ends)) else {
+            return Err(Usage(format!("{shown} holds no network yet; wait until an epoch is finished")).into());
+        };
+        let (shape, names) = meaning.unwrap_or_default();
+        let shape = shape.or(known.map(|entry| entry.shape));
         Ok(Self {
             path: path.to_owned(),
             config,
@@ -126,6 +141,9 @@ impl SavedRun {
             monitor,
             start,
             now,
+            widths,
+            shape,
+            names,
             missing,
         })
     }
@@ -136,14 +154,14 @@ impl SavedRun {
         path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The extent of its images.
+    /// The plane that inputs lie in: a row, where they are no image.
     pub fn shape(&self) -> ImageShape {
-        manifest::entry(self.config.dataset).shape
+        self.shape.unwrap_or(ImageShape { channels: 1, height: 1, width: self.widths.0 })
     }
 
     /// The layers that its settings describe.
     pub fn layers(&self) -> Vec<LayerSpec> {
-        self.config.layers(self.shape().features(), manifest::entry(self.config.dataset).classes.into())
+        self.config.layers(self.widths.0, self.widths.1)
     }
 
     /// Epochs done.
@@ -284,6 +302,9 @@ mod tests {
             monitor: vec![],
             start: None,
             now: None,
+            widths: (784, 10),
+            shape: None,
+            names: Names::default(),
             missing: vec![],
         }
     }

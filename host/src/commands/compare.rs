@@ -79,7 +79,7 @@ impl Arguments {
         let states: Vec<State> = runs.iter().map(|(path, config)| state(path, config)).collect::<Result<_>>()?;
         let mut new = runs.iter().zip(&states).filter(|(_, state)| matches!(state, State::New)).peekable();
         if new.peek().is_some() {
-            let dataset = self.data.load(config.dataset, &interrupted)?;
+            let dataset = self.data.load(&config, &interrupted)?;
             new.try_for_each(|((_, config), _)| check(config, &dataset))
                 .map_err(|error| self.settings.0.locate(error.into(), None))?;
         }

@@ -1,4 +1,4 @@
-//! `rewire data list`, `fetch` and `verify`: which datasets are here.
+//! `rewire data list`, `fetch`, `verify` and `describe`: which datasets are here.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,6 +8,7 @@ use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use crate::commands::describe;
 use crate::commands::progress::DataBar;
 use crate::commands::shared::{CacheArguments, interruption};
 use crate::data::manifest::{self, Entry};
@@ -32,6 +33,8 @@ pub enum DataCommand {
     Fetch(Selection),
     /// Hash the files again and compare
     Verify(Selection),
+    /// Describe a file or folder of your own: features, classes, missing values, and what `train` would make of it
+    Describe(Box<describe::Arguments>),
 }
 
 /// Where datasets are, and how to list them.
@@ -66,6 +69,11 @@ impl Arguments {
             DataCommand::Fetch(chosen) => {
                 let mut progress = DataBar::new(interruption()?);
                 fetch(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut progress, &mut out)?;
+            }
+            DataCommand::Describe(arguments) => {
+                // It writes where others do.
+                drop(out);
+                arguments.run()?;
             }
             DataCommand::Verify(chosen) => verify(&chosen.datasets, &chosen.data.folder(), chosen.json, &mut out)?,
         }

@@ -1,33 +1,46 @@
-//! `rewire evaluate`: accuracy and loss of a saved model.
+//! `rewire evaluate`: how well a saved model does on test samples.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::step::Metrics;
 use serde::Serialize;
 
+use crate::analysis::evaluation::{Anomalies, Classes, Evaluation, Values, evaluate};
 use crate::commands::output::{note, print, print_json};
-use crate::commands::shared::{CacheArguments, MachineArguments, interruption, model_file};
-use crate::data::DatasetName;
+use crate::commands::own_data::{ReadingArguments, Trained};
+use crate::commands::parse::In;
+use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
+use crate::data::DataSource;
 use crate::error::Usage;
-use crate::model::chip;
+use crate::files::write_atomically;
 use crate::model::predict::check_fits;
-use crate::model::safetensors::Model;
-use crate::settings::Config;
+use crate::settings::{Bound, Config, Range};
 use crate::text::thousands;
+use crate::training::directory::EVALUATION;
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// A model.safetensors, a run directory that holds one, or an image for a microcontroller
     pub model: PathBuf,
-    /// Dataset [default: what the model was trained on, which an image does not say]
-    pub dataset: Option<DatasetName>,
+    /// A known dataset or a path [default: what the model was trained on, which an image does not say]
+    pub dataset: Option<DataSource>,
     /// Use all test samples, also where the model's run measured on some of them
     #[arg(long)]
     pub all: bool,
+    /// Fraction of normal samples that an autoencoder may take for anomalies
+    #[arg(long, value_name = "F", default_value = "0.01", allow_negative_numbers = true,
+        value_parser = In::<f64>::range(Range::Real(Bound::Included(0.0), Bound::Excluded(1.0))))]
+    pub false_alarms: f64,
     /// Print the results as JSON
     #[arg(long)]
     pub json: bool,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
     /// Threads and vectors.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -40,68 +53,177 @@ pub struct Arguments {
 struct Json<'a> {
     #[serde(serialize_with = "crate::text::lossy")]
     model: &'a Path,
-    dataset: DatasetName,
-    samples: u32,
+    dataset: &'a DataSource,
+    samples: usize,
+    #[serde(flatten)]
+    classified: Option<Classified>,
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+}
+
+/// A classifier's figures, as training counts them.
+#[derive(Serialize)]
+struct Classified {
     correct: u32,
     test_accuracy: f32,
     test_loss: f32,
 }
 
+impl From<Metrics> for Classified {
+    fn from(metrics: Metrics) -> Self {
+        let (correct, test_accuracy, test_loss) = (metrics.correct(), metrics.accuracy(), metrics.loss());
+        Self { correct, test_accuracy, test_loss }
+    }
+}
+
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
-        let path = model_file(&self.model);
-        let model = if chip::is_image(&path) {
-            let unnamed = || Usage("an image does not say what it was trained on; name the dataset after it".into());
-            chip::load(&path, self.dataset.ok_or_else(unnamed)?)?
-        } else {
-            Model::load(&path)?
-        };
+        let trained = Trained::read(&self.model, self.dataset.as_ref())?;
+        let Trained { path, model, run } = &trained;
+        let of_run = run.as_ref().map(|run| run.dataset.clone());
         let unnamed = || Usage("the model does not say what it was trained on; name the dataset after it".into());
-        let name = self.dataset.or(model.dataset).ok_or_else(unnamed)?;
-        check_fits(&model, name)?;
-        if let Some(trained) = model.dataset.filter(|trained| trained.labels() != name.labels()) {
-            note(format_args!("the model was trained on {trained}, and the labels of {name} mean something else"));
+        let known = || model.dataset.map(DataSource::Known);
+        let source = self.dataset.clone().or_else(|| of_run.clone()).or_else(known).ok_or_else(unnamed)?;
+        if let Some(name) = source.known() {
+            check_fits(model, name)?;
+            if let Some(trained) = model.dataset.filter(|trained| trained.labels() != name.labels()) {
+                note(format_args!("the model was trained on {trained}, and the labels of {name} mean something else"));
+            }
         }
         let native = self.machine.native()?;
-        let dataset = self.data.load(name, &interruption()?)?;
-        // The settings that a run wrote beside its model.
-        let run = path.with_file_name("config.toml");
-        let run = run.exists().then(|| Config::read(&run)).transpose()?;
-        let run = run.filter(|run| run.dataset == name);
-        if let Some(held_out) = run.as_ref().map(|run| run.validation_samples).filter(|&count| count > 0) {
+        let is_own = of_run.as_ref() == Some(&source);
+        let reading = Config { dataset: source.clone(), ..trained.reading(&self.reading, &source) };
+        // All samples of another path are there to be measured.
+        let dataset = if is_own || source.known().is_some() {
+            self.data.load(&reading, &interruption()?)?
+        } else {
+            trained.labelled(&reading)?
+        };
+        let run = run.as_ref().filter(|_| is_own);
+        if let Some(held_out) = run.map(|run| run.validation_samples).filter(|&count| count > 0) {
             note(format_args!(
                 "training measured {} held-out training samples (--validation-samples); test samples are measured now",
                 thousands(held_out as u64)
             ));
         }
         let run = run.filter(|_| !self.all);
-        let samples = crate::training::task::test_samples(run.as_ref(), &dataset);
-        let metrics = model.evaluate_on(&dataset, samples, &native)?;
-        if self.json {
-            return print_json(&Json {
-                model: &path,
-                dataset: name,
-                samples: metrics.samples(),
-                correct: metrics.correct(),
-                test_accuracy: metrics.accuracy(),
-                test_loss: metrics.loss(),
-            });
+        let samples = crate::training::task::test_samples(run, &dataset);
+        let (metrics, evaluation) = evaluate(model, &dataset, &samples, &native, self.false_alarms)?;
+        let json = Json {
+            model: path,
+            dataset: &source,
+            samples: samples.len(),
+            classified: metrics.map(Classified::from),
+            evaluation: &evaluation,
+        };
+        if is_own {
+            let file = path.with_file_name(EVALUATION);
+            write_atomically(&file, serde_json::to_string_pretty(&json)?.as_bytes())?;
         }
-        let (measured, all) = (u64::from(metrics.samples()), dataset.test.len() as u64);
+        if self.json {
+            return print_json(&json);
+        }
+        let (measured, all) = (samples.len() as u64, dataset.test.len() as u64);
         let samples = if measured < all {
             format!(
-                "{} of the {} test samples of {name}, those of its run (--all takes all)",
+                "{} of the {} test samples of {source}, those of its run (--all takes all)",
                 thousands(measured),
                 thousands(all)
             )
         } else {
-            format!("all {} test samples of {name}", thousands(all))
+            format!("all {} test samples of {source}", thousands(all))
         };
-        let accuracy = 100.0 * metrics.accuracy();
-        let (correct, loss) = (metrics.correct(), metrics.loss());
-        print(format_args!(
-            "{} on {samples}: accuracy {accuracy:.2} % ({correct} right), loss {loss:.4}",
-            path.display()
-        ))
+        if let Some(metrics) = metrics {
+            let accuracy = 100.0 * metrics.accuracy();
+            let (correct, loss) = (metrics.correct(), metrics.loss());
+            print(format_args!(
+                "{} on {samples}: accuracy {accuracy:.2} % ({correct} right), loss {loss:.4}",
+                path.display()
+            ))?;
+        } else {
+            print(format_args!("{} on {samples}:", path.display()))?;
+        }
+        match &evaluation {
+            Evaluation::Classify(classes) => print(class_table(classes)),
+            Evaluation::Regress(values) => print(value_table(values)),
+            Evaluation::Reconstruct(anomalies) => print(anomaly_text(anomalies)),
+        }
     }
+}
+
+/// Classes whose confusion is shown beside their figures.
+const MOST_SHOWN: usize = 12;
+
+fn class_table(classes: &Classes) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let shown = classes.classes.len() <= MOST_SHOWN;
+    let mut header: Vec<String> = ["class", "samples", "precision", "recall", "F1"].map(Into::into).to_vec();
+    if shown {
+        header.extend(classes.classes.iter().map(|class| format!("as {}", class.name)));
+    }
+    let columns = header.len();
+    table.set_header(header);
+    for (class, confusion) in classes.classes.iter().zip(&classes.confusion) {
+        let figures = [class.precision, class.recall, class.f1].map(|figure| format!("{figure:.4}"));
+        let mut row = vec![class.name.clone(), class.samples.to_string()];
+        row.extend(figures);
+        if shown {
+            row.extend(confusion.iter().map(u32::to_string));
+        }
+        table.add_row(row);
+    }
+    let mut mean = vec!["mean".to_owned(), String::new(), String::new()];
+    mean.extend([classes.balanced_accuracy, classes.macro_f1].map(|figure| format!("{figure:.4}")));
+    mean.resize(columns, String::new());
+    table.add_row(mean);
+    aligned(table)
+}
+
+fn value_table(values: &Values) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["number", "R²", "MSE", "MAE", "bias", "residuals: 5 %", "25 %", "50 %", "75 %", "95 %"]);
+    for value in &values.outputs {
+        let mut row = vec![value.name.clone(), format!("{:.4}", value.r2)];
+        row.extend([value.mse, value.mae, value.bias].iter().chain(&value.residuals).map(|figure| digits(*figure)));
+        table.add_row(row);
+    }
+    aligned(table)
+}
+
+/// A number with five digits.
+fn digits(value: f64) -> String {
+    let places = 4 - value.abs().max(1e-30).log10().floor() as i32;
+    if (-2..10).contains(&places) { format!("{value:.*}", places.max(0) as usize) } else { format!("{value:.4e}") }
+}
+
+fn aligned(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn anomaly_text(anomalies: &Anomalies) -> String {
+    let Anomalies { mean, deviation, false_alarms, threshold, labelled, .. } = anomalies;
+    let alarms = 100.0 * false_alarms;
+    let mut text = format!(
+        "score {} with deviation {}; above {}, where {alarms} % of the normal samples are, a sample is an anomaly",
+        digits(*mean),
+        digits(*deviation),
+        digits(*threshold)
+    );
+    if let Some(labelled) = labelled {
+        let _ = write!(
+            text,
+            "\nROC AUC {:.4}; {:.2} % of {} anomalies are found",
+            labelled.roc_auc,
+            100.0 * labelled.found,
+            thousands(labelled.anomalies.into())
+        );
+    } else {
+        text.push_str("\nno labels say which samples are anomalies, so there is no ROC AUC");
+    }
+    text
 }

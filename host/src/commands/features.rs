@@ -59,7 +59,7 @@ impl Arguments {
         let percents = percents(&self.top)?;
         let run = SavedRun::read(&self.run)?;
         let interrupted = interruption()?;
-        let data = self.data.load(run.config.dataset, &interrupted)?;
+        let data = self.data.load(&run.config, &interrupted)?;
         let scores = Scores::new(&run, &data)?;
         warn_of_missing(&run.missing);
         let outcomes = if self.no_training {

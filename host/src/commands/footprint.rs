@@ -12,6 +12,7 @@ use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::SettingsArguments;
+use crate::commands::shared::CacheArguments;
 use crate::settings::Config;
 use crate::text::thousands;
 
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long, help_heading = "Run")]
     pub json: bool,
+    /// Datasets.
+    #[command(flatten)]
+    pub data: CacheArguments,
     /// Predict for a board that trains one sample at a time: a name such as nrf52840, or all
     #[arg(long, value_name = "NAME", conflicts_with = "run", help_heading = "Board")]
     pub board: Option<String>,
@@ -51,10 +55,14 @@ impl Arguments {
         let recorded = self.run.as_ref().map(|path| path.join("config.toml"));
         let config = self.settings.resolve(recorded.as_deref())?;
         self.settings.note_idle(std::slice::from_ref(&config));
+        let widths = match &run {
+            Some(run) => run.widths,
+            None => self.data.widths(&config)?,
+        };
         if let Some(name) = &self.board {
-            return self.on_boards(name, &config);
+            return self.on_boards(name, &config, widths);
         }
-        let prediction = account(&config);
+        let prediction = account(&config, widths);
         let measured = run.as_ref().and_then(measured);
         if self.json {
             return print_json(&Json { prediction, run: measured });
@@ -72,15 +80,15 @@ impl Arguments {
         }
     }
 
-    fn on_boards(&self, name: &str, config: &Config) -> Result<()> {
+    fn on_boards(&self, name: &str, config: &Config, widths: (usize, usize)) -> Result<()> {
         // A chip keeps no velocity unless it is asked for.
         let momentum = self.settings.given.momentum.is_some_and(|momentum| momentum > 0.0);
         let boards = boards(name)?;
         let mut rows = Vec::new();
         for &board in &boards {
-            let config = if self.fit { fit(config, momentum, board, self.reserve) } else { Ok(config.clone()) };
+            let config = if self.fit { fit(config, widths, momentum, board, self.reserve) } else { Ok(config.clone()) };
             match config {
-                Ok(config) => rows.push(on_board(&config, momentum, board, self.reserve)?),
+                Ok(config) => rows.push(on_board(&config, widths, momentum, board, self.reserve)?),
                 // Of all boards some are too small.
                 Err(_) if boards.len() > 1 => {}
                 Err(error) => return Err(error.into()),

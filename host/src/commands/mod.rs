@@ -6,14 +6,17 @@
 mod bench;
 mod compare;
 pub mod data;
+pub mod describe;
 mod evaluate;
 mod export;
 mod features;
 mod footprint;
 mod image;
 mod output;
+mod own_data;
 mod parse;
 mod plot;
+mod predict;
 mod progress;
 mod report;
 mod settings;
@@ -37,8 +40,10 @@ pub struct Cli {
 pub enum Command {
     /// Train a network and write a run directory
     Train(Box<train::Arguments>),
-    /// Measure a saved model on test samples: accuracy and loss
+    /// Measure a saved model on test samples: by class, by number, or by anomaly score
     Evaluate(evaluate::Arguments),
+    /// Predict samples with a saved model: class and probabilities, numbers, or anomaly score
+    Predict(predict::Arguments),
     /// Train the three models side by side and print the results
     Compare(Box<compare::Arguments>),
     /// Predict the memory of a network, buffer by buffer, sparse beside dense
@@ -53,7 +58,7 @@ pub enum Command {
     Report(report::Arguments),
     /// Rank the inputs of a run by their connections, and train new networks on the best inputs alone
     Features(features::Arguments),
-    /// List, fetch and verify datasets
+    /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),
     /// Time training steps on this machine, sparse beside dense
     Bench(bench::Arguments),
@@ -69,6 +74,7 @@ impl Command {
         match self {
             Self::Train(arguments) => arguments.run(),
             Self::Evaluate(arguments) => arguments.run(),
+            Self::Predict(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),
             Self::Footprint(arguments) => arguments.run(),
             Self::Export(arguments) => arguments.run(),

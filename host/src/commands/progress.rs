@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rewire_core::train::Step;
 
 use crate::data;
+use crate::settings::{score_name, score_text};
 use crate::training::directory::Epoch;
 use crate::training::watch::{Extent, Watcher};
 
@@ -34,26 +35,27 @@ impl Watcher for RunBar {
         self.shown = Some((bar, extent));
     }
 
-    fn step(&mut self, step: &Step<'_>) {
-        let Some((bar, Extent { epochs, steps, .. })) = &self.shown else { return };
+    fn step(&mut self, step: &Step<'_>, score: f32) {
+        let Some((bar, Extent { epochs, steps, task, .. })) = &self.shown else { return };
         if bar.is_hidden() {
             return;
         }
         bar.set_position(u64::from(step.epoch - 1) * steps + u64::from(step.step) + 1);
-        let (loss, accuracy) = (step.trained.loss(), 100.0 * step.trained.accuracy());
-        bar.set_message(format!("epoch {}/{epochs}  loss {loss:.4}  accuracy {accuracy:.2} %", step.epoch));
+        let (loss, name, score) = (step.trained.loss(), score_name(*task), score_text(*task, score));
+        bar.set_message(format!("epoch {}/{epochs}  loss {loss:.4}  {name} {score}", step.epoch));
     }
 
     fn epoch(&mut self, row: &Epoch) {
-        let Some((bar, Extent { epochs, validation, .. })) = &self.shown else { return };
+        let Some((bar, Extent { epochs, validation, task, .. })) = &self.shown else { return };
+        let (name, score) = (score_name(*task), |score| score_text(*task, score));
         let measured = if *validation { "validation" } else { "test" };
         let line = format!(
-            "epoch {:>4}/{epochs}  loss {:.4}  accuracy {:.2} %  {measured} loss {:.4}  accuracy {:.2} %  {:.2} s",
+            "epoch {:>4}/{epochs}  loss {:.4}  {name} {}  {measured} loss {:.4}  {name} {}  {:.2} s",
             row.epoch,
             row.train_loss,
-            100.0 * row.train_accuracy,
+            score(row.train_accuracy),
             row.test_loss,
-            100.0 * row.test_accuracy,
+            score(row.test_accuracy),
             row.train_seconds + row.evaluate_seconds + row.evolve_seconds,
         );
         if bar.is_hidden() {

@@ -29,7 +29,8 @@ impl SettingsArguments {
         let file = recorded.or(self.config.as_deref()).map(SettingsFile::read).transpose()?;
         let nothing = Given::default();
         let from_file = file.as_ref().map_or(&nothing, SettingsFile::given);
-        let dataset = self.given.dataset.or(from_file.dataset).unwrap_or(DatasetName::MnistMini);
+        let dataset = self.given.dataset.clone().or_else(|| from_file.dataset.clone());
+        let dataset = dataset.unwrap_or(DatasetName::MnistMini.into());
         let over = |defaults: Config| defaults.with(from_file).with(&self.given);
         let defaults = Config::defaults(dataset);
         let mut config = over(defaults.clone());
@@ -140,6 +141,30 @@ impl FromArgMatches for SettingsArguments {
 impl Args for SettingsArguments {
     fn augment_args(command: Command) -> Command {
         add(command, |_| true)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The settings by which a path is read.
+#[derive(Clone, Debug, Default)]
+pub struct DataSettings(pub SettingsArguments);
+
+impl FromArgMatches for DataSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        SettingsArguments::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl Args for DataSettings {
+    fn augment_args(command: Command) -> Command {
+        add(command, |setting| setting.group == Group::Data)
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -10,10 +10,10 @@ use clap::Args;
 use crate::analysis::saved::{SavedRun, runs_in};
 use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
-use crate::data::{self, Dataset, DatasetName, cache_dir};
+use crate::data::{self, DataSource, Dataset, DatasetName, Progress as _, cache_dir, manifest};
 use crate::engine::native::{Native, SimdLevel};
 use crate::error::{INTERRUPTED, Usage};
-use crate::settings::Range;
+use crate::settings::{Config, Range};
 use crate::training::directory::MODEL;
 
 /// What of the machine to use. Results do not depend on it.
@@ -57,11 +57,35 @@ impl CacheArguments {
         cache_dir(self.data_dir.as_deref())
     }
 
-    /// Loads a dataset, fetching it first where it is not there yet.
-    pub(super) fn load(&self, name: DatasetName, interrupted: &Arc<AtomicBool>) -> Result<Dataset<'static>> {
+    /// Loads the dataset of the settings: fetches a known one first where it is not there yet, or reads the path and says
+    /// what was understood of it.
+    pub(super) fn load(&self, config: &Config, interrupted: &Arc<AtomicBool>) -> Result<Dataset<'static>> {
+        let mut bar = DataBar::new(interrupted.clone());
+        match &config.dataset {
+            DataSource::Known(name) => self.load_known(*name, interrupted),
+            DataSource::Path(path) => {
+                let opened = data::open(path, config, &mut bar)?;
+                bar.message(&opened.understood);
+                Ok(opened.dataset)
+            }
+        }
+    }
+
+    /// Loads a known dataset, fetching it first where it is not there yet.
+    pub(super) fn load_known(&self, name: DatasetName, interrupted: &Arc<AtomicBool>) -> Result<Dataset<'static>> {
         let cache = self.folder();
         data::ensure(name, &cache, &mut DataBar::new(interrupted.clone()))?;
         Ok(data::load(name, &cache)?)
+    }
+
+    /// Inputs and outputs of a network that the settings describe; a path is read for them.
+    pub(super) fn widths(&self, config: &Config) -> Result<(usize, usize)> {
+        if let Some(name) = config.dataset.known() {
+            let entry = manifest::entry(name);
+            return Ok(config.widths(entry.shape.features(), entry.classes.into()));
+        }
+        let dataset = self.load(config, &interruption()?)?;
+        Ok(config.widths(dataset.features(), dataset.outputs))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::commands::progress::{RunBar, say};
 use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::Usage;
-use crate::settings::{Bound, Config, Range};
+use crate::settings::{Bound, Config, Range, score_name, score_text};
 use crate::text::thousands;
 use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
@@ -77,7 +77,7 @@ impl Arguments {
         };
         let native = self.machine.native()?;
         let interrupted = interruption()?;
-        let dataset = self.data.load(config.dataset, &interrupted)?;
+        let dataset = self.data.load(&config, &interrupted)?;
         let (out, interrupted, watcher) = (self.out.clone(), &*interrupted, &mut RunBar::default());
         let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn };
         let summary = crate::training::train(&config, dataset, surroundings)
@@ -99,13 +99,13 @@ fn table(summary: &Summary) -> Table {
     let title = format!("{} on {}, seed {}", summary.model, summary.dataset, summary.seed);
     table.set_header([title.as_str(), "this network", "the same, dense"]);
     let measured = if summary.validation { "validation" } else { "test" };
-    let percent = |fraction: f32| format!("{:.2} %", 100.0 * fraction);
+    let (score, percent) = (score_name(summary.task), |fraction| score_text(summary.task, fraction));
     let mut row = |name: String, value: String, dense: String| {
         table.add_row([name, value, dense]);
     };
-    row(format!("{measured} accuracy, epoch {}", summary.epochs), percent(summary.test_accuracy), String::new());
+    row(format!("{measured} {score}, epoch {}", summary.epochs), percent(summary.test_accuracy), String::new());
     row(format!("{measured} loss"), format!("{:.4}", summary.test_loss), String::new());
-    row("training accuracy".into(), percent(summary.train_accuracy), String::new());
+    row(format!("training {score}"), percent(summary.train_accuracy), String::new());
     row("training loss".into(), format!("{:.4}", summary.train_loss), String::new());
     row("connections".into(), thousands(summary.connections as u64), thousands(summary.dense_connections as u64));
     row("density".into(), format!("{:.2} %", 100.0 * summary.density), "100 %".into());

@@ -143,7 +143,7 @@ impl<'a> Arrays<'a> {
 
     /// As samples of a dataset.
     pub(crate) fn split(&self) -> Split<'a> {
-        Split { features: Features::Floats(self.features.into()), labels: self.labels.into() }
+        Split::labelled(Features::Floats(self.features.into()), self.labels)
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
     use crate::data::DatasetName;
 
     fn origin() -> Origin<'static> {
-        Origin { dataset: DatasetName::Cifar10, file: Path::new("cache/cifar10/data_batch_1.bin") }
+        Origin { dataset: Some(DatasetName::Cifar10), file: Path::new("cache/cifar10/data_batch_1.bin") }
     }
 
     fn batch() -> Vec<u8> {

@@ -10,12 +10,24 @@ pub struct Dataset<'a> {
     pub name: Option<DatasetName>,
     /// Of one image; `None` where features have no place in an image.
     pub shape: Option<ImageShape>,
-    /// Labels run from 0 to `classes - 1`; at most 65,536.
-    pub classes: usize,
+    /// What labels or values there are: outputs of a network that learns them. Labels run from 0 to `outputs - 1`; at most
+    /// 65,536.
+    pub outputs: usize,
+    /// What features and outputs are called.
+    pub names: Names,
     /// Samples for training.
     pub train: Split<'a>,
     /// Samples for measuring.
     pub test: Split<'a>,
+}
+
+/// What features and outputs are called; empty where they have no names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// One a feature.
+    pub features: Vec<String>,
+    /// One a class, or one a number to learn.
+    pub outputs: Vec<String>,
 }
 
 impl Dataset<'_> {

@@ -25,13 +25,12 @@ pub enum Error {
 
     /// A file does not hold what its format asks for.
     #[error(
-        "{}: byte {offset}: found {found}, expected {expected}; `rewire data verify {dataset}` names every damaged \
-         file and `rewire data fetch {dataset}` replaces it",
-        path.display()
+        "{}: byte {offset}: found {found}, expected {expected}; {}",
+        path.display(), remedy(*dataset)
     )]
     Malformed {
-        /// The dataset.
-        dataset: DatasetName,
+        /// The dataset, if it is a known one.
+        dataset: Option<DatasetName>,
         /// The file.
         path: PathBuf,
         /// Where, in bytes from the start of the (unpacked) content.
@@ -94,6 +93,16 @@ pub enum Error {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+}
+
+/// What to do about a damaged file.
+fn remedy(dataset: Option<DatasetName>) -> String {
+    match dataset {
+        Some(dataset) => format!(
+            "`rewire data verify {dataset}` names every damaged file and `rewire data fetch {dataset}` replaces it"
+        ),
+        None => "replace it by a whole file".into(),
+    }
 }
 
 impl Error {

@@ -32,8 +32,8 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Where content came from, for error messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
-    /// The dataset it belongs to.
-    pub dataset: DatasetName,
+    /// The known dataset it belongs to, if any.
+    pub dataset: Option<DatasetName>,
     /// The file.
     pub file: &'a Path,
 }
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin<'static> {
-        Origin { dataset: DatasetName::Mnist, file: Path::new("cache/mnist/some-file") }
+        Origin { dataset: Some(DatasetName::Mnist), file: Path::new("cache/mnist/some-file") }
     }
 
     fn images() -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use crate::data::dataset::Dataset;
+use crate::data::dataset::{Dataset, Names};
 use crate::data::error::Error;
 use crate::data::idx::Origin;
 use crate::data::manifest::{Entry, File, Format, Role};
@@ -57,14 +57,14 @@ pub fn load_entry(entry: &Entry, cache: &Path) -> Result<Dataset<'static>, Error
         }
     };
     let (name, shape) = (Some(entry.name), Some(entry.shape));
-    Ok(Dataset { name, shape, classes: entry.classes.into(), train, test })
+    Ok(Dataset { name, shape, outputs: entry.classes.into(), names: Names::default(), train, test })
 }
 
 fn load_idx(entry: &Entry, cache: &Path, images: Role, labels: Role, samples: usize) -> Result<Split<'static>, Error> {
     let (mut pixels, mut found) = (Vec::new(), Vec::new());
     for file in entry.with_role(images) {
         let (path, bytes) = read_content(entry, cache, file)?;
-        let origin = Origin { dataset: entry.name, file: &path };
+        let origin = Origin { dataset: Some(entry.name), file: &path };
         let read = idx::parse_images(bytes, origin)?;
         if read.count != samples {
             return Err(origin.malformed(4, format!("{} images", read.count), format!("{samples} images")));
@@ -80,7 +80,7 @@ fn load_idx(entry: &Entry, cache: &Path, images: Role, labels: Role, samples: us
     }
     for file in entry.with_role(labels) {
         let (path, bytes) = read_content(entry, cache, file)?;
-        let origin = Origin { dataset: entry.name, file: &path };
+        let origin = Origin { dataset: Some(entry.name), file: &path };
         found = idx::parse_labels(bytes, entry.classes, origin)?;
         if found.len() != samples {
             return Err(origin.malformed(
@@ -101,7 +101,7 @@ fn load_cifar10(entry: &Entry, cache: &Path, role: Role) -> Result<Split<'static
     for file in entry.with_role(role) {
         let (path, bytes) = read_content(entry, cache, file)?;
         let records = file.bytes as usize / cifar10::RECORD;
-        let origin = Origin { dataset: entry.name, file: &path };
+        let origin = Origin { dataset: Some(entry.name), file: &path };
         cifar10::append_batch(&bytes, records, entry.classes, origin, &mut pixels, &mut labels)?;
     }
     Ok(Split::of_images(pixels, labels))

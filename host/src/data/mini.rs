@@ -32,9 +32,16 @@ pub fn bundled(entry: &Entry, file: &File) -> Option<&'static [u8]> {
 /// Returns `None` when `full` has too few samples of a class, or is not of images.
 pub fn draw(entry: &Entry, full: &Dataset<'_>) -> Option<Dataset<'static>> {
     let mut random = SplitMix64(entry.seed.unwrap_or_default());
-    let train = draw_split(&full.train, full.classes, entry.train_samples, &mut random)?;
-    let test = draw_split(&full.test, full.classes, entry.test_samples, &mut random)?;
-    Some(Dataset { name: Some(entry.name), shape: full.shape, classes: full.classes, train, test })
+    let train = draw_split(&full.train, full.outputs, entry.train_samples, &mut random)?;
+    let test = draw_split(&full.test, full.outputs, entry.test_samples, &mut random)?;
+    Some(Dataset {
+        name: Some(entry.name),
+        shape: full.shape,
+        outputs: full.outputs,
+        names: full.names.clone(),
+        train,
+        test,
+    })
 }
 
 fn draw_split(full: &Split<'_>, classes: usize, samples: usize, random: &mut SplitMix64) -> Option<Split<'static>> {

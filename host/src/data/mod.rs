@@ -15,7 +15,7 @@
 //!
 //! let data = data::load(DatasetName::MnistMini, &data::cache_dir(None))?;
 //! assert_eq!((data.train.len(), data.test.len()), (2000, 1000));
-//! assert_eq!((data.features(), data.classes), (784, 10));
+//! assert_eq!((data.features(), data.outputs), (784, 10));
 //! # Ok::<(), data::Error>(())
 //! ```
 //!
@@ -28,6 +28,9 @@
 //! | `normaliser` | how features become inputs of a network |
 //! | `source` | how samples come into a network's tiles |
 //! | `augment` | how images are changed in training |
+//! | `data_source` | where samples come from: a known dataset or a path |
+//! | `formats` | how files of the user's own are read |
+//! | `open` | how they become a dataset: samples set apart for testing, missing values |
 //! | `load` | where the known datasets are, and how they are read |
 //! | `idx`, `cifar10` | how their files are written |
 //! | `manifest` | which files they have, with sizes and SHA-256 |
@@ -37,26 +40,34 @@
 pub(crate) mod arrays;
 pub mod augment;
 pub mod cifar10;
+mod data_source;
 mod dataset;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "formats")]
+pub mod formats;
 pub mod idx;
 mod load;
 pub mod manifest;
 pub mod mini;
 mod name;
 pub mod normaliser;
+#[cfg(feature = "formats")]
+mod open;
 pub mod progress;
 pub mod samples;
 pub mod source;
 pub mod store;
 
 pub use arrays::{ArrayError, Arrays, MOST_CLASSES};
-pub use dataset::Dataset;
+pub use data_source::DataSource;
+pub use dataset::{Dataset, Names};
 pub use error::{Attempt, Error};
 #[cfg(feature = "fetch")]
 pub use fetch::ensure;
 pub use load::{cache_dir, load, load_entry};
 pub use name::{DatasetName, ImageShape, UnknownName};
+#[cfg(feature = "formats")]
+pub use open::{Opened, arrange, open, open_for};
 pub use progress::{Progress, Silent};

@@ -64,7 +64,11 @@ impl FromStr for DatasetName {
 
 /// A name that is none of the known datasets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown dataset `{found}`; the datasets are {}{}", DatasetName::list(), meant(found))]
+#[error(
+    "unknown dataset `{found}`; the datasets are {}, or give the path of a file or folder{}",
+    DatasetName::list(),
+    meant(found)
+)]
 pub struct UnknownName {
     /// What was given.
     pub found: String,
@@ -77,7 +81,7 @@ fn meant(found: &str) -> String {
 }
 
 /// The extent of one image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageShape {
     /// 1 for grey, 3 for red, green, blue.
@@ -92,6 +96,21 @@ impl ImageShape {
     /// Inputs of a network: one per pixel and channel.
     pub const fn features(self) -> usize {
         self.channels * self.height * self.width
+    }
+}
+
+/// `1x28x28`; two numbers are height and width of one channel.
+impl FromStr for ImageShape {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers: Option<Vec<usize>> =
+            text.split('x').map(|word| word.parse().ok().filter(|&number| number > 0)).collect();
+        match numbers.as_deref() {
+            Some(&[channels, height, width]) => Ok(Self { channels, height, width }),
+            Some(&[height, width]) => Ok(Self { channels: 1, height, width }),
+            _ => Err(()),
+        }
     }
 }
 
@@ -115,6 +134,10 @@ mod tests {
     #[test]
     fn unknown_name_lists_the_valid_ones() {
         let text = "imagenet".parse::<DatasetName>().unwrap_err().to_string();
-        assert_eq!(text, "unknown dataset `imagenet`; the datasets are mnist-mini, mnist, fashion-mnist, cifar10");
+        assert_eq!(
+            text,
+            "unknown dataset `imagenet`; the datasets are mnist-mini, mnist, fashion-mnist, cifar10, or give the path of a file or \
+             folder"
+        );
     }
 }

@@ -4,7 +4,7 @@ use crate::data::samples::{Features, Split};
 use crate::settings::Scaling;
 
 /// `x = (feature - mean) * scale`, per feature.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Normaliser {
     /// Subtracted from a feature.
     pub mean: Vec<f32>,
@@ -45,6 +45,25 @@ impl Normaliser {
                 }
             }
         }
+    }
+
+    /// Mean 0 and standard deviation 1 of each number to learn over the samples at `indices`.
+    pub fn of_values(split: &Split<'_>, indices: &[u32]) -> Self {
+        let width = split.values.len().checked_div(split.len()).unwrap_or(0);
+        if width == 0 { Self::default() } else { of_floats(rows(&split.values, width, indices), width, false) }
+    }
+
+    /// What the number `value` of place `at` becomes.
+    pub fn apply(&self, at: usize, value: f32) -> f32 {
+        self.mean.get(at).zip(self.scale.get(at)).map_or(f32::NAN, |(mean, scale)| (value - mean) * scale)
+    }
+
+    /// The number that an output stands for.
+    pub fn invert(&self, at: usize, output: f32) -> f32 {
+        self.mean.get(at).zip(self.scale.get(at)).map_or(f32::NAN, |(mean, scale)| {
+            // A number that never varied is its mean.
+            if *scale == 0.0 { *mean } else { output / scale + mean }
+        })
     }
 }
 
@@ -141,7 +160,7 @@ mod tests {
     use super::*;
 
     fn floats(values: &[f32], samples: usize) -> Split<'_> {
-        Split { features: Features::Floats(values.into()), labels: vec![0; samples].into() }
+        Split::labelled(Features::Floats(values.into()), vec![0; samples])
     }
 
     #[test]

@@ -39,13 +39,16 @@ impl Features<'_> {
 pub struct Split<'a> {
     /// As many for each sample.
     pub features: Features<'a>,
-    /// One label a sample, counted from 0.
+    /// One label a sample, counted from 0; all 0 where there are no classes.
     pub labels: Cow<'a, [u16]>,
+    /// Numbers to learn, as many for each sample: `[samples, values]`. Empty where there are none.
+    pub values: Cow<'a, [f32]>,
 }
 
 impl Split<'_> {
     /// No samples.
-    pub const EMPTY: Self = Self { features: Features::Bytes(Cow::Borrowed(&[])), labels: Cow::Borrowed(&[]) };
+    pub const EMPTY: Self =
+        Self { features: Features::Bytes(Cow::Borrowed(&[])), labels: Cow::Borrowed(&[]), values: Cow::Borrowed(&[]) };
 
     /// Number of samples.
     pub fn len(&self) -> usize {
@@ -99,14 +102,21 @@ impl Split<'_> {
             Features::Bytes(values) => Features::Bytes(kept(values, width, features).into()),
             Features::Floats(values) => Features::Floats(kept(values, width, features).into()),
         };
-        Split { features: selected, labels: self.labels.to_vec().into() }
+        Split { features: selected, labels: self.labels.to_vec().into(), values: self.values.to_vec().into() }
+    }
+}
+
+impl<'a> Split<'a> {
+    /// Samples and their classes.
+    pub fn labelled(features: Features<'a>, labels: impl Into<Cow<'a, [u16]>>) -> Self {
+        Self { features, labels: labels.into(), values: Cow::Borrowed(&[]) }
     }
 }
 
 impl Split<'static> {
     /// Images and their labels.
     pub fn of_images(pixels: Vec<u8>, labels: Vec<u16>) -> Self {
-        Self { features: Features::Bytes(pixels.into()), labels: labels.into() }
+        Self::labelled(Features::Bytes(pixels.into()), labels)
     }
 }
 
@@ -124,7 +134,7 @@ mod tests {
         let bytes = Split::of_images(vec![1, 2, 3, 4, 5, 6], vec![0, 1]);
         assert_eq!((bytes.len(), bytes.width(), bytes.image(1), bytes.image(2)), (2, 3, Some(&[4, 5, 6][..]), None));
         let values = [0.5, -1.0];
-        let floats = Split { features: Features::Floats(values[..].into()), labels: vec![0, 65_535].into() };
+        let floats = Split::labelled(Features::Floats(values[..].into()), vec![0, 65_535]);
         assert_eq!((floats.width(), floats.image(0)), (1, None));
         for (split, expected) in [(&bytes, vec![(0, 4.0), (1, 5.0), (2, 6.0)]), (&floats, vec![(0, -1.0)])] {
             let mut found = Vec::new();
@@ -138,7 +148,7 @@ mod tests {
     fn selected_features_keep_their_samples() {
         let bytes = Split::of_images(vec![1, 2, 3, 4, 5, 6, 7, 8], vec![0, 1]);
         assert_eq!(bytes.select(&[1, 3]), Split::of_images(vec![2, 4, 6, 8], vec![0, 1]));
-        let floats = Split { features: Features::Floats(vec![1.0, 2.0, 3.0, 4.0].into()), labels: vec![0, 1].into() };
+        let floats = Split::labelled(Features::Floats(vec![1.0, 2.0, 3.0, 4.0].into()), vec![0, 1]);
         assert_eq!(floats.select(&[1]).features, Features::Floats(vec![2.0, 4.0].into()));
     }
 }

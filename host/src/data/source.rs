@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 
 use rewire_core::random::{Permutation, Purpose};
-use rewire_core::samples::PixelShift;
-use rewire_core::samples::{SampleSource, Samples};
+use rewire_core::samples::{PixelShift, SampleSource, Samples, Target};
 
 use crate::data::augment::{Augmentation, FRACTION_BITS};
 use crate::data::normaliser::Normaliser;
@@ -29,12 +28,26 @@ pub struct Source<'a> {
     normaliser: &'a Normaliser,
     augmentation: Option<Augmentation>,
     pixel_shift: Option<PixelShift>,
+    target: Target,
+    /// From numbers to learn to outputs.
+    targets: Option<&'a Normaliser>,
+    /// Of each class in training.
+    weights: &'a [f32],
 }
 
 impl<'a> Source<'a> {
     /// The samples of `split` at `indices`.
     pub fn new(split: &'a Split<'a>, indices: Vec<u32>, normaliser: &'a Normaliser) -> Self {
-        Self { split, indices, normaliser, augmentation: None, pixel_shift: None }
+        Self {
+            split,
+            indices,
+            normaliser,
+            augmentation: None,
+            pixel_shift: None,
+            target: Target::Class,
+            targets: None,
+            weights: &[],
+        }
     }
 
     /// The same samples, each changed anew in every epoch of training, where they are images in bytes.
@@ -49,6 +62,24 @@ impl<'a> Source<'a> {
     pub fn with_pixel_shift(mut self, shift: PixelShift) -> Self {
         self.pixel_shift = (shift.reach > 0).then_some(shift);
         self
+    }
+
+    /// The same samples for a network that learns to give the numbers of the split, scaled.
+    #[must_use]
+    pub fn with_values(self, targets: &'a Normaliser) -> Self {
+        Self { target: Target::Values, targets: Some(targets), ..self }
+    }
+
+    /// The same samples for a network that learns to give its inputs.
+    #[must_use]
+    pub fn with_inputs(self) -> Self {
+        Self { target: Target::Input, ..self }
+    }
+
+    /// The same samples, each with the weight of its class in training; none where all weigh the same.
+    #[must_use]
+    pub fn with_weights(self, weights: &'a [f32]) -> Self {
+        Self { weights, ..self }
     }
 
     /// Number of samples.
@@ -181,6 +212,24 @@ impl SampleSource for Source<'_> {
     fn len(&self) -> usize {
         self.indices.len()
     }
+
+    fn target(&self) -> Target {
+        self.target
+    }
+
+    fn value(&self, index: u32, output: usize) -> f32 {
+        let Some(targets) = self.targets else { return f32::NAN };
+        let (sample, width) = (self.indices[index as usize] as usize, targets.mean.len());
+        targets.apply(output, self.split.values[sample * width + output])
+    }
+
+    fn is_weighted(&self) -> bool {
+        !self.weights.is_empty()
+    }
+
+    fn weight(&self, _index: u32, label: u16) -> f32 {
+        self.weights.get(usize::from(label)).copied().unwrap_or(1.0)
+    }
 }
 
 impl<const LANES: usize> Samples<LANES> for Source<'_> {
@@ -234,10 +283,8 @@ mod tests {
         let image = rewire_core::topology::ImagePlane { channels: 1, height: 3, width: 4 };
         let shift = PixelShift { image, reach: 1, seed: 5 };
         let labels = vec![0, 1, 2];
-        let splits = [
-            Split::of_images(bytes, labels.clone()),
-            Split { features: Features::Floats(floats.into()), labels: labels.into() },
-        ];
+        let splits =
+            [Split::of_images(bytes, labels.clone()), Split::labelled(Features::Floats(floats.into()), labels)];
         for epoch in 0..4 {
             let [bytes, floats] = splits.each_ref().map(|split| {
                 let normaliser = Normaliser::fit(Scaling::Global, split, &[0, 1, 2]);

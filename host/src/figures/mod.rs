@@ -53,7 +53,7 @@ pub struct Options<'c> {
 
 /// A training image of a run's dataset, if the dataset is here.
 pub(crate) fn example(run: &SavedRun, options: &Options<'_>) -> Option<Vec<u8>> {
-    let dataset = data::load(run.config.dataset, options.cache?).ok()?;
+    let dataset = data::load(run.config.dataset.known()?, options.cache?).ok()?;
     // The second image, as in the tutorial.
     dataset.train.image(1).map(<[u8]>::to_vec)
 }

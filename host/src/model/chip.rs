@@ -13,12 +13,13 @@ use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::sparse::Bytes;
 use rewire_core::storage::image::{self, Image};
 
-use crate::data::DatasetName;
 use crate::data::normaliser::Normaliser;
+use crate::data::{DatasetName, Names};
 use crate::engine::dynamic::{load_layers, with_block};
 use crate::files::write_atomically;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
+use crate::settings::TaskKind;
 
 /// The first bytes of every image.
 const MAGIC: &[u8] = b"RWIM";
@@ -56,7 +57,7 @@ impl File {
 /// # Errors
 ///
 /// When it cannot be read, or is damaged, cut, foreign, or of another version or format.
-pub fn load(path: &Path, dataset: DatasetName) -> Result<Model> {
+pub fn load(path: &Path, dataset: Option<DatasetName>) -> Result<Model> {
     let file = File::read(path)?;
     let image = file.image().with_context(|| unusable(path))?;
     let layers =
@@ -64,7 +65,15 @@ pub fn load(path: &Path, dataset: DatasetName) -> Result<Model> {
     let layers = layers.collect::<Result<Vec<LayerData>>>()?;
     let features = layers.first().map_or(0, |layer| layer.spec.n_in);
     // A chip divides pixels by 255.
-    Ok(Model { dataset: Some(dataset), normaliser: Normaliser::unit(features), layers })
+    Ok(Model {
+        dataset,
+        task: TaskKind::Classify,
+        shape: None,
+        names: Names::default(),
+        normaliser: Normaliser::unit(features),
+        targets: Normaliser::default(),
+        layers,
+    })
 }
 
 fn unusable(path: &Path) -> String {

@@ -12,6 +12,7 @@ use crate::engine::native::Native;
 use crate::error::Usage;
 use crate::fit::FitError;
 use crate::model::safetensors::Model;
+use crate::settings::TaskKind;
 
 /// Samples in a tile.
 const LANES: usize = 64;
@@ -47,11 +48,7 @@ impl Model {
     pub fn probabilities(&self, features: &[f32]) -> Result<Vec<f32>, FitError> {
         let mut probabilities = Vec::new();
         self.each_prediction(features, |logits| {
-            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let start = probabilities.len();
-            probabilities.extend(logits.iter().map(|logit| libm::expf(logit - most)));
-            let total: f32 = probabilities[start..].iter().sum();
-            probabilities[start..].iter_mut().for_each(|value| *value /= total);
+            softmax(logits, &mut probabilities);
         })?;
         Ok(probabilities)
     }
@@ -79,7 +76,7 @@ impl Model {
     /// A dataset of other widths than the network's, a machine without memory.
     pub fn evaluate_on(&self, dataset: &Dataset<'_>, samples: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
         let (trained_features, trained_classes) = self.widths();
-        let (n_features, classes) = (dataset.test.width(), dataset.classes);
+        let (n_features, classes) = (dataset.test.width(), dataset.outputs);
         if (n_features, classes) != (trained_features, trained_classes) {
             return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
         }
@@ -92,14 +89,29 @@ impl Model {
         self.with_inference(|network| network.evaluate(native, &source))
     }
 
+    /// Hands the outputs for each of some samples of a split to `each`, in order; the split has the network's width.
+    ///
+    /// # Errors
+    ///
+    /// A machine without memory.
+    pub fn each_output(
+        &self,
+        split: &Split<'_>,
+        indices: &[u32],
+        native: &Native,
+        mut each: impl FnMut(&[f32]) + Send,
+    ) -> Result<(), FitError> {
+        let source = Source::new(split, indices.to_vec(), &self.normaliser);
+        self.with_inference(|network| network.predict(native, &source, &mut each))
+    }
+
     /// Hands the outputs for each sample to `each`.
-    fn each_prediction(&self, features: &[f32], mut each: impl FnMut(&[f32]) + Send) -> Result<(), FitError> {
+    fn each_prediction(&self, features: &[f32], each: impl FnMut(&[f32]) + Send) -> Result<(), FitError> {
         let samples = check_features(features, self.widths().0)?;
         // Predictions need no labels.
-        let split = Split { features: Features::Floats(features.into()), labels: vec![0; samples].into() };
-        let source = Source::new(&split, (0..samples as u32).collect(), &self.normaliser);
-        let native = Native::new(threads(samples))?;
-        self.with_inference(|network| network.predict(&native, &source, &mut each))
+        let split = Split::labelled(Features::Floats(features.into()), vec![0; samples]);
+        let indices: Vec<u32> = (0..samples as u32).collect();
+        self.each_output(&split, &indices, &Native::new(threads(samples))?, each)
     }
 
     /// Builds the network for predictions and hands it to `work`.
@@ -122,7 +134,8 @@ pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
     let entry = manifest::entry(name);
     let (features, classes) = (entry.shape.features(), usize::from(entry.classes));
     let (n_in, n_out) = model.widths();
-    if (n_in, n_out) == (features, classes) {
+    let reconstructs = model.task == TaskKind::Reconstruct;
+    if n_in == features && (reconstructs || (n_out == classes && model.task == TaskKind::Classify)) {
         return Ok(());
     }
     let text =
@@ -133,6 +146,17 @@ pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
         Some(dataset) if dataset == name => format!("{text}; it was trained on something else"),
         Some(dataset) => format!("{text}; evaluate it on {dataset}"),
     }))
+}
+
+/// Adds the probability of each class to `probabilities`.
+pub fn softmax(logits: &[f32], probabilities: &mut Vec<f32>) {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let start = probabilities.len();
+    probabilities.extend(logits.iter().map(|logit| libm::expf(logit - most)));
+    let total: f32 = probabilities[start..].iter().sum();
+    for value in &mut probabilities[start..] {
+        *value /= total;
+    }
 }
 
 /// The class of the largest output; of equal ones the first.

@@ -5,7 +5,9 @@
 //! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
 //! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
 //! `input.mean` and `input.scale` turn a feature, such as a pixel's byte, into an input: `(feature - mean) * scale`. The metadata's one entry,
-//! `rewire`, is JSON: the format's version, the dataset if it is a known one, and each layer's widths, storage and activation. Nothing in the
+//! `rewire`, is JSON: the format's version, the dataset if it is a known one, the task if it is no classification, shape and
+//! names of features and the names of outputs where there are any, and each layer's widths, storage and activation. A regression has
+//! `output.mean` and `output.scale`: a number to learn is `output / scale + mean`. Nothing in the
 //! file depends on threads or time.
 
 use std::collections::HashMap;
@@ -22,10 +24,11 @@ use rewire_core::sparse::Wide;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 
-use crate::data::DatasetName;
 use crate::data::normaliser::Normaliser;
+use crate::data::{DatasetName, ImageShape, Names};
 use crate::files::write_atomically;
 use crate::model::layer::LayerData;
+use crate::settings::TaskKind;
 
 const VERSION: u32 = 1;
 const KEY: &str = "rewire";
@@ -35,8 +38,16 @@ const KEY: &str = "rewire";
 pub struct Model {
     /// The dataset that it was trained on; `None` after a training on a caller's samples.
     pub dataset: Option<DatasetName>,
+    /// What it learned.
+    pub task: TaskKind,
+    /// Where its inputs lie, unless the dataset says so.
+    pub shape: Option<ImageShape>,
+    /// What inputs and outputs are called.
+    pub names: Names,
     /// From pixels to inputs.
     pub normaliser: Normaliser,
+    /// From numbers to learn to outputs; empty but in a regression.
+    pub targets: Normaliser,
     /// First to last.
     pub layers: Vec<LayerData>,
 }
@@ -46,6 +57,15 @@ struct Header {
     version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dataset: Option<DatasetName>,
+    /// Absent for a classifier, as in files that are older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task: Option<TaskKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shape: Option<ImageShape>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    features: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<String>,
     layers: Vec<LayerHeader>,
 }
 
@@ -143,6 +163,10 @@ impl Model {
         let header = Header {
             version: VERSION,
             dataset: self.dataset,
+            task: (self.task != TaskKind::Classify).then_some(self.task),
+            shape: self.shape,
+            features: self.names.features.clone(),
+            outputs: self.names.outputs.clone(),
             layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
         };
         let float = |values: &[f32]| bytes(values, f32::to_le_bytes);
@@ -150,6 +174,11 @@ impl Model {
             ("input.mean".into(), Dtype::F32, vec![self.normaliser.mean.len()], float(&self.normaliser.mean)),
             ("input.scale".into(), Dtype::F32, vec![self.normaliser.scale.len()], float(&self.normaliser.scale)),
         ];
+        if self.task == TaskKind::Regress {
+            let Normaliser { mean, scale } = &self.targets;
+            tensors.push(("output.mean".into(), Dtype::F32, vec![mean.len()], float(mean)));
+            tensors.push(("output.scale".into(), Dtype::F32, vec![scale.len()], float(scale)));
+        }
         for (i, layer) in self.layers.iter().enumerate() {
             let mut add =
                 |name: &str, dtype, shape, data| tensors.push((format!("layers.{i}.{name}"), dtype, shape, data));
@@ -283,7 +312,24 @@ impl Model {
             };
             layers.push(data);
         }
-        let model = Self { dataset: header.dataset, normaliser, layers };
+        let task = header.task.unwrap_or(TaskKind::Classify);
+        let n_out = header.layers.last().map_or(0, |layer| layer.n_out);
+        let targets = match task {
+            TaskKind::Regress => {
+                Normaliser { mean: floats("output.mean", Some(n_out))?, scale: floats("output.scale", Some(n_out))? }
+            }
+            TaskKind::Classify | TaskKind::Reconstruct => Normaliser::default(),
+        };
+        for (what, names, count) in [("features", &header.features, n_in), ("outputs", &header.outputs, n_out)] {
+            let found = names.len();
+            ensure!(found == 0 || found == count, "it names {found} {what}, but has {count}");
+        }
+        ensure!(
+            header.shape.is_none_or(|shape| shape.features() == n_in),
+            "its inputs lie in a shape of another number of features than {n_in}"
+        );
+        let names = Names { features: header.features, outputs: header.outputs };
+        let model = Self { dataset: header.dataset, task, shape: header.shape, names, normaliser, targets, layers };
         model.check()?;
         Ok(model)
     }
@@ -313,6 +359,14 @@ impl Model {
             );
         }
         Description::inference(&self.specs(), 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Names of its outputs: of classes or numbers, or counted from 0 where they have none.
+    pub fn output_names(&self, outputs: usize) -> Vec<String> {
+        if self.names.outputs.len() == outputs {
+            return self.names.outputs.clone();
+        }
+        (0..outputs).map(|output| output.to_string()).collect()
     }
 
     /// The layers' descriptions.

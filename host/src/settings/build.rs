@@ -14,7 +14,8 @@ use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
 use crate::settings::Config;
 use crate::settings::choice::{
-    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind, TopologyKind,
+    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind, TaskKind,
+    TopologyKind,
 };
 use crate::text::as_written;
 
@@ -138,6 +139,11 @@ impl Config {
             FanInKind::Connections => FanIn::Connections,
             FanInKind::Dense => FanIn::Dense,
         }
+    }
+
+    /// Inputs and outputs of the network for a dataset with so many features and classes or values.
+    pub fn widths(&self, features: usize, outputs: usize) -> (usize, usize) {
+        (features, if self.task == TaskKind::Reconstruct { features } else { outputs })
     }
 
     /// The network's layers.

@@ -126,7 +126,16 @@ mod tests {
             match (setting.kind, setting.range) {
                 (Kind::Whole | Kind::WholeList, Range::Whole(..) | Range::OneOf(_))
                 | (Kind::Real | Kind::RealList, Range::Real(..) | Range::NotZero)
-                | (Kind::Bool | Kind::Choice(_), Range::Any) => {}
+                | (
+                    Kind::Bool
+                    | Kind::Choice(_)
+                    | Kind::Source(_)
+                    | Kind::Text
+                    | Kind::TextList
+                    | Kind::Path
+                    | Kind::Shape,
+                    Range::Any,
+                ) => {}
                 (kind, range) => panic!("{}: {kind:?} {range:?}", setting.name),
             }
         }

@@ -3,6 +3,40 @@
 use crate::settings::value::choice;
 
 choice! {
+    /// What a network learns.
+    TaskKind {
+        /// A class: softmax cross-entropy.
+        Classify = "classify",
+        /// Numbers: mean squared error.
+        Regress = "regress",
+        /// Its own inputs, so that what is unlike them stands out: mean squared error.
+        Reconstruct = "reconstruct",
+    }
+
+    /// What is done about missing values.
+    Missing {
+        /// They are an error, with line and column.
+        Refuse = "refuse",
+        /// The mean of the feature over the training samples takes their place.
+        Mean = "mean",
+    }
+
+    /// How much the samples of each class weigh in training.
+    ClassWeights {
+        /// All the same.
+        None = "none",
+        /// In inverse proportion to the number of training samples of the class.
+        Balanced = "balanced",
+    }
+
+    /// The epoch whose network a run keeps.
+    Keep {
+        /// The last.
+        Last = "last",
+        /// That of the smallest loss on the validation samples.
+        Best = "best",
+    }
+
     /// Which of the three models.
     ModelKind {
         /// Sparse; its connections evolve after every epoch but the last.
@@ -101,5 +135,21 @@ choice! {
         Global = "global",
         /// Mean 0 and standard deviation 1 of each feature over the training set; a constant feature becomes 0.
         Feature = "feature",
+    }
+}
+
+/// What the score of a task is called: how well samples were learned.
+pub const fn score_name(task: TaskKind) -> &'static str {
+    match task {
+        TaskKind::Classify => "accuracy",
+        TaskKind::Regress | TaskKind::Reconstruct => "R²",
+    }
+}
+
+/// The score of a task, for people.
+pub fn score_text(task: TaskKind, score: f32) -> String {
+    match task {
+        TaskKind::Classify => format!("{:.2} %", 100.0 * score),
+        TaskKind::Regress | TaskKind::Reconstruct => format!("{score:.4}"),
     }
 }

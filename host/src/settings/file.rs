@@ -99,7 +99,7 @@ impl Config {
 
     /// What is given, over the defaults of its dataset.
     pub fn of(given: &Given) -> Self {
-        Self::defaults(given.dataset.unwrap_or(DatasetName::MnistMini)).with(given)
+        Self::defaults(given.dataset.clone().unwrap_or(DatasetName::MnistMini.into())).with(given)
     }
 
     /// The settings in which another differs: a phrase each.
@@ -115,7 +115,7 @@ impl Config {
     /// The settings with the default of each that has no effect, for comparing what runs did.
     #[must_use]
     pub fn effective(&self) -> Self {
-        let (mut config, defaults) = (self.clone(), Self::defaults(self.dataset));
+        let (mut config, defaults) = (self.clone(), Self::defaults(self.dataset.clone()));
         for setting in TABLE.iter().filter(|setting| setting.idle(self).is_some()) {
             (setting.copy)(&mut config, &defaults);
         }

@@ -1,6 +1,6 @@
 //! The settings by their names, and their defaults by dataset.
 
-use crate::data::DatasetName;
+use crate::data::{DataSource, DatasetName};
 use crate::settings::setting::shown;
 use crate::settings::table::{Config, Setting, TABLE};
 
@@ -15,12 +15,17 @@ impl Setting {
         if let Some(words) = self.default_words {
             return words.into();
         }
-        let values: Vec<String> =
-            DatasetName::ALL.iter().map(|&dataset| shown(&(self.get)(&Config::defaults(dataset)))).collect();
-        let count = |value: &String| values.iter().filter(|other| *other == value).count();
+        let mut defaults: Vec<(String, String)> = DatasetName::ALL
+            .iter()
+            .map(|&name| (name.to_string(), shown(&(self.get)(&Config::defaults(name)))))
+            .collect();
+        let own = Config::defaults(DataSource::Path("own".into()));
+        defaults.push(("your own data".into(), shown(&(self.get)(&own))));
+        let count = |value: &String| defaults.iter().filter(|(_, other)| other == value).count();
         // The first of those that are equally frequent.
-        let usual = values.iter().rev().max_by_key(|value| count(value)).cloned().unwrap_or_default();
-        let others = DatasetName::ALL.iter().zip(&values).filter(|(_, value)| **value != usual);
+        let usual = defaults.iter().map(|(_, value)| value).rev().max_by_key(|value| count(value)).cloned();
+        let usual = usual.unwrap_or_default();
+        let others = defaults.iter().filter(|(_, value)| *value != usual);
         others.fold(usual.clone(), |text, (dataset, value)| format!("{text}; {value} for {dataset}"))
     }
 }

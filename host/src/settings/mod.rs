@@ -24,8 +24,8 @@ mod table;
 mod value;
 
 pub use choice::{
-    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, StorageKind,
-    TopologyKind,
+    ActivationKind, ClassWeights, DecayKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind, Scaling,
+    ScheduleKind, StorageKind, TaskKind, TopologyKind, score_name, score_text,
 };
 pub use file::{RECORD, SettingsFile};
 pub use invalid::{Invalid, Place};

@@ -123,7 +123,7 @@ impl<C, G> Setting<C, G> {
     /// The choices, where it is one.
     pub fn choices(&self) -> &'static [Choice] {
         match self.kind {
-            Kind::Choice(choices) => choices,
+            Kind::Choice(choices) | Kind::Source(choices) => choices,
             _ => &[],
         }
     }
@@ -146,6 +146,7 @@ impl<C, G> Setting<C, G> {
 /// A value as a flag takes it.
 pub(super) fn shown(value: &toml::Value) -> String {
     match value {
+        toml::Value::String(text) if text.is_empty() => "none".into(),
         toml::Value::String(text) => text.clone(),
         toml::Value::Float(number) => number.to_string(),
         toml::Value::Array(values) if values.is_empty() => "none".into(),
@@ -156,7 +157,7 @@ pub(super) fn shown(value: &toml::Value) -> String {
 
 /// Makes of each row of a table a field of `Config`, a field of `Given`, a default and an entry of `TABLE`.
 macro_rules! settings {
-    (|$dataset:ident| $($group:ident {
+    (|$dataset:ident, $source:ident| $($group:ident {
         $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, { $($attribute:ident: $value:expr),* $(,)? })*
     })*) => {
         /// Every setting of a run.
@@ -173,8 +174,10 @@ macro_rules! settings {
 
         impl Config {
             /// The recipe that a dataset starts from: for CIFAR-10 the tutorial's, for the others one chosen on held-out
-            /// training samples.
-            pub fn defaults($dataset: DatasetName) -> Self {
+            /// training samples, for a path one that suits small tables.
+            pub fn defaults(dataset: impl Into<DataSource>) -> Self {
+                let $source = dataset.into();
+                let $dataset = $source.known();
                 Self { $($($name: $default,)*)* }
             }
 

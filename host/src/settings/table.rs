@@ -4,10 +4,13 @@
 //! the key in settings files and in `config.toml`, the check of the range, the note on a flag without effect, and the
 //! comparison of runs. A default that reproduces runs of before is what keeps their files readable.
 
+use std::path::PathBuf;
+
 use crate::data::DatasetName::{self, Cifar10, MnistMini};
+use crate::data::{DataSource, ImageShape};
 use crate::settings::choice::{
-    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, Scaling, ScheduleKind, StorageKind,
-    TopologyKind,
+    ActivationKind, ClassWeights, DecayKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind, Scaling,
+    ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::settings::setting::{self, Field, Group, settings};
 use crate::settings::value::{Bound, Range, Value};
@@ -27,6 +30,11 @@ const FRACTION: Range = Range::Real(Bound::Included(0.0), Bound::Excluded(1.0));
 const SPARSE: Condition = Condition { holds: |config| config.model != ModelKind::Dense, otherwise: "in a dense model" };
 const SET: Condition =
     Condition { holds: |config| config.model == ModelKind::Set, otherwise: "in a model other than set" };
+const OWN: Condition = Condition { holds: |config| config.dataset.known().is_none(), otherwise: "on a known dataset" };
+const CLASSIFY: Condition =
+    Condition { holds: |config| config.task == TaskKind::Classify, otherwise: "without --task classify" };
+const VALIDATED: Condition =
+    Condition { holds: |config| config.validation_samples > 0, otherwise: "without --validation-samples" };
 const EPOCHS: Condition = Condition { holds: |config| config.epochs > 1, otherwise: "with --epochs 1" };
 const EVOLVES: Condition =
     Condition { holds: |config| config.evolves(1), otherwise: "where --epochs or --evolve-until leave no evolution" };
@@ -39,13 +47,49 @@ const STEP: Condition = Condition {
     otherwise: "without --schedule step or --zeta-schedule step",
 };
 
-settings! { |dataset|
+settings! { |dataset, source|
     Data {
-        /// Dataset.
-        dataset: DatasetName = dataset, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
+        /// Dataset: mnist-mini, mnist, fashion-mnist, cifar10, or the path of a CSV, TSV, LIBSVM, NPY or NPZ file or of a
+        /// folder of pictures or IDX files.
+        dataset: DataSource = source, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
+
+        /// What the network learns.
+        task: TaskKind = TaskKind::Classify, { common: true }
+
+        /// Column of the classes, by name or counted from 0 (none: a column called label, target, class or y, else the last).
+        label: String = String::new(), { applies: &[OWN] }
+
+        /// Columns of the numbers that a regression learns, by name or counted from 0 (none: as for --label).
+        target: Vec<String> = vec![], {
+            applies: &[OWN, Condition {
+                holds: |config| config.task == TaskKind::Regress,
+                otherwise: "without --task regress",
+            }],
+        }
+
+        /// Columns to leave out, by name or counted from 0.
+        ignore: Vec<String> = vec![], { applies: &[OWN] }
+
+        /// Path of the test samples.
+        test: Option<PathBuf> = None, { applies: &[OWN] }
+
+        /// Fraction of the samples that is set apart for testing: the same of each class, drawn by the seed.
+        test_share: f32 = 0.2, {
+            range: FRACTION,
+            applies: &[OWN, Condition { holds: |config| config.test.is_none(), otherwise: "with --test" }],
+        }
+
+        /// Where features lie, for local topologies and shifts: an image plane, or a time axis such as 3x1x128.
+        shape: Option<ImageShape> = None, { applies: &[OWN] }
+
+        /// Height and width that pictures are brought to.
+        resize: Option<ImageShape> = None, { applies: &[OWN] }
+
+        /// What is done about missing values.
+        missing: Missing = Missing::Refuse, { applies: &[OWN] }
 
         /// How features, such as pixels, become inputs.
-        scaling: Scaling = if dataset == Cifar10 { Scaling::Feature } else { Scaling::Global }, {}
+        scaling: Scaling = if dataset == Some(Cifar10) || dataset.is_none() { Scaling::Feature } else { Scaling::Global }, {}
 
         /// Train on this many samples, drawn by the seed (0: all).
         train_samples: usize = 0, {}
@@ -67,19 +111,23 @@ settings! { |dataset|
         model: ModelKind = ModelKind::Set, { common: true }
 
         /// Neurons of each hidden layer, such as 4000,1000,4000.
-        hidden: Vec<usize> = if dataset == Cifar10 { vec![4000, 1000, 4000] } else { vec![1000; 3] }, {
+        hidden: Vec<usize> = match dataset {
+            Some(Cifar10) => vec![4000, 1000, 4000],
+            Some(_) => vec![1000; 3],
+            None => vec![256, 128],
+        }, {
             common: true,
             range: Range::Whole(1, 1 << 24),
         }
 
         /// Activation of the hidden layers. A dense model has relu where a sparse one has all-relu by default.
         activation: ActivationKind = match dataset {
-            Cifar10 => ActivationKind::Relu,
+            Some(Cifar10) | None => ActivationKind::Relu,
             _ => ActivationKind::AllRelu,
         }, { common: true }
 
         /// Slope below zero of leaky-relu and all-relu.
-        slope: f32 = if dataset == Cifar10 { 0.75 } else { 0.6 }, {
+        slope: f32 = if dataset == Some(Cifar10) { 0.75 } else { 0.6 }, {
             range: Range::NotZero,
             applies: &[Condition {
                 holds: |config| matches!(config.activation, ActivationKind::LeakyRelu | ActivationKind::AllRelu),
@@ -88,7 +136,7 @@ settings! { |dataset|
         }
 
         /// Fan-in for weight initialisation.
-        fan_in: FanInKind = if dataset == Cifar10 { FanInKind::Dense } else { FanInKind::Connections }, {
+        fan_in: FanInKind = if dataset == Some(Cifar10) { FanInKind::Dense } else { FanInKind::Connections }, {
             applies: &[SPARSE],
         }
 
@@ -122,7 +170,7 @@ settings! { |dataset|
 
         /// How zeta changes over the epochs.
         zeta_schedule: ScheduleKind = match dataset {
-            Cifar10 => ScheduleKind::Constant,
+            Some(Cifar10) => ScheduleKind::Constant,
             _ => ScheduleKind::Cosine,
         }, { applies: &[SET, EPOCHS] }
 
@@ -139,7 +187,7 @@ settings! { |dataset|
         growth: GrowthKind = GrowthKind::Random, { applies: &[SET, EVOLVES] }
 
         /// Initial value of regrown weights.
-        grown: GrownKind = if dataset == Cifar10 { GrownKind::Uniform } else { GrownKind::Zero }, {
+        grown: GrownKind = if dataset == Some(Cifar10) { GrownKind::Uniform } else { GrownKind::Zero }, {
             applies: &[SET, EVOLVES],
         }
 
@@ -168,14 +216,14 @@ settings! { |dataset|
     Optimiser {
         /// Learning rate of the first epoch after warm-up.
         learning_rate: f32 = match dataset {
-            MnistMini => 0.03,
-            Cifar10 => 0.01,
+            Some(MnistMini) => 0.03,
+            Some(Cifar10) | None => 0.01,
             _ => 0.05,
         }, { common: true, range: Range::Real(Bound::Included(0.0), Bound::Open) }
 
         /// Learning-rate schedule.
         schedule: ScheduleKind = match dataset {
-            Cifar10 => ScheduleKind::Constant,
+            Some(Cifar10) => ScheduleKind::Constant,
             _ => ScheduleKind::Cosine,
         }, { applies: &[EPOCHS] }
 
@@ -200,7 +248,7 @@ settings! { |dataset|
         momentum: f32 = 0.9, { range: FRACTION }
 
         /// Weight decay.
-        weight_decay: f32 = if dataset == MnistMini { 0.0002 } else { 0.0 }, { range: FRACTION }
+        weight_decay: f32 = if dataset == Some(MnistMini) { 0.0002 } else { 0.0 }, { range: FRACTION }
 
         /// How weight decay enters a step.
         decay: DecayKind = DecayKind::Decoupled, {
@@ -208,23 +256,33 @@ settings! { |dataset|
         }
 
         /// Fraction of the hidden activations that are dropped in training.
-        dropout: f32 = if dataset == Cifar10 { 0.3 } else { 0.2 }, { range: FRACTION }
+        dropout: f32 = if dataset == Some(Cifar10) { 0.3 } else { 0.2 }, { range: FRACTION }
 
         /// Label smoothing: fraction of the target that is spread over all classes.
-        label_smoothing: f32 = 0.0, { range: FRACTION }
+        label_smoothing: f32 = if dataset.is_none() { 0.1 } else { 0.0 }, { range: FRACTION, applies: &[CLASSIFY] }
+
+        /// How much the samples of each class weigh in training.
+        class_weights: ClassWeights = ClassWeights::None, { applies: &[CLASSIFY] }
 
         /// Samples in a minibatch.
-        batch_size: usize = if dataset == MnistMini { 32 } else { 128 }, {
+        batch_size: usize = if matches!(dataset, Some(MnistMini) | None) { 32 } else { 128 }, {
             common: true,
             range: Range::Whole(1, i64::MAX as u64),
         }
 
         /// Passes over the training samples.
         epochs: u32 = match dataset {
-            MnistMini => 40,
-            Cifar10 => 100,
+            Some(MnistMini) => 40,
+            Some(Cifar10) => 100,
+            None => 60,
             _ => 20,
         }, { common: true, range: Range::Whole(1, u32::MAX as u64) }
+
+        /// End the run when the loss on the validation samples has not fallen for so many epochs (0: never).
+        patience: u32 = 0, { applies: &[VALIDATED] }
+
+        /// The epoch whose network is kept.
+        keep: Keep = Keep::Last, { applies: &[VALIDATED] }
     }
 
     Augmentation {
@@ -241,7 +299,7 @@ settings! { |dataset|
         shift: f32 = 0.1, { range: FRACTION, applies: &[AUGMENT] }
 
         /// Horizontal flip of half of the images.
-        flip: bool = dataset == Cifar10, { applies: &[AUGMENT] }
+        flip: bool = dataset == Some(Cifar10), { applies: &[AUGMENT] }
 
         /// Random translation by up to this many whole pixels either way, without interpolation.
         pixel_shift: u16 = 0, {}

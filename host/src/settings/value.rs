@@ -1,6 +1,8 @@
 //! The types that settings have: how each is read from a flag and from TOML, written, and kept in its range.
 
-use crate::data::DatasetName;
+use std::path::PathBuf;
+
+use crate::data::{DataSource, ImageShape};
 use crate::text::{as_written, thousands};
 
 /// A name that a setting can have.
@@ -27,6 +29,16 @@ pub enum Kind {
     WholeList,
     /// Numbers.
     RealList,
+    /// Text.
+    Text,
+    /// Texts.
+    TextList,
+    /// A known dataset, or a path.
+    Source(&'static [Choice]),
+    /// Channels, height and width.
+    Shape,
+    /// A file or folder.
+    Path,
 }
 
 /// An end of a range.
@@ -133,6 +145,7 @@ impl Kind {
         match self {
             Self::WholeList => Self::Whole,
             Self::RealList => Self::Real,
+            Self::TextList => Self::Text,
             other => other,
         }
     }
@@ -151,6 +164,14 @@ impl Kind {
             }
             Self::WholeList => format!("{}, such as 20,10", with("whole numbers with commas between them")),
             Self::RealList => format!("{}, such as 0.5,2", with("numbers with commas between them")),
+            Self::Text => "a text".into(),
+            Self::TextList => "texts with commas between them".into(),
+            Self::Source(choices) => {
+                let names: Vec<_> = choices.iter().map(|choice| choice.name).collect();
+                format!("one of {}, or the path of a file or folder", names.join(", "))
+            }
+            Self::Path => "the path of a file or folder".into(),
+            Self::Shape => "CHANNELSxHEIGHTxWIDTH, such as 3x32x32, or HEIGHTxWIDTH".into(),
         }
     }
 
@@ -163,6 +184,11 @@ impl Kind {
             Self::Choice(_) => "NAME",
             Self::WholeList => "N,N,…",
             Self::RealList => "F,F,…",
+            Self::Text => "TEXT",
+            Self::TextList => "TEXT,TEXT,…",
+            Self::Source(_) => "DATASET",
+            Self::Shape => "CxHxW",
+            Self::Path => "PATH",
         }
     }
 }
@@ -289,6 +315,7 @@ macro_rules! list {
 list! {
     usize: Kind::WholeList,
     f32: Kind::RealList,
+    String: Kind::TextList,
 }
 
 /// A setting that is one of some names, from its variants' names and first lines of documentation.
@@ -345,8 +372,8 @@ macro_rules! choice {
 }
 pub(super) use choice;
 
-impl Value for DatasetName {
-    const KIND: Kind = Kind::Choice(&[
+impl Value for DataSource {
+    const KIND: Kind = Kind::Source(&[
         Choice { name: "mnist-mini", help: "3,000 images of MNIST, bundled" },
         Choice { name: "mnist", help: "70,000 images of handwritten digits" },
         Choice { name: "fashion-mnist", help: "70,000 images of clothes" },
@@ -360,7 +387,61 @@ impl Value for DatasetName {
         value.as_str()?.parse().ok()
     }
     fn to_toml(&self) -> toml::Value {
+        self.to_string().into()
+    }
+    fn outside(&self, _: &Range) -> Option<Outside> {
+        None
+    }
+}
+
+impl Value for String {
+    const KIND: Kind = Kind::Text;
+    const RANGE: Range = Range::Any;
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.into())
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_str().map(Into::into)
+    }
+    fn to_toml(&self) -> toml::Value {
         self.as_str().into()
+    }
+    fn outside(&self, _: &Range) -> Option<Outside> {
+        None
+    }
+}
+
+/// A shape; an empty text stands for none.
+impl Value for Option<ImageShape> {
+    const KIND: Kind = Kind::Shape;
+    const RANGE: Range = Range::Any;
+    fn from_text(text: &str) -> Option<Self> {
+        if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        Self::from_text(value.as_str()?)
+    }
+    fn to_toml(&self) -> toml::Value {
+        self.map_or(String::new(), |shape| shape.to_string()).into()
+    }
+    fn outside(&self, _: &Range) -> Option<Outside> {
+        None
+    }
+}
+
+/// A path; an empty text stands for none. It is made absolute: a run can be continued from any folder.
+impl Value for Option<PathBuf> {
+    const KIND: Kind = Kind::Path;
+    const RANGE: Range = Range::Any;
+    fn from_text(text: &str) -> Option<Self> {
+        let path = (!text.is_empty()).then(|| std::path::absolute(text).unwrap_or_else(|_| text.into()));
+        Some(path)
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        Self::from_text(value.as_str()?)
+    }
+    fn to_toml(&self) -> toml::Value {
+        self.as_ref().map_or(String::new(), |path| path.display().to_string()).into()
     }
     fn outside(&self, _: &Range) -> Option<Outside> {
         None

@@ -9,8 +9,10 @@ use rewire_core::train::{Epoch as Done, Step, TrainSettings};
 use crate::engine::clock::{EpochTimes, Stage};
 use crate::engine::dynamic::{Network, RunObserver};
 use crate::model::layer::LayerData;
+use crate::settings::Keep;
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{Epoch, Phases, RunDirectory};
+use crate::training::directory::{BEST, Epoch, Phases, RunDirectory};
+use crate::training::early_stopping::{is_tired, kept};
 use crate::training::monitor::{peak_resident_bytes, resident_between, resident_bytes};
 use crate::training::recorder::Recorder;
 use crate::training::session::Session;
@@ -27,6 +29,8 @@ pub(super) struct EpochWriter<'a> {
     pub(super) recorder: Option<Recorder>,
     pub(super) epochs: Vec<Epoch>,
     pub(super) watcher: &'a mut dyn Watcher,
+    /// Whether the loss has not fallen for too long, which ends the run.
+    pub(super) tired: bool,
     /// What could not be written, which ends the run.
     pub(super) failed: Option<anyhow::Error>,
 }
@@ -42,7 +46,7 @@ impl EpochWriter<'_> {
 
     /// Writes what is kept of an epoch.
     fn record(&mut self, done: &Done, network: &dyn Network) -> Result<()> {
-        let Session { config, native, .. } = self.session;
+        let Session { config, native, task } = self.session;
         let (clock, epoch) = (native.clock(), done.epoch);
         let EpochTimes { train, shares, evaluate, evolve } = clock.times();
         let resident_bytes = resident_bytes();
@@ -52,8 +56,8 @@ impl EpochWriter<'_> {
             learning_rate: done.learning_rate,
             train_loss: done.trained.loss(),
             test_loss: done.measured.loss(),
-            train_accuracy: done.trained.accuracy(),
-            test_accuracy: done.measured.accuracy(),
+            train_accuracy: task.score(&done.trained, true),
+            test_accuracy: task.score(&done.measured, false),
             train_seconds: train,
             evaluate_seconds: evaluate,
             evolve_seconds: evolve,
@@ -62,6 +66,9 @@ impl EpochWriter<'_> {
         self.directory.append(&row)?;
         self.watcher.epoch(&row);
         self.epochs.push(row);
+        if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == epoch) {
+            self.session.model(network.export()).save(&self.directory.path().join(BEST))?;
+        }
         let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
             let layers = network.export();
             if let Some(recorder) = &mut self.recorder {
@@ -93,7 +100,7 @@ impl EpochWriter<'_> {
 
 impl RunObserver for EpochWriter<'_> {
     fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
-        self.watcher.step(step);
+        self.watcher.step(step, self.session.task.score(step.trained, true));
         if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -105,7 +112,8 @@ impl RunObserver for EpochWriter<'_> {
         match self.record(epoch, network) {
             Ok(()) => {
                 self.begin(epoch.epoch + 1);
-                ControlFlow::Continue(())
+                self.tired = is_tired(self.session.config, &self.epochs);
+                if self.tired { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
             Err(error) => {
                 self.failed = Some(error);

@@ -6,6 +6,7 @@
 //! | `session` | how a network is trained in memory, whoever observes it |
 //! | `run` | how a run with a directory begins, continues and ends |
 //! | `epoch_writer` | what is written after each epoch, and when |
+//! | `early_stopping` | which epoch's network is kept, and when a run ends early |
 //! | `directory` | which files a run directory has, and how they are written |
 //! | `checkpoint` | the state from which a run continues |
 //! | `recorder` | which connections there have been, for SET |
@@ -16,6 +17,7 @@
 
 pub mod checkpoint;
 pub mod directory;
+mod early_stopping;
 mod epoch_writer;
 pub mod lock;
 pub mod monitor;

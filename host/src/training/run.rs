@@ -12,9 +12,11 @@ use crate::data::Dataset;
 use crate::engine::dynamic::Network;
 use crate::engine::native::Native;
 use crate::error::{Interrupted, Usage};
-use crate::settings::{Config, ModelKind};
+use crate::model::safetensors::Model;
+use crate::settings::{Config, Invalid, Keep, ModelKind};
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{Epoch, MODEL, Phases, Record, RunDirectory, START};
+use crate::training::directory::{BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
+use crate::training::early_stopping::{is_tired, kept};
 use crate::training::epoch_writer::{EpochWriter, record_topology};
 use crate::training::monitor::{Monitor, resident_bytes};
 use crate::training::recorder::Recorder;
@@ -51,6 +53,11 @@ pub struct Surroundings<'a> {
 pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
     config.validate()?;
+    if dataset.test.is_empty() && config.validation_samples == 0 {
+        let reason =
+            "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
+        return Err(Invalid::because("test_share", reason).into());
+    }
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
     let before = resident_bytes();
@@ -72,10 +79,16 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             directory.abandon()?;
             return Err(Interrupted(text).into());
         }
-        session.model(network.export()).save(&directory.path().join(MODEL))?;
-        let (features, classes) = task.widths();
-        let bytes = footprints(config, features, classes);
-        let summary = Summary::new(config, &session.layers(), bytes, directory.path(), &ended.epochs);
+        let (model, best) = (directory.path().join(MODEL), directory.path().join(BEST));
+        if config.keep == Keep::Best && best.exists() {
+            Model::load(&best)?.save(&model)?;
+        } else {
+            session.model(network.export()).save(&model)?;
+        }
+        let (features, outputs) = task.widths();
+        let bytes = footprints(config, features, outputs);
+        let summary = kept(config, &ended.epochs)
+            .map(|kept| Summary::new(config, &session.layers(), bytes, directory.path(), &ended.epochs, kept));
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(
@@ -201,18 +214,26 @@ impl Run<'_> {
             recorder,
             epochs,
             watcher,
+            tired: false,
             failed: None,
         };
-        writer.watcher.begin(Extent { epochs: config.epochs, steps, validation: task.is_validated() });
+        let (epochs, validation) = (config.epochs, task.is_validated());
+        writer.watcher.begin(Extent { epochs, steps, validation, task: config.task });
         writer.begin(next);
-        let ended = self.session.train(network, next, &mut writer);
+        // A run that had ended early has nothing left to do.
+        let ended = if is_tired(config, &writer.epochs) {
+            writer.tired = true;
+            Ok(Reason::Stopped)
+        } else {
+            self.session.train(network, next, &mut writer)
+        };
         writer.watcher.end();
-        let EpochWriter { directory, epochs, failed, .. } = writer;
+        let EpochWriter { directory, epochs, tired, failed, .. } = writer;
         if let Some(error) = failed {
             return Err(error);
         }
         match ended {
-            Ok(ended) => Ok(Ended { epochs, interrupted: ended == Reason::Stopped }),
+            Ok(ended) => Ok(Ended { epochs, interrupted: ended == Reason::Stopped && !tired }),
             Err(TrainError::Diverged { samples, epoch, step }) => {
                 let (loss, step) = match samples {
                     SampleSet::Training => ("training", step + 1),

@@ -103,6 +103,6 @@ impl<'a> Session<'a> {
             layer.bias_velocity = Vec::new();
             layer.activation_velocity = Vec::new();
         }
-        Model { dataset: self.task.name(), normaliser: self.task.normaliser().clone(), layers }
+        self.task.model(layers)
     }
 }

@@ -6,20 +6,22 @@ use rewire_core::network::Footprint;
 use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
-use crate::data::DatasetName;
-use crate::settings::{Config, ModelKind};
+use crate::data::DataSource;
+use crate::settings::{Config, ModelKind, TaskKind};
 use crate::training::directory::Epoch;
 
 /// The closing figures of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// What was learned.
-    pub dataset: DatasetName,
+    pub dataset: DataSource,
+    /// Which task.
+    pub task: TaskKind,
     /// By which model.
     pub model: ModelKind,
     /// From which seed.
     pub seed: u64,
-    /// Epochs done.
+    /// The epoch that is kept: the last, unless the best is.
     pub epochs: u32,
     /// Whether the test columns are of samples held out from training instead.
     pub validation: bool,
@@ -57,19 +59,21 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The figures of a run's epochs; `None` when there is none.
+    /// The figures of a run's epochs, of which one is kept.
     pub fn new(
         config: &Config,
         layers: &[LayerSpec],
         (sparse, dense): (Footprint, Footprint),
         out: &Path,
         epochs: &[Epoch],
-    ) -> Option<Self> {
-        let last = epochs.last()?;
+        kept: &Epoch,
+    ) -> Self {
+        let last = kept;
         let dense_connections: usize = layers.iter().map(LayerSpec::cells).sum();
         let total = |part: fn(&Epoch) -> f64| epochs.iter().map(part).sum();
-        Some(Self {
-            dataset: config.dataset,
+        Self {
+            dataset: config.dataset.clone(),
+            task: config.task,
             model: config.model,
             seed: config.seed,
             epochs: last.epoch,
@@ -89,6 +93,6 @@ impl Summary {
             evaluate_seconds: total(|epoch| epoch.evaluate_seconds),
             evolve_seconds: total(|epoch| epoch.evolve_seconds),
             out: out.to_owned(),
-        })
+        }
     }
 }

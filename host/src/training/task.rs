@@ -1,12 +1,14 @@
 //! What a network is trained and measured on: the samples that the settings draw of a dataset, and how they are scaled.
 
-use rewire_core::step::WeightDecay;
+use rewire_core::step::{Metrics, WeightDecay};
 
 use crate::data::normaliser::Normaliser;
-use crate::data::samples::Features;
+use crate::data::samples::{Features, Split};
 use crate::data::source::{Source, draw};
 use crate::data::{Dataset, DatasetName, ImageShape};
-use crate::settings::{Config, DecayKind, GrowthKind, Invalid, ModelKind, TopologyKind};
+use crate::model::layer::LayerData;
+use crate::model::safetensors::Model;
+use crate::settings::{ClassWeights, Config, DecayKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
 
 /// Streams of the draws of samples.
 const TRAIN_STREAM: u32 = 0;
@@ -22,6 +24,13 @@ pub struct Task<'a> {
     test: Vec<u32>,
     /// Whether what is measured was held out from the training samples.
     validation: bool,
+    kind: TaskKind,
+    /// From numbers to learn to outputs.
+    targets: Normaliser,
+    /// Of each class in training; empty where all weigh the same.
+    weights: Vec<f32>,
+    /// Mean squared distance of what is to be given from its mean, over the training samples and over the measured ones.
+    spreads: [f64; 2],
 }
 
 impl<'a> Task<'a> {
@@ -40,7 +49,70 @@ impl<'a> Task<'a> {
             draw(config.seed, TEST_STREAM, dataset.test.len(), config.test_samples)
         };
         let normaliser = Normaliser::fit(config.scaling, &dataset.train, &train);
-        Ok(Self { dataset, normaliser, train, test, validation: held_out > 0 })
+        let targets = Normaliser::of_values(&dataset.train, &train);
+        let weights = match config.class_weights {
+            ClassWeights::Balanced if config.task == TaskKind::Classify => {
+                balanced(&dataset.train.labels, &train, dataset.outputs)
+            }
+            ClassWeights::None | ClassWeights::Balanced => Vec::new(),
+        };
+        let validation = held_out > 0;
+        let kind = config.task;
+        let mut task = Self { dataset, normaliser, train, test, validation, kind, targets, weights, spreads: [0.0; 2] };
+        task.spreads = [(&task.dataset.train, &task.train), (task.measured(), &task.test)]
+            .map(|(split, indices)| task.spread(split, indices));
+        Ok(task)
+    }
+
+    /// Mean squared distance of what is to be given, as outputs have it, from its mean over some samples.
+    fn spread(&self, split: &Split<'_>, indices: &[u32]) -> f64 {
+        let outputs = match self.kind {
+            TaskKind::Classify => return 0.0,
+            TaskKind::Regress => self.targets.mean.len(),
+            TaskKind::Reconstruct => split.width(),
+        };
+        let (mut sums, mut squares) = (vec![0.0f64; outputs], vec![0.0f64; outputs]);
+        let mut add = |output: usize, value: f32| {
+            sums[output] += f64::from(value);
+            squares[output] += f64::from(value) * f64::from(value);
+        };
+        for &index in indices {
+            let index = index as usize;
+            if self.kind == TaskKind::Regress {
+                let row = &split.values[index * outputs..][..outputs];
+                row.iter().enumerate().for_each(|(at, &value)| add(at, self.targets.apply(at, value)));
+            } else {
+                split.each_feature(index, |at, value| add(at, self.normaliser.apply(at, value)));
+            }
+        }
+        let n = indices.len().max(1) as f64;
+        let variance = sums.iter().zip(&squares).map(|(sum, square)| (square / n - (sum / n).powi(2)).max(0.0));
+        variance.sum::<f64>() / outputs.max(1) as f64
+    }
+
+    /// How well samples were learned: the accuracy of a classifier, else R², the fraction of the variance that outputs explain.
+    /// `trained` says which samples were measured.
+    pub fn score(&self, metrics: &Metrics, trained: bool) -> f32 {
+        if self.kind == TaskKind::Classify {
+            return metrics.accuracy();
+        }
+        let spread = self.spreads[usize::from(!trained)];
+        (1.0 - f64::from(metrics.loss()) / spread) as f32
+    }
+
+    /// The split that is measured.
+    fn measured(&self) -> &Split<'a> {
+        if self.validation { &self.dataset.train } else { &self.dataset.test }
+    }
+
+    /// Samples of a split, with what a network is to give for them.
+    fn source<'s>(&'s self, split: &'s Split<'a>, indices: &[u32]) -> Source<'s> {
+        let source = Source::new(split, indices.to_vec(), &self.normaliser);
+        match self.kind {
+            TaskKind::Classify => source,
+            TaskKind::Regress => source.with_values(&self.targets),
+            TaskKind::Reconstruct => source.with_inputs(),
+        }
     }
 
     /// The name of the dataset, if it is a known one.
@@ -51,15 +123,15 @@ impl<'a> Task<'a> {
     /// The training samples, changed as the settings say.
     pub fn train(&self, config: &Config) -> Source<'_> {
         let shape = self.plane();
-        Source::new(&self.dataset.train, self.train.clone(), &self.normaliser)
+        self.source(&self.dataset.train, &self.train)
+            .with_weights(&self.weights)
             .with_augmentation(config.augmentation(shape))
             .with_pixel_shift(config.pixel_shift(shape))
     }
 
     /// The samples that are measured.
     pub fn test(&self) -> Source<'_> {
-        let split = if self.validation { &self.dataset.train } else { &self.dataset.test };
-        Source::new(split, self.test.clone(), &self.normaliser)
+        self.source(self.measured(), &self.test)
     }
 
     /// How features become inputs.
@@ -67,9 +139,24 @@ impl<'a> Task<'a> {
         &self.normaliser
     }
 
+    /// What is learned.
+    pub fn kind(&self) -> TaskKind {
+        self.kind
+    }
+
+    /// The network of these layers, with all that its use needs.
+    pub fn model(&self, layers: Vec<LayerData>) -> Model {
+        let Dataset { name, shape, names, .. } = &self.dataset;
+        // What the names of a known dataset stand for is known.
+        let shape = shape.filter(|_| name.is_none());
+        let (normaliser, targets) = (self.normaliser.clone(), self.targets.clone());
+        Model { dataset: *name, task: self.kind, shape, names: names.clone(), normaliser, targets, layers }
+    }
+
     /// Inputs of a network, and its outputs.
     pub fn widths(&self) -> (usize, usize) {
-        (self.dataset.features(), self.dataset.classes)
+        let features = self.dataset.features();
+        (features, if self.kind == TaskKind::Reconstruct { features } else { self.dataset.outputs })
     }
 
     /// The plane that inputs lie in.
@@ -90,6 +177,7 @@ impl<'a> Task<'a> {
 /// The first setting that asks for more.
 pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     check_images(config, dataset)?;
+    check_target(config, dataset)?;
     let (available, held_out) = (dataset.train.len(), config.validation_samples);
     let name = dataset.name.map_or("the data".into(), |name| name.to_string());
     let too_many = |setting: &'static str, asked: usize, most: usize, of: &str| {
@@ -124,6 +212,31 @@ pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
         return Err(Invalid::because("decay", reason));
     }
     Ok(())
+}
+
+/// The weight of each class by which all weigh the same together: samples by classes and samples of the class.
+fn balanced(labels: &[u16], indices: &[u32], classes: usize) -> Vec<f32> {
+    let mut counts = vec![0u32; classes];
+    for &index in indices {
+        counts[usize::from(labels[index as usize])] += 1;
+    }
+    let there = counts.iter().filter(|&&count| count > 0).count();
+    let weight = |&count: &u32| indices.len() as f32 / (there as f32 * count.max(1) as f32);
+    counts.iter().map(weight).collect()
+}
+
+/// Checks that the samples have what the task learns.
+fn check_target(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
+    let has_values = !dataset.train.values.is_empty();
+    match config.task {
+        TaskKind::Regress if !has_values => {
+            Err(Invalid::because("task", "regress needs numbers to learn, but these samples have classes"))
+        }
+        TaskKind::Classify if has_values || dataset.outputs < 2 => {
+            Err(Invalid::because("task", "classify needs a class for each sample, but these samples have none"))
+        }
+        TaskKind::Classify | TaskKind::Regress | TaskKind::Reconstruct => Ok(()),
+    }
 }
 
 /// Checks that settings which need images have some.
@@ -171,12 +284,12 @@ pub fn test_samples(run: Option<&Config>, dataset: &Dataset<'_>) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::samples::Split;
+    use crate::data::Names;
 
     fn table() -> Dataset<'static> {
         let features = Features::Floats((0..40u8).map(|i| f32::from(i) / 7.0).collect::<Vec<_>>().into());
-        let train = Split { features, labels: vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1].into() };
-        Dataset { name: None, shape: None, classes: 2, train, test: Split::EMPTY }
+        let train = Split::labelled(features, vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+        Dataset { name: None, shape: None, outputs: 2, names: Names::default(), train, test: Split::EMPTY }
     }
 
     #[test]

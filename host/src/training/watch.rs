@@ -2,6 +2,7 @@
 
 use rewire_core::train::Step;
 
+use crate::settings::TaskKind;
 use crate::training::directory::Epoch;
 
 /// How much a run has to do, of which a run that is continued has done a part.
@@ -13,14 +14,16 @@ pub struct Extent {
     pub steps: u64,
     /// Whether samples held out from training are measured, in place of test samples.
     pub validation: bool,
+    /// What is learned.
+    pub task: TaskKind,
 }
 
 /// What a run reports to, in this order.
 pub trait Watcher: Send {
     /// Before the first step.
     fn begin(&mut self, extent: Extent);
-    /// After each step, with the epoch's metrics so far.
-    fn step(&mut self, step: &Step<'_>);
+    /// After each step, with the epoch's metrics so far; the score is the accuracy of a classifier, else R².
+    fn step(&mut self, step: &Step<'_>, score: f32);
     /// After each epoch, once its row is in `metrics.csv`.
     fn epoch(&mut self, row: &Epoch);
     /// After the last step, also of a run that was interrupted or failed.
@@ -33,7 +36,7 @@ pub struct Unwatched;
 
 impl Watcher for Unwatched {
     fn begin(&mut self, _extent: Extent) {}
-    fn step(&mut self, _step: &Step<'_>) {}
+    fn step(&mut self, _step: &Step<'_>, _score: f32) {}
     fn epoch(&mut self, _row: &Epoch) {}
     fn end(&mut self) {}
 }

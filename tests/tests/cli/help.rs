@@ -37,13 +37,18 @@ fn help_lists_every_flag() {
     let expect = |arguments: &str, flags: &[&str]| {
         assert_eq!(listed(arguments), flags.iter().map(|&flag| flag.to_owned()).collect(), "{arguments}");
     };
-    expect("evaluate --help", &["all", "threads", "simd", "data-dir", "json", "help"]);
+    let reading = ["label", "target", "ignore", "fill-missing"];
+    let measuring = ["all", "false-alarms", "threads", "simd", "data-dir", "json", "help"];
+    expect("evaluate --help", &[&reading[..], &measuring].concat());
+    expect("predict --help", &[&reading[..], &["out", "threads", "simd", "data-dir", "help"]].concat());
     expect("data list --help", &["data-dir", "json", "help"]);
     expect("data fetch --help", &["data-dir", "json", "help"]);
     expect("data verify --help", &["data-dir", "json", "help"]);
     expect("bench --help", &["steps", "no-dense", "json", "help"]);
     let help = succeed(folder.path(), "--help");
-    for subcommand in ["train", "evaluate", "compare", "footprint", "plot", "report", "features", "data", "bench"] {
+    for subcommand in
+        ["train", "evaluate", "predict", "compare", "footprint", "plot", "report", "features", "data", "bench"]
+    {
         assert!(help.lines().any(|line| line.trim_start().starts_with(subcommand)), "{help}");
     }
     assert_eq!(succeed(folder.path(), "--version").trim(), format!("rewire {}", env!("CARGO_PKG_VERSION")));
@@ -55,8 +60,8 @@ fn defaults_named_by_help_are_those_of_a_run() {
     let help = succeed(folder.path(), "train --help");
     for claim in [
         "[default: set]",
-        "[default: 1000,1000,1000; 4000,1000,4000 for cifar10]",
-        "[default: 20; 40 for mnist-mini; 100 for cifar10]",
+        "[default: 1000,1000,1000; 4000,1000,4000 for cifar10; 256,128 for your own data]",
+        "[default: 20; 40 for mnist-mini; 100 for cifar10; 60 for your own data]",
         "[default: mnist-mini, or that of --config]",
         "[default: runs/DATASET-MODEL-seedN, the first that is free]",
     ] {
@@ -94,7 +99,8 @@ fn short_help_shows_what_most_people_change_first() {
     let folder = tempdir().unwrap();
     let help = succeed(folder.path(), "train -h");
     let listed: Vec<String> = flags(&help).into_iter().map(|(flag, _)| flag).collect();
-    let first = ["model", "hidden", "activation", "epsilon", "zeta", "learning-rate", "batch-size", "epochs", "seed"];
+    let first =
+        ["task", "model", "hidden", "activation", "epsilon", "zeta", "learning-rate", "batch-size", "epochs", "seed"];
     let work = ["config", "out", "resume", "help"];
     let expected: BTreeSet<_> = first.iter().chain(&work).map(|&flag| flag.to_owned()).collect();
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), expected);

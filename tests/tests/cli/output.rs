@@ -90,7 +90,9 @@ fn json_has_the_documented_keys() {
     let close = |cell: &str, value: &Value| (cell.parse::<f64>().unwrap() - value.as_f64().unwrap()).abs() < 1e-6;
     assert!(close(&last[3], &summary["test_loss"]) && close(&last[5], &summary["test_accuracy"]), "{summary} {last:?}");
     let evaluated = json("evaluate run --json");
-    assert_eq!(keys(&evaluated), ["model", "dataset", "samples", "correct", "test_accuracy", "test_loss"].into());
+    let measured = ["model", "dataset", "samples", "correct", "test_accuracy", "test_loss"];
+    let by_class = ["task", "classes", "confusion", "macro_f1", "balanced_accuracy"];
+    assert_eq!(keys(&evaluated), measured.into_iter().chain(by_class).collect());
     let (correct, samples) = (evaluated["correct"].as_f64().unwrap(), evaluated["samples"].as_f64().unwrap());
     assert!((correct / samples - evaluated["test_accuracy"].as_f64().unwrap()).abs() < 1e-6);
     let listed = json("data list --json");

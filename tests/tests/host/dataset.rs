@@ -72,7 +72,7 @@ pub(crate) fn edit(cache: &Path, entry: &Entry, file: usize, change: impl FnOnce
 fn a_placed_dataset_loads() {
     let (cache, entry) = placed();
     let data = data::load_entry(&entry, cache.path()).unwrap();
-    assert_eq!((data.train.len(), data.test.len(), data.classes), (40, 20, 10));
+    assert_eq!((data.train.len(), data.test.len(), data.outputs), (40, 20, 10));
     assert_eq!(data.train.features.len(), 40 * FEATURES);
     assert_eq!(data.test.labels[..3], [0, 1, 2]);
 }

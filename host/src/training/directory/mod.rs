@@ -56,7 +56,7 @@ fn record_epochs(path: &Path, config: &Config) -> Result<()> {
 }
 
 /// What a run directory holds.
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "config.toml",
     "metrics.csv",
     checkpoint::NAMES[0],
@@ -67,10 +67,16 @@ const FILES: [&str; 10] = [
     "topology.csv",
     INPUT_CONNECTIONS,
     crate::training::monitor::MONITOR,
+    BEST,
+    EVALUATION,
 ];
 
 /// Names of the files that hold a run's arrays.
 pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
+/// The network of the best epoch so far, where the best is kept.
+pub const BEST: &str = "best.safetensors";
+/// What `rewire evaluate` measured.
+pub const EVALUATION: &str = "evaluation.json";
 /// The network before training.
 pub const START: &str = "start.safetensors";
 /// The network after the last epoch, or where the run was interrupted.
@@ -80,7 +86,7 @@ impl RunDirectory {
     /// Makes the folder of a run that was given no `--out`: the first free `runs/<dataset>-<model>-seed<n>`. Whether it is
     /// free shows when it is made, so that runs that start together never share one.
     fn make_unused(config: &Config) -> Result<PathBuf> {
-        let name = format!("{}-{}-seed{}", config.dataset, config.model, config.seed);
+        let name = format!("{}-{}-seed{}", config.dataset.short(), config.model, config.seed);
         let (runs, mut number) = (Path::new("runs"), 1);
         let cannot = || "cannot make a folder in the folder runs; choose one with --out";
         std::fs::create_dir_all(runs).with_context(cannot)?;

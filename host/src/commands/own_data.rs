@@ -1,0 +1,117 @@
+//! Samples for a model that was trained before: where they are, and how they are read.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::commands::progress::DataBar;
+use crate::commands::shared::interruption;
+use crate::commands::shared::model_file;
+use crate::data::formats::{self, Table, Wanted, WantedTarget};
+use crate::data::{self, DataSource, Dataset, Names};
+use crate::error::Usage;
+use crate::model::chip;
+use crate::model::safetensors::Model;
+use crate::settings::{Config, Missing};
+
+/// How files of one's own are read; what is absent is as the model's run has it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Data")]
+pub struct ReadingArguments {
+    /// Column of the classes, by name or counted from 0
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Columns of the numbers that a regression learned, by name or counted from 0
+    #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
+    pub target: Vec<String>,
+    /// Columns to leave out, by name or counted from 0
+    #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+    /// Put the mean over the training samples in the place of missing values
+    #[arg(long)]
+    pub fill_missing: bool,
+}
+
+impl ReadingArguments {
+    /// The settings of a run with what the flags change.
+    pub(super) fn over(&self, config: Config) -> Config {
+        Config {
+            label: self.label.clone().unwrap_or(config.label),
+            target: if self.target.is_empty() { config.target } else { self.target.clone() },
+            ignore: if self.ignore.is_empty() { config.ignore } else { self.ignore.clone() },
+            missing: if self.fill_missing { Missing::Mean } else { config.missing },
+            ..config
+        }
+    }
+}
+
+/// A model, and the settings of its run where it lies beside them.
+#[derive(Debug)]
+pub(super) struct Trained {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// The network.
+    pub(super) model: Model,
+    /// Settings of the run that it is of.
+    pub(super) run: Option<Config>,
+}
+
+impl Trained {
+    /// Reads a model.safetensors, that of a run directory, or an image; `dataset` is what an image does not say.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub(super) fn read(path: &Path, dataset: Option<&DataSource>) -> Result<Self> {
+        let path = model_file(path);
+        let model = if chip::is_image(&path) {
+            if dataset.is_none() {
+                let text =
+                    "an image does not say what it was trained on; name the dataset, or the path of samples, after it";
+                return Err(Usage(text.into()).into());
+            }
+            chip::load(&path, dataset.and_then(DataSource::known))?
+        } else {
+            Model::load(&path)?
+        };
+        let settings = path.with_file_name("config.toml");
+        let run = settings.exists().then(|| Config::read(&settings)).transpose()?;
+        Ok(Self { path, model, run })
+    }
+
+    /// The settings by which samples for this model are read.
+    pub(super) fn reading(&self, arguments: &ReadingArguments, source: &DataSource) -> Config {
+        let own = || Config { task: self.model.task, ..Config::defaults(source.clone()) };
+        arguments.over(self.run.clone().unwrap_or_else(own))
+    }
+
+    /// Reads samples that need no labels.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read, or has other features than the model.
+    pub(super) fn samples(&self, path: &Path, arguments: &ReadingArguments, source: &DataSource) -> Result<Table> {
+        let config = self.reading(arguments, source);
+        let (n_in, _) = self.model.widths();
+        let label = arguments.label.clone();
+        let shape = self.model.shape;
+        let wanted = Wanted { target: WantedTarget::Nothing(label), shape, ..Wanted::of(&config) };
+        let wanted = wanted.like(n_in, &self.model.names.features);
+        Ok(formats::read(path, &wanted, &mut DataBar::new(interruption()?))?.train)
+    }
+
+    /// Reads samples of another path than the run's, all of them to be measured.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read, or has other features or classes than the model.
+    pub(super) fn labelled(&self, reading: &Config) -> Result<Dataset<'static>> {
+        let Some(path) = reading.dataset.path() else {
+            return Err(Usage(format!("{} is no path", reading.dataset)).into());
+        };
+        let (n_in, n_out) = self.model.widths();
+        let names = Names { outputs: self.model.output_names(n_out), ..self.model.names.clone() };
+        Ok(data::open_for(path, reading, n_in, names, &mut DataBar::new(interruption()?))?)
+    }
+}

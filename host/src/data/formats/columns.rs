@@ -1,0 +1,194 @@
+//! Which column of a text is for what.
+
+use std::path::Path;
+
+use csv::ByteRecord;
+
+use crate::data::formats::csv::{is_missing, number, text};
+use crate::data::formats::error::{Place, ReadError};
+use crate::data::formats::wanted::{Wanted, WantedTarget};
+
+/// Names that a column of labels goes by.
+const LABELS: [&str; 4] = ["label", "target", "class", "y"];
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The feature of this index.
+    Feature(usize),
+    /// The class.
+    Label,
+    /// The number to learn of this index.
+    Value(usize),
+    /// Nothing.
+    Ignored,
+}
+
+/// The columns of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    /// By column; empty without a header.
+    pub(super) names: Vec<String>,
+    /// By column.
+    pub(super) roles: Vec<Role>,
+    /// Names of the features; empty without a header.
+    pub(super) features: Vec<String>,
+    /// How many features there are.
+    pub(super) n_features: usize,
+    /// Names of the numbers to learn.
+    pub(super) values: Vec<String>,
+}
+
+impl Columns {
+    /// Whether there is a column of labels.
+    pub(super) fn has_label(&self) -> bool {
+        self.roles.contains(&Role::Label)
+    }
+}
+
+/// Whether the first line names columns: it holds a name that is wanted, or a text above a number.
+pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
+    let targets: Vec<&String> = match &wanted.target {
+        WantedTarget::Class(label) | WantedTarget::Nothing(label) => label.iter().collect(),
+        WantedTarget::Values(names) => names.iter().collect(),
+    };
+    let like = wanted.like.iter().flat_map(|like| &like.names);
+    let mut names = targets.into_iter().chain(&wanted.ignore).chain(like);
+    let is_there = |name: &String| name.parse::<usize>().is_err() && first.iter().any(|field| field == name.as_bytes());
+    if names.any(is_there) {
+        return true;
+    }
+    let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
+    match second {
+        Some(second) => first.iter().zip(second).any(|(a, b)| is_text(a) && (number(b).is_some() || is_missing(b))),
+        None => first.iter().any(is_text),
+    }
+}
+
+/// The names in a header.
+pub(super) fn names(header: &ByteRecord, file: &Path) -> Result<Vec<String>, ReadError> {
+    let name = |(column, field): (usize, &[u8])| {
+        let place = || Place::Field(1, column + 1, String::new());
+        text(field, file, place).map(|name| name.trim().to_owned())
+    };
+    header.iter().enumerate().map(name).collect()
+}
+
+/// Finds out what each of `width` columns is for.
+///
+/// # Errors
+///
+/// A column that is asked for and not there, one with two purposes, features that are not those of the samples before.
+pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &Path) -> Result<Columns, ReadError> {
+    let refuse = |found: String, advice: String| Err(ReadError::whole(file, found, advice));
+    let find = |wanted: &String, flag: &str| {
+        let named = names.iter().position(|name| name == wanted);
+        let indexed = || wanted.parse().ok().filter(|&index: &usize| index < width);
+        named.or_else(indexed).ok_or_else(|| {
+            let found = format!("there is no column '{wanted}' for {flag}");
+            ReadError::whole(file, found, format!("there are {}", listed(&names, width)))
+        })
+    };
+    let known = || LABELS.iter().find_map(|label| names.iter().position(|name| name.eq_ignore_ascii_case(label)));
+    let mut roles = vec![None; width];
+    for column in &wanted.ignore {
+        // A file to predict may lack what was left out.
+        match find(column, "--ignore") {
+            Ok(at) => roles[at] = Some(Role::Ignored),
+            Err(error) if wanted.like.is_none() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    // The columns of features are known where the samples before have names; else they are what is left.
+    let by_name = wanted.like.as_ref().filter(|like| !like.names.is_empty() && !names.is_empty());
+    // Without any name, all columns are features where there are as many as there must be.
+    let all = wanted
+        .like
+        .as_ref()
+        .is_some_and(|like| by_name.is_none() && like.n_features == roles.iter().filter(|role| role.is_none()).count());
+    let (mut values, mut aims) = (Vec::new(), Vec::new());
+    match &wanted.target {
+        WantedTarget::Class(Some(label)) | WantedTarget::Nothing(Some(label)) => match find(label, "--label") {
+            Ok(at) => aims.push((at, Role::Label, "--label")),
+            Err(error) if wanted.like.is_none() => return Err(error),
+            Err(_) => {}
+        },
+        WantedTarget::Class(None) if !all => {
+            let last = (by_name.is_none()).then_some(width - 1);
+            aims.extend(known().or(last).map(|at| (at, Role::Label, "--label")));
+        }
+        WantedTarget::Nothing(None) if !all => aims.extend(known().map(|at| (at, Role::Label, "--label"))),
+        WantedTarget::Values(targets) if targets.is_empty() && !all => {
+            let last = (by_name.is_none()).then_some(width - 1);
+            if let Some(at) = known().or(last) {
+                values.push(names.get(at).cloned().unwrap_or_else(|| "target".into()));
+                aims.push((at, Role::Value(0), "--target"));
+            }
+        }
+        WantedTarget::Values(targets) => {
+            let found: Result<Vec<_>, _> = targets.iter().map(|column| find(column, "--target")).collect();
+            match found {
+                Ok(found) => {
+                    for (index, at) in found.into_iter().enumerate() {
+                        values.push(targets[index].clone());
+                        aims.push((at, Role::Value(index), "--target"));
+                    }
+                }
+                Err(error) if wanted.like.is_none() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        WantedTarget::Class(None) | WantedTarget::Nothing(None) => {}
+    }
+    for (at, role, flag) in aims {
+        if roles[at].is_some() {
+            let found = format!("column {} ({}) has two purposes, one of them {flag}", at + 1, name(&names, at));
+            return refuse(found, "give each column one".into());
+        }
+        roles[at] = Some(role);
+    }
+    let features: Vec<usize> = match by_name {
+        Some(like) => {
+            let there = |wanted: &String| {
+                let at = names.iter().position(|name| name == wanted);
+                at.filter(|&at| roles[at].is_none()).ok_or_else(|| {
+                    let found = format!("the feature '{wanted}' of the training samples is not there");
+                    ReadError::whole(file, found, format!("there are {}", listed(&names, width)))
+                })
+            };
+            like.names.iter().map(there).collect::<Result<_, _>>()?
+        }
+        None => (0..width).filter(|&at| roles[at].is_none()).collect(),
+    };
+    let n_features = features.len();
+    if let Some(like) = &wanted.like
+        && like.n_features != n_features
+    {
+        let found = format!("{n_features} features, but the training samples have {}", like.n_features);
+        return refuse(found, "give the same columns, and name those to leave out with --ignore".into());
+    }
+    if n_features == 0 {
+        let found = format!("{width} columns, none of which is left for features");
+        return refuse(found, "is the separator a comma, a tab or a semicolon?".into());
+    }
+    for (index, at) in features.iter().enumerate() {
+        roles[*at] = Some(Role::Feature(index));
+    }
+    let feature_names = features.iter().filter_map(|&at| names.get(at).cloned()).collect();
+    let roles = roles.into_iter().map(|role| role.unwrap_or(Role::Ignored)).collect();
+    Ok(Columns { names, roles, features: feature_names, n_features, values })
+}
+
+fn name(names: &[String], at: usize) -> &str {
+    names.get(at).map_or("no name", String::as_str)
+}
+
+/// The columns, as a message shows them.
+fn listed(names: &[String], width: usize) -> String {
+    const SHOWN: usize = 12;
+    if names.is_empty() {
+        return format!("columns 0 to {}, which have no names", width - 1);
+    }
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+}

@@ -1,0 +1,162 @@
+//! LIBSVM text, also called `SVMlight`: `label index:value index:value …`, where zeros are left out and indices count from 1.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::data::formats::csv::number;
+use crate::data::formats::error::{Place, ReadError};
+use crate::data::formats::table::{Naming, Table, Target, class_text};
+use crate::data::formats::wanted::{Wanted, WantedTarget};
+use crate::data::samples::Features;
+
+/// Whether the beginning of a file is of this form: its first sample has a feature `index:value`.
+pub(super) fn is_likely(start: &[u8]) -> bool {
+    let is_sample = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
+    let text = String::from_utf8_lossy(start);
+    let first = text.lines().find(is_sample).unwrap_or_default();
+    let is_feature = |field: &str| {
+        field
+            .split_once(':')
+            .is_some_and(|(index, value)| index.parse::<u32>().is_ok() && number(value.as_bytes()).is_some())
+    };
+    first.split_ascii_whitespace().nth(1).is_some_and(is_feature)
+}
+
+/// Reads a file. Samples have as many features as those before, or as many as the largest index says.
+///
+/// # Errors
+///
+/// A line that is not of this form: with its number.
+pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) -> Result<Table, ReadError> {
+    let n_features = wanted.like.as_ref().map(|like| like.n_features);
+    let numbers = matches!(wanted.target, WantedTarget::Values(_));
+    let mut reader = BufReader::with_capacity(1 << 18, File::open(file).map_err(ReadError::io(file))?);
+    // Entries first: how wide a sample is, the last line may decide.
+    let (mut entries, mut ends, mut naming, mut values) = (Vec::new(), Vec::new(), Naming::default(), Vec::new());
+    let (mut text, mut line, mut widest, mut bytes) = (Vec::new(), 0, 0, 0);
+    loop {
+        text.clear();
+        let read = reader.read_until(b'\n', &mut text).map_err(ReadError::io(file))?;
+        if read == 0 {
+            break;
+        }
+        (line, bytes) = (line + 1, bytes + read as u64);
+        if bytes >> 22 != (bytes - read as u64) >> 22 {
+            progress(bytes);
+        }
+        let bad = |found: String| {
+            ReadError::at(file, Place::Line(line), found, "expected 'label index:value …', indices from 1 ascending")
+        };
+        let content = std::str::from_utf8(&text).map_err(|_| bad("bytes that are no text".into()))?;
+        let content = content.split('#').next().unwrap_or_default();
+        let mut fields = content.split_ascii_whitespace();
+        let Some(label) = fields.next() else { continue };
+        if label.contains(':') {
+            return Err(bad(format!("'{label}' in the place of the label")));
+        }
+        if numbers {
+            let value = number(label.as_bytes()).filter(|value| value.is_finite());
+            values.push(value.ok_or_else(|| bad(format!("'{label}' in the place of the number to learn")))?);
+        } else {
+            let label = class_text(label.strip_prefix('+').unwrap_or(label), file, || Place::Line(line))?;
+            if !naming.push(label) {
+                return Err(bad("more different labels than there can be classes".into()));
+            }
+        }
+        let mut last = 0;
+        for field in fields.filter(|field| !field.starts_with("qid:")) {
+            let parsed = field.split_once(':').and_then(|(index, value)| {
+                Some((index.parse::<u32>().ok()?, fast_float2::parse::<f32, _>(value).ok()?))
+            });
+            let Some((index, value)) = parsed else { return Err(bad(format!("'{field}'"))) };
+            if index <= last {
+                return Err(bad(format!("index {index} after {last}")));
+            }
+            if !value.is_finite() {
+                return Err(bad(format!("'{field}' is no finite number")));
+            }
+            if n_features.is_some_and(|n| index as usize > n) {
+                let n = n_features.unwrap_or(0);
+                return Err(bad(format!("index {index}, where the training samples have {n} features")));
+            }
+            entries.push((index - 1, value));
+            (last, widest) = (index, widest.max(index as usize));
+        }
+        ends.push(entries.len());
+    }
+    let n_features = n_features.unwrap_or(widest);
+    if ends.is_empty() || n_features == 0 {
+        return Err(ReadError::whole(file, "no sample with a feature", "give lines such as '1 3:0.5 7:1'"));
+    }
+    let mut features = Vec::new();
+    let room = ends.len().checked_mul(n_features).filter(|&len| features.try_reserve_exact(len).is_ok());
+    let Some(len) = room else {
+        let found = format!("{} samples of {n_features} features", ends.len());
+        return Err(ReadError::whole(file, found, "this machine has no memory for them; leave features out"));
+    };
+    features.resize(len, 0.0);
+    let mut start = 0;
+    for (row, &end) in features.chunks_exact_mut(n_features).zip(&ends) {
+        for &(index, value) in &entries[start..end] {
+            row[index as usize] = value;
+        }
+        start = end;
+    }
+    let target = match wanted.target {
+        WantedTarget::Values(_) => Target::Values { names: vec!["target".into()], values },
+        WantedTarget::Class(_) | WantedTarget::Nothing(_) => Target::Classes(naming.finish()),
+    };
+    let features = Features::Floats(features.into());
+    Ok(Table { features, n_features, names: Vec::new(), shape: None, target })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::formats::wanted::Like;
+
+    fn read_text(text: impl AsRef<[u8]>, n_features: Option<usize>) -> Result<Table, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let like = n_features.map(|n_features| Like { n_features, names: Vec::new() });
+        read(file.path(), &Wanted { like, ..Wanted::default() }, &mut |_| {}).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_file_leaves_out_is_zero() {
+        let read = read_text("+1 1:0.5 3:2 # a comment\n\n-1 qid:3 2:1e-1\n", None).unwrap();
+        assert_eq!(read.features, Features::Floats(vec![0.5, 0.0, 2.0, 0.0, 0.1, 0.0].into()));
+        assert!(
+            matches!(read.target, Target::Classes(classes) if classes.names == ["-1", "1"] && classes.labels == [1, 0])
+        );
+        assert_eq!(read_text("1 2:1\n", Some(4)).unwrap().n_features, 4);
+    }
+
+    #[test]
+    fn a_line_of_another_form_is_refused_by_its_number() {
+        for (text, line) in [
+            ("1 1:2\n1:3 2:1\n", 2),
+            ("1 0:2\n", 1),
+            ("1 2:1 2:3\n", 1),
+            ("1 a:1\n", 1),
+            ("1 1:inf\n", 1),
+            ("1 1:1\n\n1 x\n", 3),
+            ("1 5:1\n", 1),
+            ("0.5 1:1\n", 1),
+        ] {
+            let error = read_text(text, Some(4)).unwrap_err();
+            assert!(error.contains(&format!("line {line}")), "{text:?}: {error}");
+        }
+        assert!(read_text("", None).unwrap_err().contains("no sample"));
+        assert!(read_text("1\n2\n", None).unwrap_err().contains("no sample"));
+        assert!(read_text("1 4294967295:1\n".repeat(40_000), None).unwrap_err().contains("memory"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[-+0-9a-z.:# \n]{0,200}") {
+            drop(read_text(text, Some(100)));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What is to be read of a file: the settings that reading depends on.
+
+use crate::data::name::ImageShape;
+use crate::settings::{Config, Missing, TaskKind};
+
+/// What is wanted of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// What is to be learned.
+    pub target: WantedTarget,
+    /// Columns to leave out.
+    pub ignore: Vec<String>,
+    /// Whether a missing value is kept, as NaN, for its column's mean to take its place.
+    pub keep_missing: bool,
+    /// Height and width that pictures are brought to.
+    pub resize: Option<(u32, u32)>,
+    /// The features of samples that were read before, which these must have too.
+    pub like: Option<Like>,
+    /// Where features lie.
+    pub shape: Option<ImageShape>,
+}
+
+/// What is to be learned of each sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedTarget {
+    /// A class: the column of this name or index; without one, a column called label, target, class or y, else the last.
+    Class(Option<String>),
+    /// Numbers: the columns of these names; without one, as for a class.
+    Values(Vec<String>),
+    /// Nothing. A column of classes that is named so is read too, for the measurement of anomalies.
+    Nothing(Option<String>),
+}
+
+impl Default for WantedTarget {
+    fn default() -> Self {
+        Self::Class(None)
+    }
+}
+
+/// The features of samples that were read before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Like {
+    /// How many.
+    pub n_features: usize,
+    /// Their names; empty where they have none.
+    pub names: Vec<String>,
+}
+
+impl Wanted {
+    /// What the settings of a run want.
+    pub fn of(config: &Config) -> Self {
+        let label = (!config.label.is_empty()).then(|| config.label.clone());
+        let target = match config.task {
+            TaskKind::Classify => WantedTarget::Class(label),
+            TaskKind::Regress => WantedTarget::Values(match label {
+                Some(label) if config.target.is_empty() => vec![label],
+                _ => config.target.clone(),
+            }),
+            TaskKind::Reconstruct => WantedTarget::Nothing(label),
+        };
+        Self {
+            target,
+            ignore: config.ignore.clone(),
+            keep_missing: config.missing == Missing::Mean,
+            resize: config.resize.map(|size| (size.height as u32, size.width as u32)),
+            like: None,
+            shape: config.shape,
+        }
+    }
+
+    /// The same of samples that must have the features of those read before.
+    #[must_use]
+    pub fn like(&self, n_features: usize, names: &[String]) -> Self {
+        Self { like: Some(Like { n_features, names: names.to_vec() }), ..self.clone() }
+    }
+}
