@@ -42,8 +42,9 @@
 //!
 //! | feature | what it brings |
 //! |---|---|
-//! | `cli` | the program `rewire` and [`commands`], with the other two |
+//! | `cli` | the program `rewire` and [`commands`], with the others |
 //! | `figures` | [`figures`] and [`report`] |
+//! | `formats` | [`data::formats`]: samples of one's own from CSV, LIBSVM text, NPY, NPZ, pictures and IDX |
 //! | `fetch` | [`data::fetch`]: downloads of the known datasets, which without it are read from the cache folder |
 
 pub mod analysis;

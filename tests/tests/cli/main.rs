@@ -9,6 +9,7 @@ mod help;
 mod interruption;
 mod models;
 mod output;
+mod own_data;
 #[path = "../program/mod.rs"]
 mod program;
 mod run_directory;
