@@ -220,12 +220,19 @@ pub fn save(run: &SavedRun, scores: &Scores, outcomes: &[Outcome], folder: &Path
         .with_context(|| format!("cannot make the folder {}; choose another with --out", folder.display()))?;
     let shape = run.shape();
     let plane = (shape.height * shape.width).max(1);
-    let mut text = "rank,input,channel,row,column,connections,weight_magnitude,variance\n".to_owned();
+    let named = !run.names.features.is_empty();
+    let mut text = "rank,input,channel,row,column,connections,weight_magnitude,variance".to_owned();
+    text.push_str(if named { ",name\n" } else { "\n" });
     for (rank, input) in scores.ranked(Ranking::Connections).into_iter().enumerate() {
         let (channel, row, column) = (input / plane, input % plane / shape.width, input % shape.width);
         let [connections, strength, variance] =
             [Ranking::Connections, Ranking::Strength, Ranking::Variance].map(|ranking| scores.of(ranking)[input]);
-        let _ = writeln!(text, "{},{input},{channel},{row},{column},{connections},{strength},{variance}", rank + 1);
+        let _ = write!(text, "{},{input},{channel},{row},{column},{connections},{strength},{variance}", rank + 1);
+        if named {
+            // Quoted, as a name may hold anything.
+            let _ = write!(text, ",\"{}\"", run.names.features[input].replace('"', "\"\""));
+        }
+        text.push('\n');
     }
     let ranking = folder.join("features.csv");
     write_atomically(&ranking, text.as_bytes())?;

@@ -70,7 +70,7 @@ pub struct Arguments {
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
         let config = self.settings.0.resolve(None)?;
-        let out = self.out.clone().unwrap_or_else(|| format!("runs/compare-{}", config.dataset).into());
+        let out = self.out.clone().unwrap_or_else(|| format!("runs/compare-{}", config.dataset.short()).into());
         let runs = self.runs(&config, &out)?;
         self.settings.0.note_idle(&runs.iter().map(|(_, config)| config.clone()).collect::<Vec<_>>());
         // The program that is started listens for Ctrl-C too; this one waits for it to end.

@@ -1,5 +1,6 @@
 //! Which pixels keep connections: maps of the first layer's connections that survive pruning.
 
+use super::bars;
 use super::figure::{Figure, Panel};
 use super::maps::{SIZE, image, map};
 use crate::analysis::saved::SavedRun;
@@ -70,8 +71,15 @@ pub fn figure<'f>(run: &SavedRun, example: Example<'_>) -> Option<Figure<'f>> {
     let rows = rows(run)?;
     let (first, last) = (*rows.first()?, *rows.last()?);
     let shape = run.shape();
-    let highest = highest(shape, &[first, last]);
     let epoch = rows.len() - 1;
+    if run.shape.is_none() {
+        let title = format!(
+            "Connections of each feature that survive pruning, before training and after epoch {epoch}, {}",
+            run.name()
+        );
+        return Some(bars::figure(&run.names.features, first, last, title));
+    }
+    let highest = highest(shape, &[first, last]);
     let example = example.map(|image| example_panel(shape, image));
     let mut panels = Vec::new();
     for (i, (before, after)) in maps(shape, first).iter().zip(&maps(shape, last)).enumerate() {

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | `curves`, `network`, `machine` | charts of learning, of structure and weights, of memory and time |
 //! | `inputs`, `animation`, `features` | maps of input connections, still and moving; selected inputs |
+//! | `bars` | input connections by the names of features, where these are no image |
 //! | `chart`, `axis`, `path`, `maps` | what these are made of: charts and panels of pixels |
 //! | `figure`, `canvas`, `style` | panels to SVG and PNG; sizes and colours |
 
 pub mod animation;
 pub mod axis;
+mod bars;
 mod canvas;
 pub mod chart;
 pub mod curves;

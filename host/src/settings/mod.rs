@@ -5,7 +5,7 @@
 //! | Which settings are there, with which default, range, help and effect? Where is one added? | `table` |
 //! | What does an entry of the table say, and what is made of it? | `setting` |
 //! | Which setting has this name, and which default for which dataset? | `lookup` |
-//! | Which types can a setting have? | `value` |
+//! | Which types can a setting have? | `value`, `value_of_data` |
 //! | Which names can a choice have? | `choice` |
 //! | How are settings read from a file, written and compared? | `file` |
 //! | Do they go with each other? | `check`, with the error in `invalid` |
@@ -22,6 +22,7 @@ mod resume;
 mod setting;
 mod table;
 mod value;
+mod value_of_data;
 
 pub use choice::{
     ActivationKind, ClassWeights, DecayKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind, Scaling,

@@ -80,13 +80,11 @@ fn a_csv_is_described_trained_resumed_measured_and_predicted_by_class_name() {
     let right = predicted.lines().skip(1).zip(0..).filter(|(line, i)| line.starts_with(NAMES[i % 3])).count();
     assert_eq!(predicted.lines().count(), 31);
     assert!(right >= 28, "{predicted}");
-    let swapped: String = points(30, None)
-        .lines()
-        .map(|line| {
-            let cells: Vec<_> = line.split(',').collect();
-            format!("{},{},extra,{},{}\n", cells[3], cells[2], cells[1], cells[0])
-        })
-        .collect();
+    let swapped = points(30, None).lines().fold(String::new(), |mut text, line| {
+        let cells: Vec<_> = line.split(',').collect();
+        writeln!(text, "{},{},extra,{},{}", cells[3], cells[2], cells[1], cells[0]).unwrap();
+        text
+    });
     fs::write(path.join("swapped.csv"), swapped).unwrap();
     succeed(path, "predict run swapped.csv -o predicted.csv");
     assert_eq!(fs::read_to_string(path.join("predicted.csv")).unwrap(), predicted);

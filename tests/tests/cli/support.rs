@@ -53,7 +53,9 @@ pub(crate) fn refused(code: i32, arguments: &str, words: &[&str]) {
 
 /// The long flags that a help text lists, each with the name of its value.
 pub(crate) fn flags(help: &str) -> Vec<(String, Option<String>)> {
-    let lines = help.lines().filter_map(|line| line.trim_start().trim_start_matches("-h, ").trim_start_matches("-o, ").strip_prefix("--"));
+    let lines = help
+        .lines()
+        .filter_map(|line| line.trim_start().trim_start_matches("-h, ").trim_start_matches("-o, ").strip_prefix("--"));
     let split = |line: &str| {
         let mut words = line.split_whitespace();
         let flag = words.next().unwrap_or_default().to_owned();

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use csv::ByteRecord;
 
-use crate::data::formats::csv::{is_missing, number, text};
 use crate::data::formats::error::{Place, ReadError};
+use crate::data::formats::field::{is_missing, number, text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 
 /// Names that a column of labels goes by.

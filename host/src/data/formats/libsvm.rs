@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use crate::data::formats::csv::number;
 use crate::data::formats::error::{Place, ReadError};
+use crate::data::formats::field::number;
 use crate::data::formats::table::{Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 use crate::data::samples::Features;

@@ -5,16 +5,19 @@
 //! | `wanted` | what is to be read of a file |
 //! | `table` | samples as a file holds them |
 //! | `columns` | which column of a text is for what |
+//! | `field` | what a field of a text stands for |
 //! | `csv` | text with a separator between fields |
 //! | `libsvm` | text that leaves zeros out |
-//! | `npy` | arrays of `NumPy` |
+//! | `npy`, `array_order` | arrays of `NumPy`, and the order of their axes |
 //! | `pictures` | folders of PNG and JPEG |
 //! | `idx_folder` | folders of IDX files, as MNIST has them |
 //! | `error` | what can be wrong with a file |
 
+mod array_order;
 mod columns;
 mod csv;
 mod error;
+mod field;
 mod idx_folder;
 mod libsvm;
 mod npy;
