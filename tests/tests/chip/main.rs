@@ -7,6 +7,7 @@
 
 mod equals_host;
 mod firmware;
+mod own_project;
 mod power_loss;
 #[path = "../program/mod.rs"]
 mod program;
