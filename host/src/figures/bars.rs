@@ -49,7 +49,7 @@ fn draw(area: &Area<'_>, bars: &[Bar], head: &str) -> Result<()> {
     let most = bars.iter().map(|bar| bar.before.max(bar.after)).max().unwrap_or(1).max(1);
     let long = |count: u16| u32::from(count) * LONGEST / u32::from(most);
     for (row, bar) in (0u32..).zip(bars) {
-        let (top, middle) = (HEAD + row * ROW, HEAD + row * ROW + ROW / 2);
+        let (top, middle) = (HEAD + row * ROW, HEAD + row * ROW + ROW / 2 + 2);
         let right = text(SMALL, INK).pos(Pos::new(HPos::Right, VPos::Center));
         let short: String = bar.name.chars().take(26).collect();
         write(short, at(LEFT - 8, middle), right)?;
