@@ -13,6 +13,7 @@ use crate::fit::FitError;
 use crate::model::predict::largest;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
+use crate::text::digits;
 
 /// The figures of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,7 +183,43 @@ pub fn scores(model: &Model, split: &Split<'_>, indices: &[u32], native: &Native
     Ok(scores)
 }
 
+/// Classes whose confusion is shown beside their figures, at most.
+const MOST_SHOWN: usize = 12;
+
+impl Evaluation {
+    /// The figures for people: names of the columns, and the rows.
+    pub fn rows(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        match self {
+            Self::Classify(classes) => classes.rows(),
+            Self::Regress(values) => values.rows(),
+            Self::Reconstruct(anomalies) => anomalies.rows(),
+        }
+    }
+}
+
 impl Classes {
+    fn rows(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let shown = self.classes.len() <= MOST_SHOWN;
+        let mut header: Vec<String> = ["class", "samples", "precision", "recall", "F1"].map(Into::into).to_vec();
+        if shown {
+            header.extend(self.classes.iter().map(|class| format!("as {}", class.name)));
+        }
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for (class, confusion) in self.classes.iter().zip(&self.confusion) {
+            let mut row = vec![class.name.clone(), class.samples.to_string()];
+            row.extend([class.precision, class.recall, class.f1].map(|figure| format!("{figure:.4}")));
+            if shown {
+                row.extend(confusion.iter().map(u32::to_string));
+            }
+            rows.push(row);
+        }
+        let mut mean = vec!["mean".to_owned(), String::new(), String::new()];
+        mean.extend([self.balanced_accuracy, self.macro_f1].map(|figure| format!("{figure:.4}")));
+        mean.resize(header.len(), String::new());
+        rows.push(mean);
+        (header, rows)
+    }
+
     /// From pairs of truth and prediction.
     fn new(pairs: impl Iterator<Item = (u16, u16)>, names: &[String]) -> Self {
         let mut confusion = vec![vec![0u32; names.len()]; names.len()];
@@ -207,6 +244,17 @@ impl Classes {
 }
 
 impl Values {
+    fn rows(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let header = ["number", "R²", "MSE", "MAE", "bias", "residuals: 5 %", "25 %", "50 %", "75 %", "95 %"];
+        let row = |value: &Value| {
+            let figures = [value.mse, value.mae, value.bias];
+            let mut row = vec![value.name.clone(), format!("{:.4}", value.r2)];
+            row.extend(figures.iter().chain(&value.residuals).map(|figure| digits(*figure)));
+            row
+        };
+        (header.map(Into::into).to_vec(), self.outputs.iter().map(row).collect())
+    }
+
     fn new(model: &Model, split: &Split<'_>, indices: &[u32], predicted: &[f32]) -> Self {
         let (_, width) = model.widths();
         let names = model.output_names(width);
@@ -231,6 +279,27 @@ impl Values {
 }
 
 impl Anomalies {
+    fn rows(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let Self { mean, deviation, false_alarms, threshold, labelled, .. } = self;
+        let mut rows = vec![
+            ["mean score".into(), digits(*mean)],
+            ["deviation of the scores".into(), digits(*deviation)],
+            [
+                format!("threshold, above which {} % of the normal samples are", 100.0 * false_alarms),
+                digits(*threshold),
+            ],
+        ];
+        match labelled {
+            Some(labelled) => rows.extend([
+                ["anomalies".into(), labelled.anomalies.to_string()],
+                ["anomalies above the threshold".into(), format!("{:.2} %", 100.0 * labelled.found)],
+                ["ROC AUC".into(), format!("{:.4}", labelled.roc_auc)],
+            ]),
+            None => rows.push(["ROC AUC".into(), "not known: no labels say which samples are anomalies".into()]),
+        }
+        (["figure", "value"].map(Into::into).to_vec(), rows.into_iter().map(Vec::from).collect())
+    }
+
     fn new(scores: &[f64], anomalies: &[bool], false_alarms: f64) -> Self {
         let (mean, deviation) = mean_and_deviation(scores);
         let of = |anomaly: bool| {

@@ -1,6 +1,5 @@
 //! `rewire evaluate`: how well a saved model does on test samples.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -8,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use rewire_core::step::Metrics;
 use serde::Serialize;
 
-use crate::analysis::evaluation::{Anomalies, Classes, Evaluation, Values, evaluate};
+use crate::analysis::evaluation::{Evaluation, evaluate};
 use crate::commands::output::{note, print, print_json};
 use crate::commands::own_data::{ReadingArguments, Trained};
 use crate::commands::parse::In;
@@ -143,87 +142,19 @@ impl Arguments {
         } else {
             print(format_args!("{} on {samples}:", path.display()))?;
         }
-        match &evaluation {
-            Evaluation::Classify(classes) => print(class_table(classes)),
-            Evaluation::Regress(values) => print(value_table(values)),
-            Evaluation::Reconstruct(anomalies) => print(anomaly_text(anomalies)),
-        }
+        print(table(&evaluation))
     }
 }
 
-/// Classes whose confusion is shown beside their figures.
-const MOST_SHOWN: usize = 12;
-
-fn class_table(classes: &Classes) -> Table {
+/// The figures of the task.
+fn table(evaluation: &Evaluation) -> Table {
+    let (header, rows) = evaluation.rows();
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    let shown = classes.classes.len() <= MOST_SHOWN;
-    let mut header: Vec<String> = ["class", "samples", "precision", "recall", "F1"].map(Into::into).to_vec();
-    if shown {
-        header.extend(classes.classes.iter().map(|class| format!("as {}", class.name)));
-    }
-    let columns = header.len();
     table.set_header(header);
-    for (class, confusion) in classes.classes.iter().zip(&classes.confusion) {
-        let figures = [class.precision, class.recall, class.f1].map(|figure| format!("{figure:.4}"));
-        let mut row = vec![class.name.clone(), class.samples.to_string()];
-        row.extend(figures);
-        if shown {
-            row.extend(confusion.iter().map(u32::to_string));
-        }
-        table.add_row(row);
-    }
-    let mut mean = vec!["mean".to_owned(), String::new(), String::new()];
-    mean.extend([classes.balanced_accuracy, classes.macro_f1].map(|figure| format!("{figure:.4}")));
-    mean.resize(columns, String::new());
-    table.add_row(mean);
-    aligned(table)
-}
-
-fn value_table(values: &Values) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["number", "R²", "MSE", "MAE", "bias", "residuals: 5 %", "25 %", "50 %", "75 %", "95 %"]);
-    for value in &values.outputs {
-        let mut row = vec![value.name.clone(), format!("{:.4}", value.r2)];
-        row.extend([value.mse, value.mae, value.bias].iter().chain(&value.residuals).map(|figure| digits(*figure)));
-        table.add_row(row);
-    }
-    aligned(table)
-}
-
-/// A number with five digits.
-fn digits(value: f64) -> String {
-    let places = 4 - value.abs().max(1e-30).log10().floor() as i32;
-    if (-2..10).contains(&places) { format!("{value:.*}", places.max(0) as usize) } else { format!("{value:.4e}") }
-}
-
-fn aligned(mut table: Table) -> Table {
+    table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-fn anomaly_text(anomalies: &Anomalies) -> String {
-    let Anomalies { mean, deviation, false_alarms, threshold, labelled, .. } = anomalies;
-    let alarms = 100.0 * false_alarms;
-    let mut text = format!(
-        "score {} with deviation {}; above {}, where {alarms} % of the normal samples are, a sample is an anomaly",
-        digits(*mean),
-        digits(*deviation),
-        digits(*threshold)
-    );
-    if let Some(labelled) = labelled {
-        let _ = write!(
-            text,
-            "\nROC AUC {:.4}; {:.2} % of {} anomalies are found",
-            labelled.roc_auc,
-            100.0 * labelled.found,
-            thousands(labelled.anomalies.into())
-        );
-    } else {
-        text.push_str("\nno labels say which samples are anomalies, so there is no ROC AUC");
-    }
-    text
 }

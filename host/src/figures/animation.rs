@@ -172,7 +172,7 @@ fn encode(run: &SavedRun, rows: &[&[u16]], frames: &[usize], example: Example<'_
     let stay = (DURATION / frames.len().max(1)).clamp(4, 50) as u16;
     let (last, side) = (rows.len() - 1, cell(shape));
     for (i, &epoch) in frames.iter().enumerate() {
-        canvas.draw(&line(format!("SET on {}: epoch {epoch} of {last}", run.config.dataset), width), 0)?;
+        canvas.draw(&line(format!("SET on {}: epoch {epoch} of {last}", run.config.dataset.short()), width), 0)?;
         for (i, map) in maps(shape, rows[epoch]).into_iter().enumerate() {
             let (highest, place) = (highest[usize::from(i > 0)], before + i);
             let left = (place % columns) as u32 * SIZE.0 + AT.0;

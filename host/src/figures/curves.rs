@@ -93,7 +93,7 @@ fn axis(label: &str, series: &[Series]) -> (Axis, String) {
 
 /// Accuracy and loss of one group in two charts, training beside test; of several groups in four charts.
 pub fn figure<'r>(groups: &[Group<'r>]) -> Figure<'r> {
-    let mut datasets: Vec<String> = groups.iter().map(|group| group.runs[0].config.dataset.to_string()).collect();
+    let mut datasets: Vec<String> = groups.iter().map(|group| group.runs[0].config.dataset.short()).collect();
     datasets.sort_unstable();
     datasets.dedup();
     let dataset = datasets.join(", ");

@@ -26,7 +26,7 @@ fn accuracy(outcomes: &[Outcome], run: &SavedRun) -> Figure<'static> {
         series.push(Series::line("all inputs", PALETTE[6], Pattern::Dashed, vec![(low, full.1), full]));
     }
     let chart = Chart {
-        title: format!("Fresh networks on selected inputs of {}", run.config.dataset),
+        title: format!("Fresh networks on selected inputs of {}", run.config.dataset.short()),
         note: "Lines: how the inputs were ranked.".into(),
         x: Axis::new("inputs kept (%)").log(),
         y: Axis::new("test accuracy (%)"),

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::analysis::comparison::{cells, columns, rows};
 use crate::analysis::degrees::hidden;
+use crate::analysis::evaluation::Evaluation;
 use crate::analysis::power_law::{self, NoLaw};
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::figures::figure::Figure;
@@ -17,6 +18,7 @@ use crate::figures::style::{GRID, INK, MUTED, PALETTE, PAPER};
 use crate::figures::{Options, animation, curves, example, inputs, machine, network};
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
+use crate::training::directory::EVALUATION;
 
 /// Bytes of an animation, of which a page holds two.
 const MOST_BYTES: usize = 1_500_000;
@@ -96,6 +98,15 @@ fn settings(page: &mut String, groups: &[Group<'_>]) {
     page.push_str("</details>\n");
 }
 
+/// What `rewire evaluate` measured last, if it did.
+fn evaluation(page: &mut String, run: &SavedRun) {
+    let text = std::fs::read_to_string(run.path.join(EVALUATION)).ok();
+    let Some(evaluation) = text.and_then(|text| serde_json::from_str::<Evaluation>(&text).ok()) else { return };
+    let (header, rows) = evaluation.rows();
+    page.push_str("<p>Measured by <code>rewire evaluate</code>:</p>\n");
+    table(page, &header, &rows);
+}
+
 /// Where the runs were made.
 fn origin(page: &mut String, groups: &[Group<'_>]) {
     let header = ["run", "seed", "epochs", "date", "commit", "machine", "threads"].map(str::to_owned);
@@ -165,7 +176,7 @@ fn laws(page: &mut String, run: &SavedRun) {
 /// When a figure cannot be drawn.
 pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
     let groups = group(runs);
-    let mut datasets: Vec<String> = runs.iter().map(|run| run.config.dataset.to_string()).collect();
+    let mut datasets: Vec<String> = runs.iter().map(|run| run.config.dataset.short()).collect();
     datasets.dedup();
     let labels: Vec<String> = groups.iter().map(Group::title).collect();
     let title = format!("{} on {}", labels.join(", "), datasets.join(", "));
@@ -201,6 +212,7 @@ pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
     for group in &groups {
         let run = group.runs[0];
         let _ = writeln!(page, "<section><h2>{} (seed {})</h2>", escape(&group.label), run.config.seed);
+        evaluation(&mut page, run);
         let image = example(run, &options);
         if let Some(figure) = network::degrees(run) {
             page.push_str(&inline(&figure)?);

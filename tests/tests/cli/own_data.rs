@@ -92,6 +92,8 @@ fn a_csv_is_described_trained_resumed_measured_and_predicted_by_class_name() {
     // The rest of the program takes such a run too.
     succeed(path, "plot run --out figures");
     succeed(path, "report run --out report.html");
+    let page = fs::read_to_string(path.join("report.html")).unwrap();
+    assert!(page.contains("<th>recall</th>") && page.contains("<td>tulip</td>"), "the report has the figures by class");
     succeed(path, "features run --no-training");
     succeed(path, "footprint flowers.csv --label kind");
     succeed(path, "compare flowers.csv --label kind --epochs 2 --hidden 12 --seeds 1 --out compared");
