@@ -34,7 +34,7 @@ pub(crate) fn thousands(number: u64) -> String {
 }
 
 /// A number with five digits.
-pub fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     let places = 4 - value.abs().max(1e-30).log10().floor() as i32;
     if (-2..10).contains(&places) { format!("{value:.*}", places.max(0) as usize) } else { format!("{value:.4e}") }
 }
