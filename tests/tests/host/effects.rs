@@ -104,14 +104,16 @@ fn a_setting_has_an_effect_exactly_where_the_table_says_so() {
     let family = family();
     for setting in TABLE.iter().filter(|setting| !setting.applies.is_empty()) {
         let pairs: Vec<_> = family.iter().filter_map(|config| Some((config, with_another(setting, config)?))).collect();
-        for condition in setting.applies {
+        // What reading the user's own files depends on, the tests of these files show.
+        let own = setting.applies.iter().position(|condition| condition.otherwise == "on a known dataset");
+        let conditions = own.map_or(setting.applies, |at| &setting.applies[at..=at]);
+        for condition in conditions {
             let idle = pairs.iter().find(|(_, other)| setting.idle(other) == Some(condition.otherwise));
             let (config, other) = idle.unwrap_or_else(|| panic!("{} {}", setting.name, condition.otherwise));
             let [before, after] = [*config, other].map(|config| train(config, &dataset, folder.path()));
             assert!(before == after, "{} has an effect {}", setting.name, condition.otherwise);
         }
-        // What reading the user's own files depends on, the tests of these files show.
-        if setting.applies.iter().any(|condition| condition.otherwise == "on a known dataset") {
+        if own.is_some() {
             continue;
         }
         let applies = pairs.iter().find(|(config, other)| setting.idle(config).or(setting.idle(other)).is_none());
