@@ -10,6 +10,7 @@ use crate::program::{command, run, succeed};
 use rewire::analysis::saved::SavedRun;
 use rewire::training::checkpoint::Checkpoint;
 use rewire::training::directory::RunDirectory;
+use rewire::training::lock::Lock;
 use tempfile::tempdir;
 
 fn epochs(run: &Path) -> Vec<String> {
@@ -117,12 +118,11 @@ fn a_resume_that_is_refused_changes_nothing() {
     succeed(folder.path(), "train --epochs 4 --train-samples 100 --hidden 16,12 --epsilon 3 --batch-size 10 --out run");
     let (metrics, before) = (folder.path().join("run/metrics.csv"), results(&folder.path().join("run")));
     // Somebody trains there.
-    let settings = fs::File::open(folder.path().join("run/config.toml")).unwrap();
-    settings.lock().unwrap();
+    let lock = Lock::take(&folder.path().join("run")).unwrap();
     let outcome = run(folder.path(), "train --out run --resume");
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("run is in use by another `rewire train`"), "{}", outcome.stderr);
-    settings.unlock().unwrap();
+    drop(lock);
     // A row is damaged: those after it stay.
     let whole = fs::read_to_string(&metrics).unwrap();
     let damaged = whole.replacen("\n2,", "\ngarbage,", 1);
