@@ -59,21 +59,16 @@ pub mod train;
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::activation::kind::Activation;
+    pub use crate::activation::Activation;
     pub use crate::backend::{Backend, Portable};
-    pub use crate::network::arena::Block;
-    pub use crate::network::mlp::Mlp;
-    pub use crate::network::spec::{LayerSpec, Storage, erdos_renyi_connections};
-    pub use crate::network::{Description, Footprint};
+    pub use crate::network::{Block, Description, Footprint, LayerSpec, Mlp, Storage, erdos_renyi_connections};
     pub use crate::random::Permutation;
-    pub use crate::samples::shift::{PixelShift, Shifted};
-    pub use crate::samples::{Answer, Moments, Normalised, SampleSource, Samples, Scale, Table, Target};
+    pub use crate::samples::{
+        Answer, Moments, Normalised, PixelShift, SampleSource, Samples, Scale, Shifted, Table, Target,
+    };
     pub use crate::schedule::Schedule;
-    pub use crate::sparse::index::{Bytes, Compact, Format, Narrow, Standard, Wide};
-    pub use crate::step::id::{Progress, StepId};
-    pub use crate::step::loss::Metrics;
-    pub use crate::step::sgd::{Sgd, WeightDecay};
-    pub use crate::topology::{Evolution, FanIn, GrownWeight};
-    pub use crate::topology::{Growth, ImagePlane, Locality, Placement};
+    pub use crate::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
+    pub use crate::step::{Metrics, Progress, Sgd, StepId, WeightDecay};
+    pub use crate::topology::{Evolution, FanIn, GrownWeight, Growth, ImagePlane, Locality, Placement};
     pub use crate::train::{Confusion, Ended, Epoch, Observer, Step, TrainSettings, Trainer};
 }

@@ -50,7 +50,7 @@ pub(crate) const fn mix32(mut h: u32) -> u32 {
 }
 
 /// A 64-bit key: the seed of the generator for this purpose, epoch, step and block.
-pub const fn key(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> u64 {
+const fn key(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> u64 {
     let key = mix64(seed ^ mix64(purpose as u64));
     let key = mix64(key ^ (((epoch as u64) << 32) | step as u64));
     mix64(key ^ block as u64)

@@ -8,5 +8,6 @@ pub(crate) mod batch_norm;
 pub(crate) mod kind;
 pub(crate) mod srelu;
 
+#[doc(hidden)]
 pub use batch_norm::EPSILON as BATCH_NORM_EPSILON;
 pub use kind::{Activation, Parameters};

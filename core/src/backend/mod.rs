@@ -11,6 +11,7 @@ pub mod vector;
 use crate::backend::vector::{Kernel, Sixteen, run_kernel};
 
 /// What a thread is doing in a step.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Phase {
@@ -56,6 +57,7 @@ pub trait Backend: Sync {
     }
 
     /// Does a phase's work, which a host may time. Tiles are in phases of their own, each on its thread.
+    #[doc(hidden)]
     #[inline(always)]
     fn timed<R>(&self, _phase: Phase, work: impl FnOnce() -> R) -> R {
         work()
@@ -65,6 +67,7 @@ pub trait Backend: Sync {
     ///
     /// A backend that answers `true` brings its own order of summation: such a network is outside the determinism
     /// contract.
+    #[doc(hidden)]
     #[inline(always)]
     fn matrix_multiply(&self, _product: MatrixMultiply<'_>) -> bool {
         false
@@ -72,6 +75,7 @@ pub trait Backend: Sync {
 }
 
 /// Operands of a dense product, each with its distance in elements between rows and between columns.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct MatrixMultiply<'a> {
     /// Rows of `c` and `a`.
@@ -93,6 +97,7 @@ pub struct MatrixMultiply<'a> {
 }
 
 /// A matrix operand that may be read transposed.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Strided<'a> {
     /// The elements.

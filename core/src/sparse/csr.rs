@@ -241,7 +241,7 @@ impl<'a, F: Format> CsrMut<'a, F> {
 /// Writes the transpose's structure: for each column, the rows and value positions of its connections, rows ascending.
 ///
 /// A counting sort, O(nnz), no scratch. `indptr` has `ncols + 1` elements, `rows` and `positions` one a connection.
-pub fn transpose_into<F: Format>(
+pub(crate) fn transpose_into<F: Format>(
     csr: CsrRef<'_, F>,
     indptr: &mut [F::Pointer],
     rows: &mut [F::Index],

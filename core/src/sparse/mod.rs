@@ -5,5 +5,5 @@ pub(crate) mod csr;
 pub(crate) mod index;
 
 pub use coo::Coo;
-pub use csr::{CsrMut, CsrRef, transpose_into};
+pub use csr::{CsrMut, CsrRef};
 pub use index::{Bytes, Compact, Format, Index, Narrow, Standard, Wide};

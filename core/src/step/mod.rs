@@ -27,4 +27,4 @@ pub(crate) mod update;
 
 pub use id::{Progress, StepId};
 pub use loss::Metrics;
-pub use sgd::{FLUSH, Sgd, WeightDecay};
+pub use sgd::{Sgd, WeightDecay};

@@ -13,14 +13,14 @@
 //! that trains one sparse sample at a time does a fraction of the work. All decay biases too. Dropout belongs to the
 //! step as well, so it is set here.
 //!
-//! A velocity below [`FLUSH`] becomes exactly zero: repeated multiplication by the momentum would otherwise end in
+//! A velocity below `1e-30` becomes exactly zero: repeated multiplication by the momentum would otherwise end in
 //! subnormal numbers, which cost many times a normal one on some processors. The rule is part of the algorithm, so
 //! every machine computes the same bits.
 
 use crate::error::SettingError;
 
 /// Velocities and output deltas with a magnitude below this become 0.
-pub const FLUSH: f32 = 1e-30;
+const FLUSH: f32 = 1e-30;
 
 /// Where weight decay enters the update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

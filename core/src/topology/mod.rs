@@ -21,7 +21,9 @@ pub(crate) mod prune;
 pub(crate) mod scratch;
 
 pub use evolve::{Evolution, GrownWeight};
-pub use grow::{Growth, Locality, grow_random};
+pub use grow::{Growth, Locality};
 pub use init::{FanIn, Placement};
 pub use plane::ImagePlane;
-pub use prune::{prune_magnitude, survivors};
+/// For those who record evolution.
+#[doc(hidden)]
+pub use prune::survivors;

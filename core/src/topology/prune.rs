@@ -27,7 +27,7 @@ struct Cut {
 /// front: the last row pointer then says how many there are.
 ///
 /// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
-pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
+pub(crate) fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
     let nnz = matrix.nnz();
     let mut cuts = select_for::<F>(matrix.values.get(..nnz).unwrap_or_default(), zeta);
     let removed = cuts.iter().map(|cut| cut.total as usize).sum();
@@ -54,7 +54,7 @@ pub fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usiz
     removed
 }
 
-/// Calls `each` with row and column of every connection that [`prune_magnitude`] would leave.
+/// Calls `each` with row and column of every connection that pruning by magnitude would leave.
 pub fn survivors<F: Format>(matrix: CsrRef<'_, F>, zeta: f32, mut each: impl FnMut(usize, usize)) {
     let mut cuts = select_for::<F>(matrix.values(), zeta);
     for (row, (cols, values)) in matrix.rows().enumerate() {

@@ -29,5 +29,7 @@ pub(crate) mod trainer;
 
 pub use confusion::Confusion;
 pub use observer::{Epoch, Observer, Step};
-pub use settings::{TrainSettings, evolves};
+pub use settings::TrainSettings;
+#[doc(hidden)]
+pub use settings::evolves;
 pub use trainer::{Ended, Trainer};

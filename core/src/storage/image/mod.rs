@@ -17,8 +17,12 @@ mod read;
 pub(crate) mod stream;
 mod write;
 
-pub use crate::storage::hash::{hash, hash_layers};
-pub use format::{ImageError, layer_len, len};
+pub use crate::storage::hash::hash;
+#[doc(hidden)]
+pub use crate::storage::hash::hash_layers;
+#[doc(hidden)]
+pub use format::layer_len;
+pub use format::{ImageError, len};
 pub use read::Image;
 pub use write::{write, write_with};
 

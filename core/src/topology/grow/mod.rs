@@ -15,5 +15,4 @@ pub(crate) mod random;
 pub(crate) mod rule;
 
 pub use local::Locality;
-pub use random::grow_random;
 pub use rule::Growth;

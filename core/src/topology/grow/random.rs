@@ -13,7 +13,7 @@ use crate::topology::grow::place::{Growing, grow};
 ///
 /// Worked example: a row `[0 5 0 0]` has the free columns 0, 2, 3; rank 1 is column 2.
 #[inline(never)]
-pub fn grow_random<F: Format>(
+pub(crate) fn grow_random<F: Format>(
     matrix: &mut CsrMut<'_, F>,
     additions: usize,
     counters: &mut [F::Counter],
