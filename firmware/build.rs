@@ -4,84 +4,75 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// What the linker and the programs need to know about a board.
-struct Board {
-    name: &'static str,
-    /// Origin and bytes.
-    flash: (u32, u32),
-    ram: (u32, u32),
-    /// Kilobytes of the network that fits, as the programs call it.
-    network: u32,
-    /// How many training and test samples fit the flash.
-    samples: (usize, usize),
-    /// The feature with the driver of the flash, and the bytes at its end that are reserved for checkpoints.
-    checkpoints: Option<(&'static str, u32)>,
-}
+#[expect(dead_code, unreachable_pub, reason = "others read more of it")]
+#[path = "../host/src/firmware/boards.rs"]
+mod boards;
+
+use boards::{BOARDS, Board, find};
 
 const K: u32 = 1024;
 
-#[rustfmt::skip]
-const BOARDS: &[Board] = &[
-    Board { name: "mps2-an386", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000), checkpoints: None },
-    Board { name: "mps2-an500", flash: (0, 4096 * K), ram: (0x2000_0000, 4096 * K), network: 64, samples: (2000, 1000), checkpoints: None },
-    Board { name: "lm3s6965evb", flash: (0, 256 * K), ram: (0x2000_0000, 64 * K), network: 64, samples: (400, 200), checkpoints: None },
-    Board { name: "netduinoplus2", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
-    Board { name: "microbit", flash: (0, 256 * K), ram: (0x2000_0000, 16 * K), network: 16, samples: (400, 200), checkpoints: None },
-    Board { name: "nrf52840-dk", flash: (0, 1024 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: Some(("nrf52840", 256 * K)) },
-    Board { name: "stm32f405", flash: (0x0800_0000, 1024 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (2000, 1000), checkpoints: None },
-    Board { name: "stm32f411", flash: (0x0800_0000, 512 * K), ram: (0x2000_0000, 128 * K), network: 128, samples: (1000, 500), checkpoints: None },
-    // It has 264 KB; the first four banks, 256 KB, are contiguous.
-    Board { name: "rp2040", flash: (0x1000_0000, 2048 * K), ram: (0x2000_0000, 256 * K), network: 128, samples: (2000, 1000), checkpoints: None },
-];
+/// The part whose own flash `checkpoint` can save to, which is also the name of the feature that drives it, and the bytes
+/// at the end of that flash that are reserved for it.
+const CHECKPOINTS: (&str, u32) = ("nrf52840", 256 * K);
+
+/// Kilobytes of the network that fits, as the programs call it.
+fn network(board: &Board) -> u32 {
+    match board.ram.kib {
+        ..64 => 16,
+        // Megabytes are an emulator's, which stands for smaller chips.
+        64..128 | 1024.. => 64,
+        128..1024 => 128,
+    }
+}
+
+/// How many training and test samples fit the flash.
+fn samples(board: &Board) -> (usize, usize) {
+    match board.flash.kib {
+        ..256 => (40, 20),
+        256..512 => (400, 200),
+        512..1024 => (1000, 500),
+        1024.. => (2000, 1000),
+    }
+}
 
 fn main() {
     for variable in ["REWIRE_BOARD", "REWIRE_NETWORK", "REWIRE_IMAGE"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    println!("cargo::rerun-if-changed=build.rs");
+    for file in ["build.rs", "../host/src/firmware/boards.rs"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
     let name = env::var("REWIRE_BOARD").unwrap_or_else(|_| "mps2-an386".into());
-    let known = || BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().join(", ");
-    let board = BOARDS.iter().find(|board| board.name == name);
-    let board = board.unwrap_or_else(|| panic!("REWIRE_BOARD={name} is unknown; there are {}", known()));
-    let network = env::var("REWIRE_NETWORK").ok().map_or(board.network, |text| {
+    let board = find(&name).filter(|board| board.target.is_some()).unwrap_or_else(|| {
+        let known: Vec<&str> = BOARDS.iter().filter(|board| board.target.is_some()).map(|board| board.name).collect();
+        panic!("REWIRE_BOARD={name} is unknown, or no program can be built for it; there are {}", known.join(", "))
+    });
+    let network = env::var("REWIRE_NETWORK").ok().map_or(network(board), |text| {
         text.parse().ok().filter(|network| [16, 64, 128].contains(network)).unwrap_or_else(|| {
             panic!("REWIRE_NETWORK={text} is unknown; there are 16, 64 and 128");
         })
     });
-    for (name, _) in BOARDS.iter().filter_map(|board| board.checkpoints) {
-        let driven = env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some();
-        let right = board.checkpoints.is_some_and(|(own, _)| own == name);
-        assert!(!driven || right, "feature {name} drives another part's flash than that of {}", board.name);
-    }
+    let (part, reserved) = CHECKPOINTS;
+    let checkpoints = if board.name == part { reserved } else { 0 };
+    let driven = env::var_os(format!("CARGO_FEATURE_{}", part.to_uppercase())).is_some();
+    assert!(!driven || checkpoints > 0, "feature {part} drives another part's flash than that of {name}");
     println!("cargo::rustc-check-cfg=cfg(network, values(\"16\", \"64\", \"128\"))");
     println!("cargo::rustc-cfg=network=\"{network}\"");
     println!("cargo::rustc-env=REWIRE_BOARD_NAME={name}");
 
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let (flash, ram) = (board.flash, board.ram);
-    // An RP2040 first runs the 256 bytes at the start of its flash, which set up the access to the rest.
     println!("cargo::rustc-check-cfg=cfg(boot_stage)");
-    let boot = if board.name == "rp2040" { 256 } else { 0 };
-    let boot_section = if boot > 0 {
+    if board.boot_bytes() > 0 {
         println!("cargo::rustc-cfg=boot_stage");
-        "SECTIONS { .boot2 ORIGIN(BOOT2) : { KEEP(*(.boot2)); } > BOOT2 } INSERT BEFORE .text;\n"
-    } else {
-        ""
-    };
-    let checkpoints = board.checkpoints.map_or(0, |(_, bytes)| bytes);
-    let end = flash.0 + flash.1;
+    }
+    let end = board.flash.origin + board.flash.kib * K;
     let memory = format!(
-        "MEMORY\n{{\n    BOOT2 : ORIGIN = {:#010x}, LENGTH = {boot}\n    FLASH : ORIGIN = {:#010x}, LENGTH = {}\n    \
-         RAM : ORIGIN = {:#010x}, LENGTH = {}\n}}\n\
-         _checkpoints_start = {:#010x};\n_checkpoints_end = {end:#010x};\n{boot_section}",
-        flash.0,
-        flash.0 + boot,
-        flash.1 - boot - checkpoints,
-        ram.0,
-        ram.1,
+        "{}_checkpoints_start = {:#010x};\n_checkpoints_end = {end:#010x};\n",
+        board.memory_map(checkpoints),
         end - checkpoints,
     );
-    println!("cargo::rustc-env=REWIRE_RAM={}", ram.1);
+    println!("cargo::rustc-env=REWIRE_RAM={}", board.ram_bytes());
     fs::write(out.join("memory.x"), memory).expect("the build folder can be written");
     println!("cargo::rustc-link-search={}", out.display());
     if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "arm") {
@@ -99,7 +90,8 @@ fn main() {
     fs::write(out.join("model.image"), image.unwrap_or_default()).expect("the build folder can be written");
 
     let data = Path::new("../data/mnist-mini");
-    for (part, name, count) in [("train", "train", board.samples.0), ("t10k", "test", board.samples.1)] {
+    let (train, test) = samples(board);
+    for (part, name, count) in [("train", "train", train), ("t10k", "test", test)] {
         let images = unpack(&data.join(format!("{part}-images-idx3-ubyte.gz")));
         let labels = unpack(&data.join(format!("{part}-labels-idx1-ubyte.gz")));
         fs::write(out.join(format!("{name}.packed")), pack(&images[16..], &labels[8..], count))

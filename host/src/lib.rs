@@ -57,6 +57,7 @@ pub mod error;
 #[cfg(feature = "figures")]
 pub mod figures;
 pub mod files;
+pub mod firmware;
 mod fit;
 pub mod model;
 pub mod npy;

@@ -7,64 +7,47 @@ use serde::Serialize;
 
 use crate::analysis::footprint::bytes_of;
 use crate::error::Usage;
+use crate::firmware::boards::{BOARDS, Board, find};
 use crate::settings::Config;
 
-/// A microcontroller board.
+/// A board, as `--json` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Board {
+pub struct Size {
     /// As `--board` takes it.
     pub name: &'static str,
-    /// Processor.
+    /// Chip and processor.
     pub chip: &'static str,
     /// Largest contiguous RAM, in KiB.
-    pub ram_kib: usize,
+    pub ram_kib: u32,
     /// Flash that a program can be in, in KiB.
-    pub flash_kib: usize,
+    pub flash_kib: u32,
 }
 
-const fn board(name: &'static str, chip: &'static str, ram_kib: usize, flash_kib: usize) -> Board {
-    Board { name, chip, ram_kib, flash_kib }
+impl From<&Board> for Size {
+    fn from(board: &Board) -> Self {
+        Self { name: board.name, chip: board.chip, ram_kib: board.ram.kib, flash_kib: board.flash.kib }
+    }
 }
-
-/// Common boards, by their makers' datasheets, smallest RAM first.
-pub const BOARDS: [Board; 16] = [
-    board("microbit", "nRF51822, Cortex-M0", 16, 256),
-    board("bluepill", "STM32F103C8, Cortex-M3", 20, 64),
-    board("samd21", "ATSAMD21G18, Cortex-M0+", 32, 256),
-    board("nrf52832", "nRF52832, Cortex-M4F", 64, 512),
-    board("lm3s6965evb", "LM3S6965, Cortex-M3", 64, 256),
-    board("microbit-v2", "nRF52833, Cortex-M4F", 128, 512),
-    board("blackpill", "STM32F411CE, Cortex-M4F", 128, 512),
-    board("netduinoplus2", "STM32F405RG, Cortex-M4F", 128, 1024),
-    board("samd51", "ATSAMD51J19, Cortex-M4F", 192, 512),
-    board("nrf52840", "nRF52840, Cortex-M4F", 256, 1024),
-    board("nrf9160", "nRF9160, Cortex-M33", 256, 1024),
-    board("pico", "RP2040, Cortex-M0+", 264, 2048),
-    board("esp32-c3", "ESP32-C3, RISC-V", 400, 4096),
-    board("teensy41", "i.MX RT1062, Cortex-M7", 512, 7936),
-    board("nucleo-h743zi", "STM32H743ZI, Cortex-M7", 512, 2048),
-    board("pico2", "RP2350, Cortex-M33", 520, 4096),
-];
 
 /// The boards that a name means.
 ///
 /// # Errors
 ///
 /// When there is none of that name: with those that there are.
-pub fn boards(name: &str) -> Result<Vec<Board>, Usage> {
+pub fn boards(name: &str) -> Result<&'static [Board], Usage> {
     if name == "all" {
-        return Ok(BOARDS.to_vec());
+        return Ok(BOARDS);
     }
-    let known = || BOARDS.map(|board| board.name).join(", ");
-    let found = BOARDS.into_iter().find(|board| board.name == name);
-    found.map(|board| vec![board]).ok_or_else(|| Usage(format!("no board is called '{name}'; choose all, {}", known())))
+    let known = || BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().join(", ");
+    let found = find(name).map(std::slice::from_ref);
+    found.ok_or_else(|| Usage(format!("no board is called '{name}'; choose all, {}", known())))
 }
 
 /// What of a network fits a board.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OnBoard {
     /// The board.
-    pub board: Board,
+    pub board: Size,
     /// Density of the network.
     pub epsilon: f64,
     /// Its connections.
@@ -130,22 +113,22 @@ pub fn on_board(
     config: &Config,
     widths: (usize, usize),
     momentum: bool,
-    board: Board,
+    board: &Board,
     reserve: usize,
 ) -> Result<OnBoard, Usage> {
     let chip = on_chip(config, widths, momentum)?;
     let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX / 2);
-    let left = |kib: usize, used: usize| signed(kib * 1024) - signed(used);
+    let left = |bytes: usize, used: usize| signed(bytes) - signed(used);
     Ok(OnBoard {
-        board,
+        board: board.into(),
         epsilon: config.epsilon,
         connections: chip.connections,
         training_bytes: chip.training,
-        training_left: left(board.ram_kib, chip.training.saturating_add(reserve)),
+        training_left: left(board.ram_bytes(), chip.training.saturating_add(reserve)),
         model_bytes: chip.model,
-        flash_left: left(board.flash_kib, chip.model),
+        flash_left: left(board.flash_bytes(), chip.model),
         inference_bytes: chip.inference,
-        inference_left: left(board.ram_kib, chip.inference.saturating_add(reserve)),
+        inference_left: left(board.ram_bytes(), chip.inference.saturating_add(reserve)),
     })
 }
 
@@ -158,7 +141,7 @@ pub fn fit(
     config: &Config,
     widths: (usize, usize),
     momentum: bool,
-    board: Board,
+    board: &Board,
     reserve: usize,
 ) -> Result<Config, Usage> {
     const STEPS: f64 = 1000.0;
@@ -188,11 +171,11 @@ pub fn fit(
         "{} has {} bytes of RAM, {} without the reserve of {reserve}, but the sparsest network of these widths needs \
          {needed}; take fewer --hidden neurons or a board with more: {}",
         board.name,
-        board.ram_kib * 1024,
-        (board.ram_kib * 1024).saturating_sub(reserve),
+        board.ram_bytes(),
+        board.ram_bytes().saturating_sub(reserve),
         BOARDS
             .iter()
-            .filter(|other| other.ram_kib * 1024 >= needed.saturating_add(reserve))
+            .filter(|other| other.ram_bytes() >= needed.saturating_add(reserve))
             .map(|other| other.name)
             .collect::<Vec<_>>()
             .join(", ")
@@ -224,11 +207,12 @@ mod tests {
     #[test]
     fn an_impossible_budget_says_what_is_needed() {
         let wide = Config { hidden: vec![1000, 1000, 1000], ..config() };
-        let text = fit(&wide, (784, 10), false, BOARDS[0], 4096).unwrap_err().to_string();
+        let text = fit(&wide, (784, 10), false, &BOARDS[0], 4096).unwrap_err().to_string();
         assert!(
             text.contains("microbit has 16384") && text.contains("--hidden") && text.contains("nrf52840"),
             "{text}"
         );
+        assert_eq!(boards("nrf52840-dk").unwrap()[0].name, "nrf52840");
         assert!(boards("arduino").unwrap_err().to_string().contains("microbit, bluepill"));
     }
 }

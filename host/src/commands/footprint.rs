@@ -85,7 +85,7 @@ impl Arguments {
         let momentum = self.settings.given.momentum.is_some_and(|momentum| momentum > 0.0);
         let boards = boards(name)?;
         let mut rows = Vec::new();
-        for &board in &boards {
+        for board in boards {
             let config = if self.fit { fit(config, widths, momentum, board, self.reserve) } else { Ok(config.clone()) };
             match config {
                 Ok(config) => rows.push(on_board(&config, widths, momentum, board, self.reserve)?),
