@@ -9,17 +9,19 @@ use crate::sparse::index::{Format, Index};
 
 /// Computes `W' x` into `out`: row `r` of `W` adds `x[r]` times its weights to the rows of `out` that its columns name.
 ///
-/// Shapes: `W` CSR `[n, m]`; `x` `[n][LANES]`; `out` `[m][LANES]`, overwritten.
+/// Shapes: `W` CSR `[n, m]`; `x` `[n][LANES]`; `out` `[m][LANES]`, overwritten if these are `ALL` rows, else added to.
 /// A row whose input is zero in every lane is skipped: it would add zeros, and no sum that starts at +0 can be -0.
 #[inline(always)]
-pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES: usize>(
+pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES: usize, const ALL: bool>(
     vector: V,
     w: CsrRef<'_, F>,
     x: &[[X; LANES]],
     out: &mut [[V::Unit; K]],
 ) {
-    for row in out.iter_mut() {
-        *row = bytemuck::Zeroable::zeroed();
+    if ALL {
+        for row in out.iter_mut() {
+            *row = bytemuck::Zeroable::zeroed();
+        }
     }
     let (mut w, mut x) = (w, X::rows::<V, K, LANES>(x));
     if V::SINGLE && X::TABLES {
@@ -27,11 +29,11 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
         let (groups, rest) = x.as_chunks();
         let (top, bottom) = w.split_rows(x.len() - rest.len());
         if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
-            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
+            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
         } else if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
-            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
+            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
         } else {
-            single::<F, X, V, _, K, LANES>(vector, top, groups, out);
+            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
         }
         (w, x) = (bottom, rest);
     }
@@ -60,7 +62,7 @@ fn add<V: Vector, const K: usize>(vector: V, w: f32, x: &[V::Register; K], out: 
 
 /// The same for single samples. A function of its own: its loops then have the registers to themselves.
 #[inline(never)]
-fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize>(
+fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize, const ALL: bool>(
     vector: V,
     w: CsrRef<'_, F>,
     x: &[[X::Row<V, K, LANES>; GROUP]],
@@ -69,9 +71,11 @@ fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usiz
     T: TableMut<[V::Unit; K]> + ?Sized,
 {
     let (indices, values) = nonzero::alike(w.indices(), w.values());
+    // The first of all rows starts at 0, which is known when compiling.
+    let base = if ALL { 0 } else { w.indptr().first().map_or(0, |pointer| pointer.to_usize()) };
     nonzero::each_of::<F::Pointer, X, V, K, LANES>(
         w.indptr(),
-        0,
+        base,
         x,
         indices.len(),
         #[inline(always)]

@@ -20,7 +20,7 @@ use crate::step::loss::Metrics;
 use crate::step::pass::{Minibatch, evaluate, pass, predict, predict_one};
 use crate::step::sgd::Sgd;
 use crate::step::tiles::Workspace;
-use crate::step::update::update_layers;
+use crate::step::update::{take_rate, update_layers};
 
 /// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
 ///
@@ -231,6 +231,16 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         sgd: &Sgd,
         id: StepId,
     ) -> Result<Metrics, TrainError> {
+        self.check_sample(sample, sgd)?;
+        Ok(self.train_minibatch(backend, sample, None, 0, sgd, id))
+    }
+
+    /// Checks that the network can be trained on a sample, and that each number of the sample is finite.
+    pub(crate) fn check_sample<A: Answers>(
+        &self,
+        sample: &OneSample<'_, F::Input, A>,
+        sgd: &Sgd,
+    ) -> Result<(), TrainError> {
         self.check_training(sgd)?;
         self.check_samples(sample)?;
         if let Some(input) = sample.features.iter().position(|feature| !feature.is_finite()) {
@@ -241,7 +251,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         {
             return Err(TrainError::Value { output });
         }
-        Ok(self.train_minibatch(backend, sample, None, 0, sgd, id))
+        Ok(())
     }
 
     /// Trains every sample once, in the order of the epoch, a last partial minibatch too; connections stay where they
@@ -314,10 +324,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             if LANES == 1 && !self.velocity {
                 // A single sample's deltas take the learning rate once, not at every connection.
                 for tile in &mut workspace.layers {
-                    let learned = if F::LEARNED_ACTIVATIONS { &mut *tile.activation_gradients } else { &mut [] };
-                    for delta in tile.delta.as_flattened_mut().iter_mut().chain(learned.as_flattened_mut()) {
-                        *delta *= update.rate;
-                    }
+                    take_rate::<F, LANES>(tile, 0..tile.delta.len(), update.rate);
                 }
                 update.rate = 1.0;
             }

@@ -1,5 +1,7 @@
 //! A layer's backward pass over one tile: the gradient of its inputs, through the activation of the layer below.
 
+use core::ops::Range;
+
 use crate::activation::batch_norm::{self, TileBatch};
 use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
@@ -15,6 +17,68 @@ use crate::step::block::{Block, Workers};
 use crate::step::spread::Scatter;
 use crate::step::tiles::LayerTiles;
 
+/// A layer whose input gradients are ready.
+///
+/// `keep` is what dropout multiplied the kept activations by, 1 without.
+#[inline(always)]
+fn deltas<'a, M: Model, const LANES: usize>(
+    layer: &'a M,
+    inner: &'a M,
+    keep: f32,
+    batch: BatchOf<M>,
+    above: &'a [[f32; LANES]],
+    tile: &'a mut LayerTiles<'_, LANES>,
+) -> Backward<'a, M::Format, LANES> {
+    Backward {
+        sums: InputSums::Ready,
+        values: layer.weights(),
+        above,
+        y: &*tile.y,
+        delta: &mut *tile.delta,
+        learned: inner.activation_parameters(),
+        learned_gradients: &mut *tile.activation_gradients,
+        activation: inner.spec().activation,
+        scale: keep,
+        batch,
+    }
+}
+
+/// Whether a layer's input gradients are spread from its outputs, by [`spread_rows`].
+pub(crate) fn spreads<M: Model>(layer: &M) -> bool {
+    layer.spec().storage == Storage::OutputMajor && layer.transposed().is_none()
+}
+
+/// Spreads the deltas `above` some rows of an output-major layer to the gradients of its inputs.
+pub(crate) fn spread_rows<B: Backend, M: Model, const LANES: usize>(
+    backend: &B,
+    layer: &M,
+    rows: Range<usize>,
+    above: &[[f32; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    Scatter { w: layer.csr(), x: above, out: &mut *tile.delta }.run_rows(backend, rows);
+}
+
+/// [`backward`] for some inputs. Those of a layer that [`spreads`] wait for [`spread_rows`] of all its rows.
+pub(crate) fn backward_rows<B: Backend, M: Model, const LANES: usize>(
+    backend: &B,
+    (layer, inner): (&M, &M),
+    rows: Range<usize>,
+    keep: f32,
+    batch: BatchOf<M>,
+    above: &[[f32; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    let mut work = deltas(layer, inner, keep, batch, above, tile);
+    work.sums = match (layer.spec().storage, layer.transposed()) {
+        (Storage::Dense, _) => InputSums::Dense { n_in: layer.spec().n_in, first: 0 },
+        (Storage::OutputMajor, Some(transposed)) => InputSums::Transposed(transposed),
+        (Storage::OutputMajor, None) => InputSums::Ready,
+        (Storage::InputMajor, _) => InputSums::InputMajor(layer.csr()),
+    };
+    backend.dispatch::<LANES, _>(work.part(rows));
+}
+
 /// Takes the deltas above `layer` through it and through the activation of `inner`, the layer below.
 ///
 /// `keep` is what dropout multiplied the kept activations by, 1 without.
@@ -29,18 +93,7 @@ pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
 ) {
     let spec = layer.spec();
     let activation = inner.spec().activation;
-    let mut work = Backward {
-        sums: InputSums::Ready,
-        values: layer.weights(),
-        above,
-        y: &*tile.y,
-        delta: &mut *tile.delta,
-        learned: inner.activation_parameters(),
-        learned_gradients: &mut *tile.activation_gradients,
-        activation,
-        scale: keep,
-        batch,
-    };
+    let mut work = deltas(layer, inner, keep, batch, above, tile);
     match (spec.storage, layer.transposed()) {
         (Storage::Dense, _) => {
             let product = MatrixMultiply {
@@ -61,7 +114,11 @@ pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
         (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed),
         (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
         (Storage::OutputMajor, None) => {
-            workers.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x: above, out: &mut *work.delta });
+            workers.backend.dispatch::<LANES, _>(Scatter::<_, _, LANES, true> {
+                w: layer.csr(),
+                x: above,
+                out: &mut *work.delta,
+            });
         }
     }
     workers.run::<LANES, _>(spec, work);
@@ -96,7 +153,11 @@ struct Backward<'a, F: Format, const LANES: usize> {
 }
 
 impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
-    fn split(self) -> (Self, Self) {
+    fn rows(&self) -> usize {
+        self.delta.len()
+    }
+
+    fn split_at(self, row: usize) -> (Self, Self) {
         let Self {
             sums,
             values,
@@ -109,18 +170,17 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             scale,
             batch,
         } = self;
-        let half = delta.len() / 2;
         let (top, rest) = match sums {
             InputSums::Transposed(transposed) => {
-                let (top, rest) = transposed.split(half);
+                let (top, rest) = transposed.split(row);
                 (InputSums::Transposed(top), InputSums::Transposed(rest))
             }
             InputSums::InputMajor(csr) => {
-                let (top, rest) = csr.split_rows(half);
+                let (top, rest) = csr.split_rows(row);
                 (InputSums::InputMajor(top), InputSums::InputMajor(rest))
             }
             InputSums::Dense { n_in, first } => {
-                (InputSums::Dense { n_in, first }, InputSums::Dense { n_in, first: first + half })
+                (InputSums::Dense { n_in, first }, InputSums::Dense { n_in, first: first + row })
             }
             InputSums::Ready => (InputSums::Ready, InputSums::Ready),
         };
@@ -128,10 +188,10 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             sums: top,
             values,
             above,
-            y: take(&mut y, half),
-            delta: take_mut(&mut delta, half),
-            learned: take(&mut learned, half),
-            learned_gradients: take_mut(&mut gradients, half),
+            y: take(&mut y, row),
+            delta: take_mut(&mut delta, row),
+            learned: take(&mut learned, row),
+            learned_gradients: take_mut(&mut gradients, row),
             activation,
             scale,
             batch,

@@ -1,4 +1,6 @@
-//! How a layer's work is divided among threads: in halves.
+//! How a layer's work is divided: among threads in halves, and in time by rows.
+
+use core::ops::Range;
 
 use crate::backend::Backend;
 use crate::backend::vector::Kernel;
@@ -9,20 +11,49 @@ const MIN_BLOCK: usize = 1 << 18;
 
 /// Work that can be cut into two parts that write disjoint memory.
 pub(crate) trait Block: Kernel<Output = ()> + Send + Sized {
-    /// Cuts it about in half.
-    fn split(self) -> (Self, Self);
+    /// Rows that it writes.
+    fn rows(&self) -> usize;
+
+    /// The rows before `row`, and the rest.
+    fn split_at(self, row: usize) -> (Self, Self);
+
+    /// These rows of it.
+    fn part(self, rows: Range<usize>) -> Self {
+        self.split_at(rows.end).0.split_at(rows.start).1
+    }
 }
 
 /// Runs a block in `parts` parts.
 pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, parts: usize, block: T) {
     // One thread is known when compiling, where there is no other: what cuts blocks is then left out.
     if parts > 1 && backend.threads() > 1 {
-        let (a, b) = block.split();
+        let middle = block.rows() / 2;
+        let (a, b) = block.split_at(middle);
         let half = parts / 2;
         backend
             .join(|| run_block::<LANES, _, _>(backend, parts - half, a), || run_block::<LANES, _, _>(backend, half, b));
     } else {
         backend.dispatch::<LANES, _>(block);
+    }
+}
+
+/// How much of a block is run, and in how many parts.
+pub(crate) trait Run {
+    fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T);
+}
+
+/// All of it, in so many parts.
+pub(crate) struct Parts(pub(crate) usize);
+
+impl Run for Parts {
+    fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
+        run_block::<LANES, _, _>(backend, self.0, block);
+    }
+}
+
+impl Run for Range<usize> {
+    fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
+        backend.dispatch::<LANES, _>(block.part(self));
     }
 }
 

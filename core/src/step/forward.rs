@@ -1,5 +1,7 @@
 //! A layer's forward pass over one tile.
 
+use core::ops::Range;
+
 use crate::activation::batch_norm::{self, TileBatch};
 use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
@@ -27,20 +29,19 @@ pub(crate) struct TileSamples<T> {
     pub(crate) batch: T,
 }
 
-/// Computes the activations of a layer's neurons from its inputs `x`.
-pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
-    workers: Workers<'_, B>,
-    layer: &M,
+/// A layer whose sums are ready.
+#[inline(always)]
+fn activations<'a, M: Model, X: Element, const LANES: usize>(
+    layer: &'a M,
     mask: DropoutMask,
     samples: TileSamples<BatchOf<M>>,
-    x: &[[X; LANES]],
-    tile: &mut LayerTiles<'_, LANES>,
-) {
-    let spec = layer.spec();
-    let activation = spec.activation;
+    x: &'a [[X; LANES]],
+    tile: &'a mut LayerTiles<'_, LANES>,
+) -> Forward<'a, M::Format, X, LANES> {
+    let activation = layer.spec().activation;
     let keep_sums = samples.training && activation.hides_sign();
-    let mut work = Forward {
-        sums: Sums::<M::Format>::Ready,
+    Forward {
+        sums: Sums::Ready,
         x,
         bias: layer.bias(),
         learned: layer.activation_parameters(),
@@ -51,7 +52,50 @@ pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
         mask,
         first_sample: samples.first,
         batch: samples.batch,
+    }
+}
+
+/// Spreads the inputs `x` of some rows of an input-major layer to the sums of its neurons.
+pub(crate) fn spread_rows<B: Backend, M: Model, X: Element, const LANES: usize>(
+    backend: &B,
+    layer: &M,
+    rows: Range<usize>,
+    x: &[[X; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    Scatter { w: layer.csr(), x, out: &mut *tile.y }.run_rows(backend, rows);
+}
+
+/// [`forward`] for some neurons. Those of an input-major layer wait for [`spread_rows`] of all its rows.
+pub(crate) fn forward_rows<B: Backend, M: Model, X: Element, const LANES: usize>(
+    backend: &B,
+    layer: &M,
+    rows: Range<usize>,
+    mask: DropoutMask,
+    samples: TileSamples<BatchOf<M>>,
+    x: &[[X; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    let mut work = activations(layer, mask, samples, x, tile);
+    work.sums = match layer.spec().storage {
+        Storage::Dense => Sums::Dense(layer.weights()),
+        Storage::OutputMajor => Sums::Sparse(layer.csr()),
+        Storage::InputMajor => Sums::Ready,
     };
+    backend.dispatch::<LANES, _>(work.part(rows));
+}
+
+/// Computes the activations of a layer's neurons from its inputs `x`.
+pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
+    workers: Workers<'_, B>,
+    layer: &M,
+    mask: DropoutMask,
+    samples: TileSamples<BatchOf<M>>,
+    x: &[[X; LANES]],
+    tile: &mut LayerTiles<'_, LANES>,
+) {
+    let spec = layer.spec();
+    let mut work = activations(layer, mask, samples, x, tile);
     match spec.storage {
         Storage::Dense => {
             let mut product = |x| {
@@ -72,7 +116,7 @@ pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
         }
         Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
         Storage::InputMajor => {
-            workers.backend.dispatch::<LANES, _>(Scatter { w: layer.csr(), x, out: &mut *work.y });
+            workers.backend.dispatch::<LANES, _>(Scatter::<_, _, LANES, true> { w: layer.csr(), x, out: &mut *work.y });
         }
     }
     workers.run::<LANES, _>(spec, work);
@@ -105,17 +149,20 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
 }
 
 impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANES> {
-    fn split(self) -> (Self, Self) {
+    fn rows(&self) -> usize {
+        self.y.len()
+    }
+
+    fn split_at(self, row: usize) -> (Self, Self) {
         let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample, batch } =
             self;
-        let half = y.len() / 2;
         let (top, rest) = match sums {
             Sums::Sparse(csr) => {
-                let (top, rest) = csr.split_rows(half);
+                let (top, rest) = csr.split_rows(row);
                 (Sums::Sparse(top), Sums::Sparse(rest))
             }
             Sums::Dense(mut weights) => {
-                let top = take(&mut weights, half * x.len());
+                let top = take(&mut weights, row * x.len());
                 (Sums::Dense(top), Sums::Dense(weights))
             }
             Sums::Ready => (Sums::Ready, Sums::Ready),
@@ -123,17 +170,17 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
         let top = Self {
             sums: top,
             x,
-            bias: take(&mut bias, half),
-            learned: take(&mut learned, half),
-            y: take_mut(&mut y, half),
-            z: take_mut(&mut z, half),
+            bias: take(&mut bias, row),
+            learned: take(&mut learned, row),
+            y: take_mut(&mut y, row),
+            z: take_mut(&mut z, row),
             first_neuron,
             activation,
             mask,
             first_sample,
             batch,
         };
-        let first_neuron = first_neuron + half;
+        let first_neuron = first_neuron + row;
         (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch })
     }
 }

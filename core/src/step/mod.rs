@@ -10,6 +10,7 @@
 //! | `block.rs` | how threads share a layer's work |
 //! | `pass.rs` | the order of a pass: forward, loss, backward |
 //! | `forward.rs`, `backward.rs`, `spread.rs` | one layer of one tile |
+//! | `in_parts/` | a step on one sample, a few rows at a time |
 //! | `loss/` | what outputs are compared with, and what is measured |
 //! | `sgd.rs` | settings and arithmetic of gradient descent |
 //! | `update.rs` | from deltas to weights, over all layers |
@@ -18,6 +19,7 @@ pub(crate) mod backward;
 pub(crate) mod block;
 pub(crate) mod forward;
 pub(crate) mod id;
+pub(crate) mod in_parts;
 pub(crate) mod loss;
 pub(crate) mod pass;
 pub(crate) mod sgd;
@@ -26,5 +28,6 @@ pub(crate) mod tiles;
 pub(crate) mod update;
 
 pub use id::{Progress, StepId};
+pub use in_parts::StepInParts;
 pub use loss::Metrics;
 pub use sgd::{Sgd, WeightDecay};

@@ -49,7 +49,7 @@ where
         return Metrics::default();
     }
     let workers = Workers::new(backend, count);
-    Pass { workers, samples, layers, minibatch, training }.run(Tiles::new(workspace, count))
+    Pass { workers, layers, measure: Measure { samples, minibatch, training } }.run(Tiles::new(workspace, count))
 }
 
 /// Measures all samples, in order and without dropout.
@@ -128,11 +128,30 @@ where
 /// What every tile of a minibatch needs to know.
 struct Pass<'p, B, S, M> {
     workers: Workers<'p, B>,
-    samples: &'p S,
     layers: &'p [M],
-    minibatch: Minibatch<'p>,
+    measure: Measure<'p, S>,
+}
+
+/// Fetches the samples of a minibatch and compares outputs with them.
+pub(crate) struct Measure<'p, S> {
+    pub(crate) samples: &'p S,
+    pub(crate) minibatch: Minibatch<'p>,
     /// Absent in evaluation, which has no backward pass.
-    training: Option<(&'p Sgd, StepId)>,
+    pub(crate) training: Option<(&'p Sgd, StepId)>,
+}
+
+/// What dropout removes of a layer's neurons: nothing of the last.
+pub(crate) fn dropout_mask((sgd, id): (&Sgd, StepId), layer: usize, layers: usize) -> DropoutMask {
+    if layer + 1 < layers {
+        DropoutMask::new(sgd.dropout(), id.seed, id.epoch, id.step, layer as u32)
+    } else {
+        DropoutMask::OFF
+    }
+}
+
+/// What dropout multiplies the kept activations by.
+pub(crate) fn dropout_scale(sgd: &Sgd) -> f32 {
+    1.0 / (1.0 - sgd.dropout())
 }
 
 impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
@@ -149,21 +168,15 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         }
         let Tiles { first, input, mut layers, labels, .. } = tiles;
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
-        let Self { workers, training, .. } = *self;
-        let used = workers.backend.timed(Phase::Batch, || self.fill(first, input, labels));
-        let batch =
-            BatchOf::<M>::new(|| training.map(|(_, id)| Batch::new(used, self.minibatch.len, id.epoch, id.step)));
+        let Self { workers, measure: Measure { training, minibatch, .. }, .. } = *self;
+        let used = workers.backend.timed(Phase::Batch, || self.measure.fill(first, input, labels));
+        let batch = BatchOf::<M>::new(|| training.map(|(_, id)| Batch::new(used, minibatch.len, id.epoch, id.step)));
         let samples = TileSamples { first: first * LANES, training: training.is_some(), batch };
-        let dropout = training.map_or(0.0, |(sgd, _)| sgd.dropout());
 
         workers.backend.timed(Phase::Forward, || {
             let mut x: Option<&[[f32; LANES]]> = None;
-            let last = self.layers.len().saturating_sub(1);
             for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
-                let mask = match training {
-                    Some((_, id)) if i < last => DropoutMask::new(dropout, id.seed, id.epoch, id.step, i as u32),
-                    _ => DropoutMask::OFF,
-                };
+                let mask = training.map_or(DropoutMask::OFF, |step| dropout_mask(step, i, self.layers.len()));
                 match x {
                     None => {
                         forward::<_, _, <M::Format as Format>::Input, LANES>(
@@ -179,10 +192,10 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
         // Evaluation needs no gradient.
         let deltas = if training.is_some() { &mut *output.delta } else { &mut [] };
-        let metrics = self.loss(first, used, input, labels, output.y, deltas);
-        if training.is_some() {
+        let metrics = self.measure.loss(first, used, input, labels, output.y, deltas);
+        if let Some((sgd, _)) = training {
             workers.backend.timed(Phase::Backward, || {
-                let keep = 1.0 / (1.0 - dropout);
+                let keep = dropout_scale(sgd);
                 let mut above: &[[f32; LANES]] = output.delta;
                 let mut layers = self.layers;
                 while let Some((layer, below)) = layers.split_last() {
@@ -215,22 +228,24 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let (a, b) = self.workers.backend.join(|| self.run(a), || self.run(b));
         a.merge(b)
     }
+}
 
+impl<S> Measure<'_, S> {
     /// Fetches a tile's samples; returns how many there are.
-    fn fill<const LANES: usize>(
+    pub(crate) fn fill<X: Element, const LANES: usize>(
         &self,
         tile: usize,
-        x: &mut [[<M::Format as Format>::Input; LANES]],
+        x: &mut [[X; LANES]],
         labels: &mut [u16; LANES],
     ) -> usize
     where
-        S: Samples<LANES, <M::Format as Format>::Input>,
+        S: Samples<LANES, X>,
     {
         let used = self.minibatch.len.saturating_sub(tile * LANES).min(LANES);
         let indices = self.indices::<LANES>(tile);
         if used < LANES {
             for row in x.iter_mut() {
-                *row = [<M::Format as Format>::Input::default(); LANES];
+                *row = [X::default(); LANES];
             }
         }
         let epoch = self.training.map_or(0, |(_, id)| id.epoch);
@@ -251,17 +266,17 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
     /// Measures a tile and, when `deltas` has rows, writes the loss's gradient with respect to the outputs.
     // Inlined: of the losses, that which the source asks for is left.
     #[inline(always)]
-    fn loss<const LANES: usize>(
+    pub(crate) fn loss<X: Element, const LANES: usize>(
         &self,
         tile: usize,
         used: usize,
-        x: &[[<M::Format as Format>::Input; LANES]],
+        x: &[[X; LANES]],
         labels: &[u16; LANES],
         outputs: &[[f32; LANES]],
         deltas: &mut [[f32; LANES]],
     ) -> Metrics
     where
-        S: Samples<LANES, <M::Format as Format>::Input>,
+        S: Samples<LANES, X>,
     {
         let metrics = match self.samples.target() {
             Target::Class => {

@@ -1,5 +1,7 @@
 //! The update over blocks of rows of all layers.
 
+use core::ops::Range;
+
 use crate::activation::batch_norm;
 use crate::activation::kind::Parameters;
 use crate::backend::vector::{Kernel, Vector, units};
@@ -11,7 +13,7 @@ use crate::network::spec::Storage;
 use crate::samples::element::Element;
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
-use crate::step::block::{Block, run_block};
+use crate::step::block::{Block, Parts, Run, run_block};
 use crate::step::sgd::Update;
 use crate::step::tiles::LayerTiles;
 
@@ -25,6 +27,22 @@ const BLOCKS_PER_THREAD: usize = 4;
 /// Blocks worth cutting so many multiply-adds into.
 fn blocks<B: Backend>(backend: &B, multiply_adds: usize) -> usize {
     multiply_adds.div_ceil(BLOCK).min(BLOCKS_PER_THREAD * backend.threads())
+}
+
+/// Multiplies the deltas of some of a layer's neurons by the learning rate.
+// Inlined: there is one caller, and one for each sort of step.
+#[inline(always)]
+pub(crate) fn take_rate<F: Format, const LANES: usize>(
+    tile: &mut LayerTiles<'_, LANES>,
+    neurons: Range<usize>,
+    rate: f32,
+) {
+    let learned = if F::LEARNED_ACTIVATIONS { &mut *tile.activation_gradients } else { &mut [] };
+    let learned = learned.get_mut(neurons.clone()).unwrap_or_default();
+    let deltas = tile.delta.get_mut(neurons).unwrap_or_default();
+    for delta in deltas.as_flattened_mut().iter_mut().chain(learned.as_flattened_mut()) {
+        *delta *= rate;
+    }
 }
 
 /// Updates every layer with the deltas of `tiles` tiles; `x` is the input of the first of `layers`.
@@ -69,6 +87,34 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     {
         return;
     }
+    update_weights(backend, update, tiles, layer, x, deltas, Parts(parts));
+}
+
+/// Updates biases of a layer with the deltas of a single sample.
+pub(crate) fn update_bias_rows<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    layer: &mut Layer<'_, F>,
+    rows: Range<usize>,
+    deltas: &[[f32; LANES]],
+) {
+    let deltas = deltas.get(rows.clone()).unwrap_or_default();
+    let velocity = layer.bias_velocity.get_mut(rows.clone()).unwrap_or_default();
+    let bias = layer.bias.get_mut(rows).unwrap_or_default();
+    backend.dispatch::<LANES, _>(Bias { update, tiles: 1, bias, velocity, deltas });
+}
+
+/// Updates the weights of a layer's matrix, or of some of its rows.
+pub(crate) fn update_weights<B: Backend, F: Format, X: Element, R: Run, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    x: &[[X; LANES]],
+    deltas: &[[f32; LANES]],
+    run: R,
+) {
+    let spec = layer.spec;
     let (n_in, n_out) = (spec.n_in, spec.n_out);
     let (values, velocity) = (&mut *layer.weights, &mut *layer.velocity);
     let matrix = if spec.is_dense() {
@@ -76,7 +122,7 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     } else {
         Matrix::Sparse(SparseRows::<F> { indptr: layer.indptr, indices: layer.indices, values, velocity })
     };
-    let step = Step { update, tiles, parts };
+    let step = Step { update, tiles, run };
     let by_input = spec.storage == Storage::InputMajor;
     let (inputs, outputs) = ((x, n_in), (deltas, n_out));
     if let Some(x) = X::floats(x) {
@@ -92,28 +138,31 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
 }
 
 /// What the rows of a layer share in an update.
-#[derive(Clone, Copy)]
-struct Step {
+struct Step<R> {
     update: Update,
     tiles: usize,
-    /// Parts that the rows are cut into.
-    parts: usize,
+    run: R,
 }
 
 /// Updates a matrix from the tiles of its rows and of its columns, each with their number in a tile.
 fn update_rows<B: Backend, F: Format, R: Element, C: Element, const LANES: usize>(
     backend: &B,
-    Step { update, tiles, parts }: Step,
+    Step { update, tiles, run }: Step<impl Run>,
     matrix: Matrix<'_, F>,
     (rows, nrows): (&[[R; LANES]], usize),
     (cols, ncols): (&[[C; LANES]], usize),
 ) {
     let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
-    run_block::<LANES, _, _>(backend, parts, block);
+    run.run::<LANES, _, _>(backend, block);
 }
 
 /// Updates the parameters of a layer's activation. No decay: nothing says that they belong near zero.
-fn update_activation<F: Format>(update: Update, tiles: usize, layer: &mut Layer<'_, F>, gradients: &[Parameters]) {
+pub(crate) fn update_activation<F: Format>(
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    gradients: &[Parameters],
+) {
     let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
     let trained = layer.spec.activation.trained_parameters();
     let mut velocity = layer.activation_velocity.iter_mut();
@@ -191,22 +240,25 @@ struct Rows<'a, F: Format, R: Element, C: Element, const LANES: usize> {
 }
 
 impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F, R, C, LANES> {
-    fn split(self) -> (Self, Self) {
-        let half = self.len / 2;
+    fn rows(&self) -> usize {
+        self.len
+    }
+
+    fn split_at(self, row: usize) -> (Self, Self) {
         let (top, rest) = match self.matrix {
             Matrix::Sparse(rows) => {
-                let (top, rest) = rows.split(half);
+                let (top, rest) = rows.split(row);
                 (Matrix::Sparse(top), Matrix::Sparse(rest))
             }
             Matrix::Dense { mut weights, mut velocity } => {
-                let at = half * self.ncols;
+                let at = row * self.ncols;
                 let top = Matrix::Dense { weights: take_mut(&mut weights, at), velocity: take_mut(&mut velocity, at) };
                 (top, Matrix::Dense { weights, velocity })
             }
         };
         (
-            Self { matrix: top, len: half, ..self },
-            Self { matrix: rest, first: self.first + half, len: self.len - half, ..self },
+            Self { matrix: top, len: row, ..self },
+            Self { matrix: rest, first: self.first + row, len: self.len - row, ..self },
         )
     }
 }
@@ -270,14 +322,14 @@ struct End<'a> {
 }
 
 impl Block for End<'_> {
-    fn split(self) -> (Self, Self) {
+    fn rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn split_at(self, row: usize) -> (Self, Self) {
         let (mut weights, mut velocity) = (self.weights, self.velocity);
-        let half = weights.len() / 2;
-        let top = Self {
-            update: self.update,
-            weights: take_mut(&mut weights, half),
-            velocity: take_mut(&mut velocity, half),
-        };
+        let top =
+            Self { update: self.update, weights: take_mut(&mut weights, row), velocity: take_mut(&mut velocity, row) };
         (top, Self { update: self.update, weights, velocity })
     }
 }

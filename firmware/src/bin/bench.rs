@@ -23,6 +23,9 @@ static BLOCK: Memory<{ 128 * 1024 }> = Memory::new();
 const WARM_UP: u32 = 1500;
 const MEASURED: u32 = 500;
 
+/// Connections and neurons in a part of a step that is cut.
+const BUDGETS: [usize; 3] = [100, 400, 1600];
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
@@ -114,6 +117,19 @@ fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Re
         replaced?,
         metrics.accuracy(),
     );
+    for budget in BUDGETS {
+        let parts = in_parts(&mut network, &train, &sgd, budget)?;
+        info!(
+            "{=str}: in parts of {=usize}: {=u32} parts a step, the first {=u64} and each other at most {=u64} \
+             instructions, together {=u32}",
+            name,
+            budget,
+            each(parts.count),
+            parts.first,
+            parts.largest,
+            each(parts.total),
+        );
+    }
     info!(
         "{=str}: with no input zero {=f32} instructions a connection to infer, {=f32} to train",
         name,
@@ -121,6 +137,40 @@ fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Re
         per(bright_step - bright_fetching),
     );
     Ok(())
+}
+
+/// What steps in parts take.
+#[derive(Default)]
+struct Parts {
+    /// Parts of all samples.
+    count: u64,
+    /// Instructions of the longest first part, which copies the features.
+    first: u64,
+    /// Instructions of the longest of the others.
+    largest: u64,
+    /// Instructions of all parts.
+    total: u64,
+}
+
+fn in_parts(network: &mut Network<'_>, samples: &Packed, sgd: &Sgd, budget: usize) -> Result<Parts, TrainError> {
+    let mut parts = Parts::default();
+    let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);
+    for step in 0..MEASURED {
+        samples.fill(&[step], 1, &mut x, &mut labels);
+        let id = StepId { seed: SEED, epoch: 1, step };
+        let answer = Answer::Class(labels[0]);
+        let (first, step) = instructions(|| network.train_one_in_parts(x.as_flattened(), answer, sgd, id));
+        let mut step = step?;
+        parts = Parts { first: parts.first.max(first), count: parts.count + 1, total: parts.total + first, ..parts };
+        let mut done = false;
+        while !done {
+            let (part, metrics) = instructions(|| step.train_some(&Portable, budget));
+            parts =
+                Parts { largest: parts.largest.max(part), count: parts.count + 1, total: parts.total + part, ..parts };
+            done = metrics.is_some();
+        }
+    }
+    Ok(parts)
 }
 
 /// Mean number of first-layer connections whose input is not zero.

@@ -86,7 +86,13 @@ fn learn(
             Kind::Values => Answer::Values(&values),
             Kind::Input => Answer::Input,
         };
-        network.train_one(&Portable, &window, answer, &sgd, StepId { seed: 1, epoch: 1, step })?;
+        let id = StepId { seed: 1, epoch: 1, step };
+        if step % 2 == 0 {
+            network.train_one(&Portable, &window, answer, &sgd, id)?;
+        } else {
+            let mut parts = network.train_one_in_parts(&window, answer, &sgd, id)?;
+            while parts.train_some(&Portable, 50).is_none() {}
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod examples;
 mod footprint;
 mod golden_run;
 mod gradients;
+mod in_parts;
 mod initial_topology;
 mod load_layer;
 mod losses;
