@@ -109,18 +109,33 @@ impl<const N: usize> Scale<N> {
         Self { mean, factor }
     }
 
-    /// Scales a sample in place.
-    pub fn apply(&self, features: &mut [f32]) {
-        self.apply_rows(features.as_chunks_mut::<1>().0, 1);
+    /// The scale that subtracts `mean` and multiplies by `factor`.
+    pub const fn of_factors(mean: [f32; N], factor: [f32; N]) -> Self {
+        Self { mean, factor }
     }
 
-    /// Scales the first `used` lanes of a tile.
-    fn apply_rows<const LANES: usize>(&self, x: &mut [[f32; LANES]], used: usize) {
-        for reading in x.chunks_mut(N.max(1)) {
-            for ((row, mean), factor) in reading.iter_mut().zip(self.mean).zip(self.factor) {
-                for value in row.iter_mut().take(used) {
-                    *value = (*value - mean) * factor;
-                }
+    /// What is subtracted.
+    pub const fn mean(&self) -> &[f32; N] {
+        &self.mean
+    }
+
+    /// What is multiplied by then.
+    pub const fn factor(&self) -> &[f32; N] {
+        &self.factor
+    }
+
+    /// Scales a sample in place.
+    pub fn apply(&self, features: &mut [f32]) {
+        apply(&self.mean, &self.factor, features.as_chunks_mut::<1>().0, 1);
+    }
+}
+
+/// Scales the first `used` lanes of a tile, by as many means and factors at a time as there are.
+pub(crate) fn apply<const LANES: usize>(mean: &[f32], factor: &[f32], x: &mut [[f32; LANES]], used: usize) {
+    for reading in x.chunks_mut(mean.len().max(1)) {
+        for ((row, mean), factor) in reading.iter_mut().zip(mean).zip(factor) {
+            for value in row.iter_mut().take(used) {
+                *value = (*value - mean) * factor;
             }
         }
     }
@@ -180,7 +195,7 @@ impl<S: SampleSource, const N: usize> SampleSource for Normalised<S, N> {
 impl<const LANES: usize, S: Samples<LANES>, const N: usize> Samples<LANES> for Normalised<S, N> {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         self.samples.fill(indices, epoch, x, labels);
-        self.scale.apply_rows(x, indices.len());
+        apply(&self.scale.mean, &self.scale.factor, x, indices.len());
     }
 }
 

@@ -8,10 +8,14 @@ use crate::error::{LoadError, SpecDifference, StructureError};
 use crate::network::plan::Buffer;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::sparse::index::Format;
+use crate::storage::image::inputs::Inputs;
 
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 4] = *b"RWIM";
+/// The version of a network alone.
 pub(crate) const VERSION: u16 = 1;
+/// The version of a network with what its use needs.
+pub(crate) const VERSION_ABOUT: u16 = 2;
 /// Bytes before the layers' headers.
 pub(crate) const HEADER: usize = 16;
 /// Bytes of a layer's header.
@@ -38,8 +42,33 @@ pub enum ImageError {
     },
     /// Its bytes are not those that were written.
     Checksum,
-    /// Its columns and row pointers have other widths than the format's, or this machine is big-endian.
-    Format,
+    /// Its columns and row pointers have other widths than the format's.
+    Format {
+        /// Bytes of its columns and of its row pointers.
+        image: [u8; 2],
+        /// What its inputs are, where it says so.
+        inputs: Option<Inputs>,
+        /// Bytes of the format's columns and of its row pointers.
+        own: [u8; 2],
+        /// The format's name.
+        format: &'static str,
+    },
+    /// Its inputs are not what the format reads.
+    Inputs {
+        /// Bytes of its columns and of its row pointers.
+        image: [u8; 2],
+        /// What its inputs are.
+        inputs: Inputs,
+        /// The format's name.
+        format: &'static str,
+    },
+    /// This machine is big-endian.
+    Endian,
+    /// What it says of the use of the network does not fit the network.
+    About {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Its layers do not make the length that it says.
     Length {
         /// Bytes that its layers make.
@@ -81,12 +110,27 @@ impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Foreign => write!(f, "no model image"),
-            Self::Version { found } => write!(f, "a model image of version {found}, expected {VERSION}"),
+            Self::Version { found } => {
+                write!(f, "a model image of version {found}, expected {VERSION} or {VERSION_ABOUT}")
+            }
             Self::Cut { needed, available } => {
                 write!(f, "a model image of {needed} bytes, of which {available} are there")
             }
             Self::Checksum => write!(f, "a damaged model image"),
-            Self::Format => write!(f, "a model image whose columns or row pointers have other widths"),
+            Self::Format { image: [columns, pointers], inputs, own: [own_columns, own_pointers], format } => write!(
+                f,
+                "a model image with columns of {columns} and row pointers of {pointers} bytes, but the format {format} \
+                 has {own_columns} and {own_pointers}: use {}",
+                fitting([columns, pointers], inputs)
+            ),
+            Self::Inputs { image, inputs, format } => write!(
+                f,
+                "a model image written for inputs of {inputs}, but the format {format} reads {}: use {}",
+                inputs.other(),
+                fitting(image, Some(inputs))
+            ),
+            Self::Endian => write!(f, "a model image is little-endian, which this machine is not"),
+            Self::About { what } => write!(f, "a model image whose {what}"),
             Self::Length { layers, header } => {
                 write!(f, "a model image whose layers take {layers} bytes, but whose header says {header}")
             }
@@ -130,7 +174,20 @@ pub fn layer_len<F: Format>(spec: &LayerSpec) -> usize {
     sections::<F>(spec).iter().fold(0, |sum: usize, &bytes| sum.saturating_add(bytes))
 }
 
-/// Bytes of the image of a network with these layers.
+/// The format of these widths and inputs.
+fn fitting(widths: [u8; 2], inputs: Option<Inputs>) -> &'static str {
+    match (widths, inputs) {
+        ([1, 2], Some(Inputs::Bytes)) => "Bytes",
+        ([1, 2], Some(Inputs::Floats)) => "Narrow",
+        ([1, 2], None) => "Bytes or Narrow",
+        ([2, 2], _) => "Compact",
+        ([2, 4], _) => "Standard",
+        ([4, 4], _) => "Wide",
+        _ => "one with these widths",
+    }
+}
+
+/// Bytes of the image of a network alone, with these layers.
 pub fn len<F: Format>(layers: impl Iterator<Item = LayerSpec>) -> usize {
     layers.fold(HEADER, |len, spec| len.saturating_add(LAYER).saturating_add(layer_len::<F>(&spec)))
 }
@@ -154,8 +211,12 @@ pub(crate) fn encode<F: Format>(spec: &LayerSpec, layer: usize) -> Result<[u8; L
     Ok(bytemuck::must_cast(words.map(u32::to_le_bytes)))
 }
 
-/// What a layer's header says, if there can be such a layer in this format.
-pub(crate) fn decode<F: Format>(header: &[u8; LAYER], layer: usize) -> Result<LayerSpec, ImageError> {
+/// What a layer's header says, if there can be such a layer in this format; `inputs` is what the image says of them.
+pub(crate) fn decode<F: Format>(
+    header: &[u8; LAYER],
+    layer: usize,
+    inputs: Option<Inputs>,
+) -> Result<LayerSpec, ImageError> {
     let words: [[u8; 4]; LAYER / 4] = bytemuck::must_cast(*header);
     let [n_in, n_out, connections, codes, slope, _] = words.map(u32::from_le_bytes);
     let [storage, activation, index, pointer] = codes.to_le_bytes();
@@ -181,8 +242,12 @@ pub(crate) fn decode<F: Format>(header: &[u8; LAYER], layer: usize) -> Result<La
     if spec.connections > spec.cells() || (spec.is_dense() && spec.connections != spec.cells()) {
         return Err(ImageError::Layer { layer });
     }
-    if usize::from(index) != size_of::<F::Index>() || usize::from(pointer) != size_of::<F::Pointer>() {
-        return Err(ImageError::Format);
+    let (image, own) = ([index, pointer], [size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8]);
+    if image != own {
+        return Err(ImageError::Format { image, inputs, own, format: F::NAME });
+    }
+    if let Some(inputs) = inputs.filter(|&inputs| inputs != Inputs::of::<F>()) {
+        return Err(ImageError::Inputs { image, inputs, format: F::NAME });
     }
     Ok(spec)
 }

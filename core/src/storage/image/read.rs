@@ -7,7 +7,10 @@ use crate::network::model::LayerRef;
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::storage::crc::crc32;
-use crate::storage::image::format::{HEADER, ImageError, LAYER, MAGIC, VERSION, decode, len, refused, same, sections};
+use crate::storage::image::about::{About, Fixed};
+use crate::storage::image::format::{
+    HEADER, ImageError, LAYER, MAGIC, VERSION, VERSION_ABOUT, decode, layer_len, refused, same, sections,
+};
 
 /// A checked image, read in place: by a [`Frozen`](crate::network::Frozen) network that only evaluates, or copied into
 /// a network that goes on training.
@@ -38,11 +41,13 @@ use crate::storage::image::format::{HEADER, ImageError, LAYER, MAGIC, VERSION, d
 pub struct Image<'a, F: Format> {
     headers: &'a [[u8; LAYER]],
     arrays: &'a [u8],
+    about: Option<About<'a>>,
     format: core::marker::PhantomData<F>,
 }
 
 impl<'a, F: Format> Image<'a, F> {
-    /// Checks all of an image: beginning, version, length, checksum, widths, layers and the structure of each.
+    /// Checks all of an image: beginning, version, length, checksum, widths, inputs, layers and the structure of each,
+    /// and what it says of its use.
     ///
     /// # Errors
     ///
@@ -55,7 +60,7 @@ impl<'a, F: Format> Image<'a, F> {
             return Err(ImageError::Foreign);
         }
         let found = u16::from_le_bytes([v0, v1]);
-        if found != VERSION {
+        if found != VERSION && found != VERSION_ABOUT {
             return Err(ImageError::Version { found });
         }
         let needed = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
@@ -65,25 +70,39 @@ impl<'a, F: Format> Image<'a, F> {
             return Err(ImageError::Checksum);
         }
         if cfg!(target_endian = "big") {
-            return Err(ImageError::Format);
+            return Err(ImageError::Endian);
         }
+        let (fixed, body) = if found == VERSION {
+            (None, body)
+        } else {
+            let (fixed, body) = body.split_first_chunk().ok_or(cut)?;
+            (Some(Fixed::decode(*fixed)?), body)
+        };
         let layers = usize::from(u16::from_le_bytes([n0, n1]));
         let (headers, arrays) = body.split_at_checked(LAYER * layers).ok_or(cut)?;
-        let image = Self { headers: headers.as_chunks().0, arrays, format: core::marker::PhantomData };
-        for (layer, header) in image.headers.iter().enumerate() {
-            decode::<F>(header, layer)?;
+        let headers = headers.as_chunks().0;
+        let mut end = 0usize;
+        for (layer, header) in headers.iter().enumerate() {
+            let spec = decode::<F>(header, layer, fixed.map(|fixed| fixed.inputs))?;
+            end = end.saturating_add(layer_len::<F>(&spec));
         }
-        let layers = image.len();
-        if layers != needed {
-            return Err(ImageError::Length { layers, header: needed });
+        let found = end.saturating_add(fixed.map_or(0, |fixed| fixed.rest()));
+        if found != arrays.len() {
+            return Err(ImageError::Length { layers: (needed - arrays.len()).saturating_add(found), header: needed });
         }
+        let (arrays, rest) = arrays.split_at_checked(end).ok_or(cut)?;
+        let mut image = Self { headers, arrays, about: None, format: core::marker::PhantomData };
         (0..image.layers()).try_for_each(|layer| image.layer(layer).map(|_| ()))?;
+        if let Some(fixed) = fixed {
+            let spec = |layer: usize| image.layer(layer).ok().map(|layer| layer.spec);
+            image.about = Some(fixed.about(rest, [spec(0), spec(image.layers().saturating_sub(1))])?);
+        }
         Ok(image)
     }
 
-    /// Bytes that its layers make.
-    fn len(&self) -> usize {
-        len::<F>(self.headers.iter().enumerate().filter_map(|(layer, header)| decode::<F>(header, layer).ok()))
+    /// What it says of the use of its network; nothing, where it has version 1.
+    pub fn about(&self) -> Option<About<'a>> {
+        self.about
     }
 
     /// Layers.
@@ -100,9 +119,9 @@ impl<'a, F: Format> Image<'a, F> {
         let wrong = ImageError::Layer { layer };
         let mut start = 0;
         for (layer, before) in self.headers.iter().enumerate().take(layer) {
-            start += sections::<F>(&decode::<F>(before, layer)?).iter().sum::<usize>();
+            start += sections::<F>(&decode::<F>(before, layer, None)?).iter().sum::<usize>();
         }
-        let spec = decode::<F>(self.headers.get(layer).ok_or(wrong)?, layer)?;
+        let spec = decode::<F>(self.headers.get(layer).ok_or(wrong)?, layer, None)?;
         let mut rest = self.arrays.get(start..).ok_or(wrong)?;
         let [weights, biases, pointers, columns] = sections::<F>(&spec);
         let mut cut = |bytes: usize| {
@@ -281,7 +300,7 @@ mod tests {
         for (at, value, expected) in [
             (HEADER + 12, 9, ImageError::Layer { layer: 0 }),
             (HEADER + LAYER + 13, 9, ImageError::Layer { layer: 1 }),
-            (HEADER + 14, 2, ImageError::Format),
+            (HEADER + 14, 2, ImageError::Format { image: [2, 2], inputs: None, own: [1, 2], format: "Narrow" }),
             (HEADER + 4, 8, ImageError::Length { layers: len + 4, header: len }),
         ] {
             let old = core::mem::replace(&mut flash.0[at], value);

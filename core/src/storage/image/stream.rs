@@ -119,7 +119,7 @@ fn check<F: Format, E: From<ImageError>, const LANES: usize, const LAYERS: usize
         return Err(ImageError::Version { found }.into());
     }
     if cfg!(target_endian = "big") {
-        return Err(ImageError::Format.into());
+        return Err(ImageError::Endian.into());
     }
     let layers = usize::from(u16::from_le_bytes([n0, n1]));
     if layers != network.layers.len() {
@@ -128,7 +128,7 @@ fn check<F: Format, E: From<ImageError>, const LANES: usize, const LAYERS: usize
     for (layer, own) in network.layers.iter().enumerate() {
         let mut header = [0; LAYER];
         cursor.get(read, &mut header)?;
-        same(layer, &own.spec, &decode::<F>(&header, layer)?)?;
+        same(layer, &own.spec, &decode::<F>(&header, layer, None)?)?;
     }
     let layers = len::<F>(network.layers.iter().map(|layer| layer.spec));
     if layers != length {
