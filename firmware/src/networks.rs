@@ -4,6 +4,7 @@
 
 use rewire_core::error::SettingError;
 use rewire_core::prelude::*;
+use rewire_core::storage::image::{About, Image};
 
 /// Layers of a network: a sparse one stored input-major, then a dense one.
 pub type Layers = [LayerSpec; 2];
@@ -75,6 +76,12 @@ pub const MODEL: Option<&[u8]> = {
     static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.image")));
     if cfg!(model) { Some(&IMAGE.0) } else { None }
 };
+
+/// What its use needs: what the model image says, or what the programs know of their samples.
+pub fn about() -> About<'static> {
+    let own = About { plane: Some(IMAGE), ..About::new(Target::Class) };
+    MODEL.and_then(|image| Image::<Bytes>::new(image).ok()?.about()).unwrap_or(own)
+}
 
 /// A network on the chip: inputs and columns in bytes, one sample at a time.
 pub type Network<'a> = Mlp<'a, Bytes, 1, 2>;

@@ -9,7 +9,7 @@ use rewire_core::storage::image::{Image, hash};
 
 use crate::fault::fail;
 use crate::host::{self, Source};
-use crate::networks::{FOOTPRINT, LAYERS, MODEL, Network, RECIPE, SEED};
+use crate::networks::{FOOTPRINT, LAYERS, MODEL, Network, RECIPE, SEED, about};
 use crate::stack;
 
 /// Epochs of the run: the argument `epochs`, else 3.
@@ -143,6 +143,6 @@ pub fn end(network: &Network<'_>) -> ! {
     let (used, available) = stack::high_water();
     info!("{=usize} B of stack used of {=usize}", used, available);
     info!("model {=u64:016x}", hash(network));
-    host::hand_back(network);
+    host::hand_back(network, &about());
     host::finish()
 }

@@ -61,6 +61,17 @@ impl LayerSpec {
         self
     }
 
+    /// The same layer stored input-major where it is output-major, and the other way round.
+    #[must_use]
+    pub const fn stored_the_other_way(mut self) -> Self {
+        self.storage = match self.storage {
+            Storage::Dense => Storage::Dense,
+            Storage::OutputMajor => Storage::InputMajor,
+            Storage::InputMajor => Storage::OutputMajor,
+        };
+        self
+    }
+
     /// Cells of the weight matrix: `n_in * n_out`.
     pub const fn cells(&self) -> usize {
         self.n_in.saturating_mul(self.n_out)

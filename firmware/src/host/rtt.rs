@@ -9,6 +9,7 @@ use defmt_rtt as _;
 use crate::samples::Packed;
 use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
+use rewire_core::storage::image::About;
 
 /// Logs what failed and waits in a loop.
 pub fn fail(what: Arguments<'_>) -> ! {
@@ -30,7 +31,11 @@ pub fn argument<R>(_key: &str, work: impl FnOnce(Option<&str>) -> R) -> R {
 }
 
 /// Does nothing: there is no host to write the model to.
-pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(_network: &Mlp<'_, F, LANES, LAYERS>) {}
+pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(
+    _network: &Mlp<'_, F, LANES, LAYERS>,
+    _about: &About<'_>,
+) {
+}
 
 /// The source of samples: flash.
 pub type Source = Packed;

@@ -8,7 +8,7 @@ use defmt::info;
 use defmt_semihosting as _;
 use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
-use rewire_core::storage::image;
+use rewire_core::storage::image::{self, About};
 use semihosting::experimental::env::args;
 use semihosting::fs::File;
 use semihosting::io::{Read, Seek, SeekFrom, Stderr, Write, stderr};
@@ -103,13 +103,16 @@ impl From<rewire_core::storage::image::ImageError> for Refused {
     }
 }
 
-/// Writes the model image to the file that the argument `model` names, if there is one.
+/// Writes the model image to the file that the argument `model` names, if there is one, with what its use needs.
 #[inline(never)]
-pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) {
+pub fn hand_back<F: Format, const LANES: usize, const LAYERS: usize>(
+    network: &Mlp<'_, F, LANES, LAYERS>,
+    about: &About<'_>,
+) {
     argument("model", |path| {
         let Some(path) = path else { return };
         let written = create(path).and_then(|mut file| {
-            let bytes = image::write_with(network, |bytes| file.put(bytes))?;
+            let bytes = image::write_about_with(network, about, |bytes| file.put(bytes))?;
             file.end().map(|()| bytes)
         });
         match written {

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use rewire_core::network::Storage;
 
-use crate::commands::output::print;
+use crate::commands::output::{note, print};
 use crate::commands::shared::model_file;
+use crate::model::chip::Exported;
 use crate::model::safetensors::Model;
 
 /// What to export.
@@ -13,7 +15,7 @@ use crate::model::safetensors::Model;
 pub struct Arguments {
     /// A model.safetensors, or a run directory that holds one
     pub model: PathBuf,
-    /// For a microcontroller: columns and inputs in bytes, in the order of training; the only form so far
+    /// For a microcontroller, in the narrowest format that holds the model; the only form so far
     #[arg(long, required = true)]
     pub chip: bool,
     /// The image [default: model.image beside the model]
@@ -26,8 +28,15 @@ impl Arguments {
         let path = model_file(&self.model);
         let out = self.out.clone().unwrap_or_else(|| path.with_extension("image"));
         let model = Model::load(&path)?;
-        let bytes = crate::model::chip::export(&model, &out)
+        let Exported { bytes, format, converted } = crate::model::chip::export(&model, &out)
             .with_context(|| format!("{} cannot be exported for a chip", path.display()))?;
-        print(format_args!("{}: {bytes} bytes", out.display()))
+        for layer in converted {
+            let storage = match model.layers[layer].spec.storage {
+                Storage::OutputMajor => "input-major",
+                Storage::InputMajor | Storage::Dense => "output-major",
+            };
+            note(format_args!("layer {layer} is stored {storage} in the image, where its columns take fewer bytes"));
+        }
+        print(format_args!("{}: {bytes} bytes, format {format}", out.display()))
     }
 }

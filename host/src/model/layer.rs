@@ -96,6 +96,43 @@ impl LayerData {
         })
     }
 
+    /// The same weights stored input-major where they are output-major, and the other way round. Velocities are left out.
+    #[must_use]
+    pub fn stored_the_other_way(&self) -> Self {
+        let spec = self.spec.stored_the_other_way();
+        let mut cells: Vec<(usize, usize, f32)> = self
+            .connections()
+            .map(|Connection { input, neuron, weight }| {
+                // What turns places into ends turns ends into places.
+                let (row, col) = endpoints(spec.storage, input, neuron);
+                (row, col, weight)
+            })
+            .collect();
+        cells.sort_by_key(|&(row, col, _)| (row, col));
+        let mut indptr = vec![0; if spec.is_dense() { 0 } else { spec.nrows() + 1 }];
+        let mut indices = Vec::new();
+        if !spec.is_dense() {
+            indices = cells.iter().map(|cell| cell.1 as u32).collect();
+            for &(row, ..) in &cells {
+                indptr[row + 1] += 1;
+            }
+            for row in 0..spec.nrows() {
+                indptr[row + 1] += indptr[row];
+            }
+        }
+        Self {
+            spec,
+            indptr,
+            indices,
+            weights: cells.iter().map(|cell| cell.2).collect(),
+            bias: self.bias.clone(),
+            velocity: Vec::new(),
+            bias_velocity: Vec::new(),
+            activation_parameters: self.activation_parameters.clone(),
+            activation_velocity: Vec::new(),
+        }
+    }
+
     /// Connections that leave each input.
     pub fn input_degrees(&self) -> Vec<u64> {
         self.degrees(self.spec.n_in, |connection| connection.input)
@@ -152,6 +189,14 @@ mod tests {
             }
             assert_eq!(weights, layer.weights);
         }
+    }
+
+    #[test]
+    fn a_layer_stored_the_other_way_has_the_same_connections() {
+        let [output_major, input_major, dense] = layers();
+        assert_eq!(output_major.stored_the_other_way(), input_major);
+        assert_eq!(input_major.stored_the_other_way(), output_major);
+        assert_eq!(dense.stored_the_other_way(), dense);
     }
 
     #[test]

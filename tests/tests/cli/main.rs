@@ -6,6 +6,7 @@ mod compare;
 mod datasets;
 mod equal;
 mod help;
+mod images;
 mod interruption;
 mod models;
 mod output;

@@ -10,10 +10,10 @@ use tempfile::tempdir;
 use crate::program::{run, succeed};
 use crate::support::assert_refused;
 
-const QUICK: &str = "--epochs 12 --hidden 24,16 --epsilon 2 --monitor-interval 0";
+pub(crate) const QUICK: &str = "--epochs 12 --hidden 24,16 --epsilon 2 --monitor-interval 0";
 
 /// Points of three kinds in four features; `name` gives the label, without which there is none.
-fn points(samples: u32, name: Option<&[&str; 3]>) -> String {
+pub(crate) fn points(samples: u32, name: Option<&[&str; 3]>) -> String {
     let mut text =
         String::from(if name.is_some() { "width,height,depth,age,kind\n" } else { "width,height,depth,age\n" });
     for i in 0..samples {
@@ -37,9 +37,9 @@ fn points(samples: u32, name: Option<&[&str; 3]>) -> String {
     text
 }
 
-const NAMES: [&str; 3] = ["rose", "tulip", "aster"];
+pub(crate) const NAMES: [&str; 3] = ["rose", "tulip", "aster"];
 
-fn json(folder: &Path, arguments: &str) -> Value {
+pub(crate) fn json(folder: &Path, arguments: &str) -> Value {
     serde_json::from_str(&succeed(folder, arguments)).unwrap()
 }
 

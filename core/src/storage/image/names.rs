@@ -76,7 +76,7 @@ impl<'a> Names<'a> {
 
     /// Whether each has a length that two bytes hold.
     pub(crate) fn are_short(&self) -> bool {
-        self.iter().all(|name| name.len() <= usize::from(u16::MAX))
+        self.iter().all(|name| u16::try_from(name.len()).is_ok())
     }
 
     /// Hands them to `put` as an image has them, padding included.
