@@ -5,6 +5,7 @@
 use rewire_core::step::Metrics;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::bins::Bins;
 use crate::analysis::statistics::mean_and_deviation;
 use crate::data::Dataset;
 use crate::data::samples::Split;
@@ -79,6 +80,9 @@ pub struct Value {
     pub bias: f64,
     /// Quantiles 0.05, 0.25, 0.5, 0.75, 0.95 of prediction less truth, in the number's unit.
     pub residuals: [f64; 5],
+    /// Counts of prediction less truth.
+    #[serde(default)]
+    pub bins: Bins,
 }
 
 /// How well what is unlike the training samples stands out.
@@ -94,7 +98,7 @@ pub struct Anomalies {
     pub threshold: f64,
     /// Where labels tell which samples are anomalies.
     pub labelled: Option<Labelled>,
-    /// Counts of scores between `least` and `most` in equal steps: of normal samples, and of anomalies.
+    /// Counts of scores.
     pub histogram: Histogram,
 }
 
@@ -112,18 +116,12 @@ pub struct Labelled {
 /// Scores by size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Histogram {
-    /// The smallest score.
-    pub least: f64,
-    /// The largest score.
-    pub most: f64,
-    /// Of normal samples, or of all where there are no labels.
-    pub normal: Vec<u32>,
+    /// Of normal samples, or of all where there are no labels; between the smallest and the largest score of all.
+    #[serde(flatten)]
+    pub bins: Bins,
     /// Of anomalies.
     pub anomalies: Vec<u32>,
 }
-
-/// Steps of a histogram.
-const STEPS: usize = 30;
 
 /// Loss and correct predictions as training counts them, and the figures of the task.
 ///
@@ -270,7 +268,8 @@ impl Values {
             let bias = residuals.iter().sum::<f64>() / n;
             residuals.sort_by(f64::total_cmp);
             let quantiles = [0.05, 0.25, 0.5, 0.75, 0.95].map(|share| quantile(&residuals, share));
-            Value { name: names[at].clone(), mse, mae, r2: 1.0 - mse / variance, bias, residuals: quantiles }
+            let (name, r2, bins) = (names[at].clone(), 1.0 - mse / variance, Bins::of(&residuals));
+            Value { name, mse, mae, r2, bias, residuals: quantiles, bins }
         };
         let outputs: Vec<Value> = (0..width).map(output).collect();
         let r2 = outputs.iter().map(|output| output.r2).sum::<f64>() / width.max(1) as f64;
@@ -315,17 +314,8 @@ impl Anomalies {
             roc_auc: roc_auc(&normal, &odd),
             found: odd.iter().filter(|&&score| score > threshold).count() as f64 / odd.len() as f64,
         });
-        let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let counts = |scores: &[f64]| {
-            let mut counts = vec![0; STEPS];
-            for score in scores {
-                let step = (score - least) / (most - least) * STEPS as f64;
-                counts[(step as usize).min(STEPS - 1)] += 1;
-            }
-            counts
-        };
-        let histogram = Histogram { least, most, normal: counts(&normal), anomalies: counts(&odd) };
+        let all = Bins::of(scores);
+        let histogram = Histogram { anomalies: all.count(&odd), bins: Bins { counts: all.count(&normal), ..all } };
         Self { mean, deviation, false_alarms, threshold, labelled, histogram }
     }
 }
@@ -392,7 +382,10 @@ mod tests {
         let labels: Vec<bool> = (0..103).map(|at| at > 100).collect();
         let found = Anomalies::new(&scores, &labels, 0.05);
         assert_eq!((found.threshold, found.labelled.unwrap().found), (95.0, 0.5));
-        assert_eq!(found.histogram.normal.iter().sum::<u32>() + found.histogram.anomalies.iter().sum::<u32>(), 103);
+        assert_eq!(
+            found.histogram.bins.counts.iter().sum::<u32>() + found.histogram.anomalies.iter().sum::<u32>(),
+            103
+        );
         assert_eq!(Anomalies::new(&[1.0, 2.0], &[false, false], 0.5).labelled, None);
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `saved` | what a run directory holds, and which runs differ in the seed alone |
 //! | `statistics` | mean and standard deviation over seeds |
+//! | `bins` | how often numbers of each size occur |
 //! | `degrees` | how many connections neurons and inputs have |
 //! | `power_law` | whether degrees follow a power law |
 //! | `evaluation` | how well a network does: by class, by number, by score |
@@ -13,6 +14,7 @@
 //! | `boards` | which microcontroller boards hold a network |
 //! | `reference` | a run in the files of the tutorial's Python |
 
+pub mod bins;
 pub mod boards;
 pub mod comparison;
 pub mod degrees;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use rewire_core::network::LayerSpec;
 use serde::de::DeserializeOwned;
 
+use crate::analysis::evaluation::Evaluation;
 use crate::data::{ImageShape, Names, manifest};
 use crate::error::Usage;
 use crate::model::layer::LayerData;
@@ -13,7 +14,7 @@ use crate::model::safetensors::Model;
 use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{Epoch, INPUT_CONNECTIONS, MODEL, Phases, Record, START, rows};
+use crate::training::directory::{EVALUATION, Epoch, INPUT_CONNECTIONS, MODEL, Phases, Record, START, rows};
 use crate::training::monitor::{self, MONITOR, Sample};
 use crate::training::recorder::LayerRow;
 
@@ -49,6 +50,8 @@ pub struct SavedRun {
     pub shape: Option<ImageShape>,
     /// What inputs and outputs are called.
     pub names: Names,
+    /// What `rewire evaluate` measured last, if it did.
+    pub evaluation: Option<Evaluation>,
     /// What is missing, cut short or unusable: a sentence each.
     pub missing: Vec<String>,
 }
@@ -130,6 +133,8 @@ impl SavedRun {
         };
         let (shape, names) = meaning.unwrap_or_default();
         let shape = shape.or(known.map(|entry| entry.shape));
+        let evaluation = std::fs::read_to_string(path.join(EVALUATION)).ok();
+        let evaluation = evaluation.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Self {
             path: path.to_owned(),
             config,
@@ -144,6 +149,7 @@ impl SavedRun {
             widths,
             shape,
             names,
+            evaluation,
             missing,
         })
     }
@@ -305,6 +311,7 @@ mod tests {
             widths: (784, 10),
             shape: None,
             names: Names::default(),
+            evaluation: None,
             missing: vec![],
         }
     }

@@ -5,6 +5,7 @@
 //! | file | what it draws |
 //! |---|---|
 //! | `curves`, `network`, `machine` | charts of learning, of structure and weights, of memory and time |
+//! | `evaluation` | what `rewire evaluate` measured |
 //! | `inputs`, `animation`, `features` | maps of input connections, still and moving; selected inputs |
 //! | `bars` | input connections by the names of features, where these are no image |
 //! | `chart`, `axis`, `path`, `maps` | what these are made of: charts and panels of pixels |
@@ -16,6 +17,7 @@ mod bars;
 mod canvas;
 pub mod chart;
 pub mod curves;
+pub mod evaluation;
 pub mod features;
 pub mod figure;
 pub mod inputs;
@@ -87,6 +89,7 @@ pub fn plot(runs: &[SavedRun], folder: &Path, options: &Options<'_>) -> Result<D
             network::weights(run),
             inputs::figure(run, example.as_deref()),
             machine::figure(run),
+            run.evaluation.as_ref().map(evaluation::figure),
         ];
         let several = shown.len() > 1;
         figures.extend(single.into_iter().flatten().map(|figure| {

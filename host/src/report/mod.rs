@@ -15,10 +15,9 @@ use crate::analysis::power_law::{self, NoLaw};
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::figures::figure::Figure;
 use crate::figures::style::{GRID, INK, MUTED, PALETTE, PAPER};
-use crate::figures::{Options, animation, curves, example, inputs, machine, network};
+use crate::figures::{Options, animation, curves, evaluation, example, inputs, machine, network};
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
-use crate::training::directory::EVALUATION;
 
 /// Bytes of an animation, of which a page holds two.
 const MOST_BYTES: usize = 1_500_000;
@@ -98,13 +97,13 @@ fn settings(page: &mut String, groups: &[Group<'_>]) {
     page.push_str("</details>\n");
 }
 
-/// What `rewire evaluate` measured last, if it did.
-fn evaluation(page: &mut String, run: &SavedRun) {
-    let text = std::fs::read_to_string(run.path.join(EVALUATION)).ok();
-    let Some(evaluation) = text.and_then(|text| serde_json::from_str::<Evaluation>(&text).ok()) else { return };
+/// What `rewire evaluate` measured last.
+fn evaluated(page: &mut String, evaluation: &Evaluation) -> Result<()> {
     let (header, rows) = evaluation.rows();
     page.push_str("<p>Measured by <code>rewire evaluate</code>:</p>\n");
     table(page, &header, &rows);
+    page.push_str(&inline(&evaluation::figure(evaluation))?);
+    Ok(())
 }
 
 /// Where the runs were made.
@@ -212,7 +211,9 @@ pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
     for group in &groups {
         let run = group.runs[0];
         let _ = writeln!(page, "<section><h2>{} (seed {})</h2>", escape(&group.label), run.config.seed);
-        evaluation(&mut page, run);
+        if let Some(evaluation) = &run.evaluation {
+            evaluated(&mut page, evaluation)?;
+        }
         let image = example(run, &options);
         if let Some(figure) = network::degrees(run) {
             page.push_str(&inline(&figure)?);

@@ -94,6 +94,7 @@ fn a_csv_is_described_trained_resumed_measured_and_predicted_by_class_name() {
     succeed(path, "report run --out report.html");
     let page = fs::read_to_string(path.join("report.html")).unwrap();
     assert!(page.contains("<th>recall</th>") && page.contains("<td>tulip</td>"), "the report has the figures by class");
+    assert!(page.contains("Test samples by class (row) and predicted class (column)"), "and draws them");
     succeed(path, "features run --no-training");
     succeed(path, "footprint flowers.csv --label kind");
     succeed(path, "compare flowers.csv --label kind --epochs 2 --hidden 12 --seeds 1 --out compared");
