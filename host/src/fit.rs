@@ -3,16 +3,16 @@
 use std::ops::ControlFlow;
 
 use rewire_core::error::TrainError;
-use rewire_core::train::{Epoch, Step};
+use rewire_core::train::Epoch;
 
+use crate::data::arrays::check_split;
 use crate::data::samples::Split;
 use crate::data::{ArrayError, Arrays, Dataset, Names};
-use crate::engine::dynamic::{Network, NetworkError, RunObserver};
+use crate::engine::dynamic::NetworkError;
 use crate::engine::native::{Native, NoThreads};
 use crate::model::safetensors::Model;
-use crate::settings::{Config, Invalid};
-use crate::training::session::Session;
-use crate::training::task::Task;
+use crate::settings::{Config, Invalid, TaskKind};
+use crate::training::trained::{EpochDone, TrainObserver, Trained};
 
 /// Why a network could not be trained or used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -84,43 +84,48 @@ pub fn fit_on(
     validation: Option<&Arrays<'_>>,
     each_epoch: impl FnMut(&Epoch) -> ControlFlow<()> + Send,
 ) -> Result<Model, FitError> {
-    config.validate()?;
-    train.validate()?;
-    let first = train.labels.first().copied().unwrap_or_default();
-    if train.labels.iter().all(|&label| label == first) {
-        return Err(ArrayError::OneClass { label: first }.into());
-    }
+    train.validate(config.task)?;
+    let outputs = train.outputs(config.task);
     if let Some(validation) = validation {
-        validation.validate()?;
-        let (n_features, classes) = (validation.n_features, validation.classes);
-        if (n_features, classes) != (train.n_features, train.classes) {
-            let (trained_features, trained_classes) = (train.n_features, train.classes);
+        validation.validate(config.task)?;
+        let (n_features, classes) = (validation.n_features, validation.outputs(config.task));
+        if (n_features, classes) != (train.n_features, outputs) {
+            let (trained_features, trained_classes) = (train.n_features, outputs);
             return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
         }
     }
-    let (shape, classes) = (train.shape, train.classes);
+    let (shape, names) = (train.shape, Names::default());
     let test = validation.map_or(Split::EMPTY, Arrays::split);
-    let task = Task::new(
-        config,
-        Dataset { name: None, shape, outputs: classes, names: Names::default(), train: train.split(), test },
-    )?;
-    let session = Session::new(config, &task, native);
-    session.with_network(|network| {
-        session.initialise(network)?;
-        session.train(network, 1, &mut EachEpoch(each_epoch))?;
-        Ok(session.model(network.export()))
-    })?
+    let dataset = Dataset { name: None, shape, outputs, names, train: train.split(), test };
+    Ok(Trained::fit(native, config, dataset, &mut EachEpoch(each_epoch))?.model)
+}
+
+/// Checks the samples that a network is to learn.
+pub(crate) fn check(dataset: &Dataset<'_>, task: TaskKind) -> Result<(), ArrayError> {
+    check_split(&dataset.train, dataset.outputs, task)?;
+    let n_features = dataset.features();
+    if let Some(shape) = dataset.shape.filter(|shape| shape.features() != n_features) {
+        return Err(ArrayError::Shape { shape, n_features });
+    }
+    if !dataset.test.is_empty() {
+        check_split(&dataset.test, dataset.outputs, task)?;
+    }
+    Ok(())
+}
+
+/// Checks that the samples which a classifier is to learn are of more than one class.
+pub(crate) fn check_classes(split: &Split<'_>) -> Result<(), ArrayError> {
+    let weighs = |at: usize| split.weights.get(at).is_none_or(|&weight| weight > 0.0);
+    let mut labels = split.labels.iter().enumerate().filter(|(at, _)| weighs(*at)).map(|(_, &label)| label);
+    let first = labels.next().unwrap_or_default();
+    if labels.all(|label| label == first) { Err(ArrayError::OneClass { label: first }) } else { Ok(()) }
 }
 
 /// Hands each epoch to a closure.
 struct EachEpoch<C>(C);
 
-impl<C: FnMut(&Epoch) -> ControlFlow<()>> RunObserver for EachEpoch<C> {
-    fn step(&mut self, _step: &Step<'_>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn epoch(&mut self, epoch: &Epoch, _network: &dyn Network) -> ControlFlow<()> {
-        (self.0)(epoch)
+impl<C: FnMut(&Epoch) -> ControlFlow<()> + Send> TrainObserver for EachEpoch<C> {
+    fn epoch(&mut self, epoch: &EpochDone<'_>) -> ControlFlow<()> {
+        (self.0)(epoch.epoch)
     }
 }

@@ -70,6 +70,7 @@ pub mod training;
 pub use data::{ArrayError, Arrays};
 pub use fit::{FitError, fit, fit_on};
 pub use model::safetensors::Model;
+pub use rewire_core::error::TrainError;
 pub use rewire_core::step::Metrics;
 pub use rewire_core::train::Epoch;
 pub use settings::Config;

@@ -2,13 +2,15 @@
 
 use crate::data::name::ImageShape;
 use crate::data::samples::{Features, Split};
+use crate::settings::TaskKind;
 
 /// The most classes that labels of 16 bits can name.
 pub const MOST_CLASSES: usize = 1 << 16;
 
-/// Labelled samples in the caller's memory, which are read where they are.
+/// Samples in the caller's memory, which are read where they are.
 ///
-/// Shapes: `features` `[samples, n_features]`, one sample after the other; `labels` `[samples]`.
+/// Shapes: `features` `[samples, n_features]`, one sample after the other; `labels` `[samples]` for a classifier; `values`
+/// `[samples, outputs]` for a regression; an autoencoder has neither.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Arrays<'a> {
     /// Finite numbers. [`Config::scaling`](crate::settings::Config::scaling) says how they become inputs.
@@ -19,6 +21,11 @@ pub struct Arrays<'a> {
     pub labels: &'a [u16],
     /// Number of classes, 2 to 65,536.
     pub classes: usize,
+    /// The numbers that a regression learns.
+    pub values: &'a [f32],
+    /// How much each sample weighs in training, `[samples]`, at least 0; empty where all weigh the same. A sample of weight
+    /// 0 is left out; a weight of 2 doubles the sample's gradient.
+    pub weights: &'a [f32],
     /// Where features are pixels: what local topologies, near growth and translations need.
     pub shape: Option<ImageShape>,
 }
@@ -87,6 +94,43 @@ pub enum ArrayError {
         /// Its value.
         value: f32,
     },
+    /// The numbers to learn are not as many for each sample.
+    #[error("{values} numbers to learn were given, but the features are those of {samples} samples")]
+    Values {
+        /// Numbers that were given.
+        values: usize,
+        /// Samples that were given.
+        samples: usize,
+    },
+    /// A number to learn is NaN or infinite.
+    #[error("number {output} to learn of sample {sample} is {value}, but must be finite")]
+    ValueNotFinite {
+        /// The first such sample, counted from 0.
+        sample: usize,
+        /// The number, counted from 0.
+        output: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// There are not as many weights as samples.
+    #[error("{weights} weights were given, but the features are those of {samples} samples")]
+    Weights {
+        /// Weights that were given.
+        weights: usize,
+        /// Samples that were given.
+        samples: usize,
+    },
+    /// A weight is negative, NaN or infinite.
+    #[error("the weight of sample {sample} is {weight}, but weights must be finite and at least 0")]
+    Weight {
+        /// The first such sample, counted from 0.
+        sample: usize,
+        /// Its weight.
+        weight: f32,
+    },
+    /// No sample has a weight.
+    #[error("the weights of all samples are 0, so there is no sample to train on")]
+    NoWeight,
     /// The shape has another number of pixels.
     #[error("an image of shape {shape} has {} features, but n_features is {n_features}", shape.features())]
     Shape {
@@ -115,7 +159,16 @@ pub enum ArrayError {
 impl<'a> Arrays<'a> {
     /// Number of samples.
     pub fn samples(&self) -> usize {
-        self.labels.len()
+        self.features.len().checked_div(self.n_features).unwrap_or(0)
+    }
+
+    /// Outputs of a network that learns them.
+    pub(crate) fn outputs(&self, task: TaskKind) -> usize {
+        match task {
+            TaskKind::Classify => self.classes,
+            TaskKind::Regress => self.values.len().checked_div(self.samples()).unwrap_or(0),
+            TaskKind::Reconstruct => self.n_features,
+        }
     }
 
     /// Checks all that can be checked of samples alone.
@@ -123,28 +176,79 @@ impl<'a> Arrays<'a> {
     /// # Errors
     ///
     /// The first thing that is wrong.
-    pub fn validate(&self) -> Result<(), ArrayError> {
-        let &Self { features, n_features, labels, classes, shape } = self;
+    pub fn validate(&self, task: TaskKind) -> Result<(), ArrayError> {
+        let &Self { features, n_features, labels, classes, values, weights, shape } = self;
         let samples = check_features(features, n_features)?;
-        if labels.len() != samples {
-            return Err(ArrayError::Labels { labels: labels.len(), samples });
-        }
         if let Some(shape) = shape.filter(|shape| shape.features() != n_features) {
             return Err(ArrayError::Shape { shape, n_features });
         }
-        if !(2..=MOST_CLASSES).contains(&classes) {
-            return Err(ArrayError::Classes { classes });
-        }
-        match labels.iter().position(|&label| usize::from(label) >= classes) {
-            Some(sample) => Err(ArrayError::Label { sample, label: labels[sample], classes }),
-            None => Ok(()),
-        }
+        check_targets(samples, task, (labels, classes), values, weights)
     }
 
     /// As samples of a dataset.
     pub(crate) fn split(&self) -> Split<'a> {
-        Split::labelled(Features::Floats(self.features.into()), self.labels)
+        let features = Features::Floats(self.features.into());
+        let split = if self.labels.is_empty() {
+            Split::labelled(features, vec![0; self.samples()])
+        } else {
+            Split::labelled(features, self.labels)
+        };
+        Split { values: self.values.into(), weights: self.weights.into(), ..split }
     }
+}
+
+/// Checks the samples of a dataset for a network with so many outputs.
+pub(crate) fn check_split(split: &Split<'_>, outputs: usize, task: TaskKind) -> Result<(), ArrayError> {
+    let samples = match &split.features {
+        Features::Floats(features) => check_features(features, split.width())?,
+        Features::Bytes(_) if split.is_empty() => return Err(ArrayError::NoSamples),
+        Features::Bytes(_) => split.len(),
+    };
+    check_targets(samples, task, (&split.labels, outputs), &split.values, &split.weights)
+}
+
+/// Checks what samples are to give, and how much they weigh.
+fn check_targets(
+    samples: usize,
+    task: TaskKind,
+    (labels, classes): (&[u16], usize),
+    values: &[f32],
+    weights: &[f32],
+) -> Result<(), ArrayError> {
+    match task {
+        TaskKind::Classify => {
+            if labels.len() != samples {
+                return Err(ArrayError::Labels { labels: labels.len(), samples });
+            }
+            if !(2..=MOST_CLASSES).contains(&classes) {
+                return Err(ArrayError::Classes { classes });
+            }
+            if let Some(sample) = labels.iter().position(|&label| usize::from(label) >= classes) {
+                return Err(ArrayError::Label { sample, label: labels[sample], classes });
+            }
+        }
+        TaskKind::Regress => {
+            if values.is_empty() || !values.len().is_multiple_of(samples) {
+                return Err(ArrayError::Values { values: values.len(), samples });
+            }
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                let outputs = values.len() / samples;
+                let (sample, output, value) = (at / outputs, at % outputs, values[at]);
+                return Err(ArrayError::ValueNotFinite { sample, output, value });
+            }
+        }
+        TaskKind::Reconstruct => {}
+    }
+    if weights.is_empty() {
+        return Ok(());
+    }
+    if weights.len() != samples {
+        return Err(ArrayError::Weights { weights: weights.len(), samples });
+    }
+    if let Some(sample) = weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
+        return Err(ArrayError::Weight { sample, weight: weights[sample] });
+    }
+    if weights.iter().all(|&weight| weight == 0.0) { Err(ArrayError::NoWeight) } else { Ok(()) }
 }
 
 /// The number of samples of some features, all of them finite.
@@ -177,8 +281,9 @@ mod tests {
 
     #[test]
     fn each_mistake_is_told_with_its_place() {
-        let good = Arrays { features: &[0.0, 1.0, 2.0, 3.0], n_features: 2, labels: &[0, 1], classes: 2, shape: None };
-        assert_eq!(good.validate(), Ok(()));
+        let good =
+            Arrays { features: &[0.0, 1.0, 2.0, 3.0], n_features: 2, labels: &[0, 1], classes: 2, ..Arrays::default() };
+        assert_eq!(good.validate(TaskKind::Classify), Ok(()));
         let image = ImageShape { channels: 1, height: 1, width: 3 };
         let wrong = [
             (Arrays { features: &[], labels: &[], ..good }, "there are no samples"),
@@ -191,11 +296,27 @@ mod tests {
             (Arrays { features: &[0.0, 1.0, 2.0, f32::NAN], ..good }, "feature 1 of sample 1 is NaN"),
             (Arrays { features: &[0.0, f32::INFINITY, 2.0, 3.0], ..good }, "feature 1 of sample 0 is inf"),
             (Arrays { shape: Some(image), ..good }, "an image of shape 1x1x3 has 3 features, but n_features is 2"),
+            (Arrays { weights: &[1.0], ..good }, "1 weights were given, but the features are those of 2 samples"),
+            (Arrays { weights: &[1.0, -1.0], ..good }, "the weight of sample 1 is -1"),
+            (Arrays { weights: &[f32::NAN, 1.0], ..good }, "the weight of sample 0 is NaN"),
+            (Arrays { weights: &[0.0, 0.0], ..good }, "the weights of all samples are 0"),
         ];
-        for (arrays, words) in wrong {
-            let text = arrays.validate().unwrap_err().to_string();
+        let refused = |arrays: Arrays<'_>, task, words: &str| {
+            let text = arrays.validate(task).unwrap_err().to_string();
             assert!(text.starts_with(words), "{words}: {text}");
+        };
+        for (arrays, words) in wrong {
+            refused(arrays, TaskKind::Classify, words);
         }
-        assert_eq!(Arrays { labels: &[0, 65_535], classes: 65_536, ..good }.validate(), Ok(()));
+        refused(good, TaskKind::Regress, "0 numbers to learn were given");
+        refused(
+            Arrays { values: &[1.0; 3], ..good },
+            TaskKind::Regress,
+            "3 numbers to learn were given, but the features",
+        );
+        let infinite = Arrays { values: &[1.0, 2.0, 3.0, f32::INFINITY], ..good };
+        refused(infinite, TaskKind::Regress, "number 1 to learn of sample 1 is inf");
+        let most = Arrays { labels: &[0, 65_535], classes: 65_536, ..good };
+        assert_eq!(most.validate(TaskKind::Classify), Ok(()));
     }
 }

@@ -87,7 +87,7 @@ pub fn arrange(
             Target::Values { values, .. } => values,
             Target::None | Target::Classes(_) => Vec::new(),
         };
-        Split { features: table.features, labels: labels.into(), values: values.into() }
+        Split { values: values.into(), ..Split::labelled(table.features, labels) }
     };
     let (mut train, mut test) = if let Some((file, table)) = test {
         let known =
@@ -169,7 +169,7 @@ pub fn open_for(
         Target::Values { values, .. } => values,
         Target::None | Target::Classes(_) => Vec::new(),
     };
-    let mut test = Split { features: table.features, labels: labels.into(), values: values.into() };
+    let mut test = Split { values: values.into(), ..Split::labelled(table.features, labels) };
     let mut train = Split { features: Features::Floats(Cow::Borrowed(&[])), ..Split::EMPTY };
     fill(&mut train, &mut test, n_features);
     Ok(Dataset { name: None, shape, outputs, names, train, test })
@@ -308,8 +308,8 @@ fn set_apart(whole: Split<'static>, chosen: &[usize]) -> (Split<'static>, Split<
     let (train_labels, test_labels) = part(whole.labels, samples, chosen);
     let (train_values, test_values) = part(whole.values, samples, chosen);
     (
-        Split { features: train, labels: train_labels, values: train_values },
-        Split { features: test, labels: test_labels, values: test_values },
+        Split { values: train_values, ..Split::labelled(train, train_labels) },
+        Split { values: test_values, ..Split::labelled(test, test_labels) },
     )
 }
 
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn what_is_set_apart_keeps_features_and_labels_together() {
         let features = Features::Floats((0..10u8).map(f32::from).collect::<Vec<_>>().into());
-        let whole = Split { features, labels: vec![0, 1, 2, 3, 4].into(), values: vec![].into() };
+        let whole = Split::labelled(features, vec![0, 1, 2, 3, 4]);
         let (train, test) = set_apart(whole, &[1, 4]);
         assert_eq!(train.features, Features::Floats(vec![0.0, 1.0, 4.0, 5.0, 6.0, 7.0].into()));
         assert_eq!((&*train.labels, &*test.labels), (&[0, 2, 3][..], &[1, 4][..]));
@@ -373,11 +373,8 @@ mod tests {
 
     #[test]
     fn missing_values_become_the_mean_of_the_training_samples() {
-        let split = |values: &[f32]| Split {
-            features: Features::Floats(values.to_vec().into()),
-            labels: vec![0; values.len() / 2].into(),
-            values: vec![].into(),
-        };
+        let split =
+            |values: &[f32]| Split::labelled(Features::Floats(values.to_vec().into()), vec![0; values.len() / 2]);
         let (mut train, mut test) = (split(&[1.0, f32::NAN, 3.0, f32::NAN]), split(&[f32::NAN, 7.0]));
         assert_eq!(fill(&mut train, &mut test, 2), 3);
         assert_eq!(train.features, Features::Floats(vec![1.0, 0.0, 3.0, 0.0].into()));

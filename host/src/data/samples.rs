@@ -43,12 +43,18 @@ pub struct Split<'a> {
     pub labels: Cow<'a, [u16]>,
     /// Numbers to learn, as many for each sample: `[samples, values]`. Empty where there are none.
     pub values: Cow<'a, [f32]>,
+    /// How much each sample weighs in training, at least 0; empty where all weigh the same.
+    pub weights: Cow<'a, [f32]>,
 }
 
 impl Split<'_> {
     /// No samples.
-    pub const EMPTY: Self =
-        Self { features: Features::Bytes(Cow::Borrowed(&[])), labels: Cow::Borrowed(&[]), values: Cow::Borrowed(&[]) };
+    pub const EMPTY: Self = Self {
+        features: Features::Bytes(Cow::Borrowed(&[])),
+        labels: Cow::Borrowed(&[]),
+        values: Cow::Borrowed(&[]),
+        weights: Cow::Borrowed(&[]),
+    };
 
     /// Number of samples.
     pub fn len(&self) -> usize {
@@ -102,14 +108,15 @@ impl Split<'_> {
             Features::Bytes(values) => Features::Bytes(kept(values, width, features).into()),
             Features::Floats(values) => Features::Floats(kept(values, width, features).into()),
         };
-        Split { features: selected, labels: self.labels.to_vec().into(), values: self.values.to_vec().into() }
+        let [values, weights] = [&self.values, &self.weights].map(|numbers| numbers.to_vec().into());
+        Split { features: selected, labels: self.labels.to_vec().into(), values, weights }
     }
 }
 
 impl<'a> Split<'a> {
     /// Samples and their classes.
     pub fn labelled(features: Features<'a>, labels: impl Into<Cow<'a, [u16]>>) -> Self {
-        Self { features, labels: labels.into(), values: Cow::Borrowed(&[]) }
+        Self { features, labels: labels.into(), values: Cow::Borrowed(&[]), weights: Cow::Borrowed(&[]) }
     }
 }
 

@@ -224,11 +224,13 @@ impl SampleSource for Source<'_> {
     }
 
     fn is_weighted(&self) -> bool {
-        !self.weights.is_empty()
+        !self.weights.is_empty() || !self.split.weights.is_empty()
     }
 
-    fn weight(&self, _index: u32, label: u16) -> f32 {
-        self.weights.get(usize::from(label)).copied().unwrap_or(1.0)
+    fn weight(&self, index: u32, label: u16) -> f32 {
+        let of_class = self.weights.get(usize::from(label)).copied().unwrap_or(1.0);
+        let of_sample = self.split.weights.get(self.indices[index as usize] as usize).copied().unwrap_or(1.0);
+        of_class * of_sample
     }
 }
 

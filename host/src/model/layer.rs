@@ -12,7 +12,8 @@
 //! ```
 
 use rewire_core::activation::Parameters;
-use rewire_core::network::{LayerRef, LayerSpec, Storage};
+pub use rewire_core::network::Storage;
+use rewire_core::network::{LayerRef, LayerSpec};
 use rewire_core::sparse::{Format, Index};
 
 /// One layer with its integers widened to 32 bits, whatever the network's format.

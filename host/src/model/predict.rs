@@ -59,7 +59,7 @@ impl Model {
     ///
     /// Samples of other widths than the network's, or as [`fit`](crate::fit()) refuses them.
     pub fn evaluate(&self, samples: &Arrays<'_>) -> Result<Metrics, FitError> {
-        samples.validate()?;
+        samples.validate(self.task)?;
         let (trained_features, trained_classes) = self.widths();
         let (n_features, classes) = (samples.n_features, samples.classes);
         if (n_features, classes) != (trained_features, trained_classes) {

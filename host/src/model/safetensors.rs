@@ -146,8 +146,18 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// When it cannot be written, or a weight is NaN or infinite, which no reader would accept.
+    /// When it cannot be written, or as [`Model::to_bytes`].
     pub fn save(&self, path: &Path) -> Result<()> {
+        let file = self.to_bytes().with_context(|| format!("{} is not written", path.display()))?;
+        write_atomically(path, &file)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// When a weight is NaN or infinite, which no reader would accept, or a layer has more connections than 31 bits count.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         for (i, layer) in self.layers.iter().enumerate() {
             ensure!(
                 layer
@@ -156,8 +166,7 @@ impl Model {
                     .chain(&layer.bias)
                     .chain(layer.activation_parameters.as_flattened())
                     .all(|value| value.is_finite()),
-                "layer {i} has weights that are not finite, so {} is not written; try a smaller --learning-rate",
-                path.display()
+                "layer {i} has weights that are not finite; try a smaller --learning-rate"
             );
         }
         let header = Header {
@@ -211,8 +220,7 @@ impl Model {
             .collect::<Result<_, safetensors::SafeTensorError>>();
         // One entry only: a map with more would be written in an order that changes from run to run.
         let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&header)?)]);
-        let file = serialize(views?, Some(metadata))?;
-        write_atomically(path, &file)
+        Ok(serialize(views?, Some(metadata))?)
     }
 
     /// Reads a file and checks all of it.
@@ -224,7 +232,7 @@ impl Model {
         let file = std::fs::read(path).with_context(|| {
             format!("cannot read the model {}; give a run directory or its model.safetensors", path.display())
         })?;
-        Self::parse(&file).with_context(|| {
+        Self::from_bytes(&file).with_context(|| {
             format!(
                 "{} is no model that this version can use; give a model.safetensors that `rewire train` wrote",
                 path.display()
@@ -232,7 +240,12 @@ impl Model {
         })
     }
 
-    fn parse(file: &[u8]) -> Result<Self> {
+    /// Reads the bytes of a file and checks all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::load`].
+    pub fn from_bytes(file: &[u8]) -> Result<Self> {
         let (_, metadata) =
             SafeTensors::read_metadata(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
         let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));

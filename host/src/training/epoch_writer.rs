@@ -24,7 +24,6 @@ pub(super) struct EpochWriter<'a> {
     /// Set when the user wants the run to end.
     pub(super) interrupted: &'a AtomicBool,
     pub(super) settings: &'a TrainSettings,
-    pub(super) connections: usize,
     pub(super) directory: &'a mut RunDirectory,
     pub(super) recorder: Option<Recorder>,
     pub(super) epochs: Vec<Epoch>,
@@ -46,23 +45,12 @@ impl EpochWriter<'_> {
 
     /// Writes what is kept of an epoch.
     fn record(&mut self, done: &Done, network: &dyn Network) -> Result<()> {
-        let Session { config, native, task } = self.session;
+        let Session { config, native, .. } = self.session;
         let (clock, epoch) = (native.clock(), done.epoch);
-        let EpochTimes { train, shares, evaluate, evolve } = clock.times();
+        let EpochTimes { shares, evaluate, evolve, .. } = clock.times();
         let resident_bytes = resident_bytes();
         let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
-        let row = Epoch {
-            epoch,
-            learning_rate: done.learning_rate,
-            train_loss: done.trained.loss(),
-            test_loss: done.measured.loss(),
-            train_accuracy: task.score(&done.trained, true),
-            test_accuracy: task.score(&done.measured, false),
-            train_seconds: train,
-            evaluate_seconds: evaluate,
-            evolve_seconds: evolve,
-            connections: self.connections,
-        };
+        let row = self.session.row(done);
         self.directory.append(&row)?;
         self.watcher.epoch(&row);
         self.epochs.push(row);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `task` | which samples are trained on and measured |
 //! | `session` | how a network is trained in memory, whoever observes it |
+//! | `trained` | how a network in memory is trained, at once or an epoch at a time |
 //! | `run` | how a run with a directory begins, continues and ends |
 //! | `epoch_writer` | what is written after each epoch, and when |
 //! | `early_stopping` | which epoch's network is kept, and when a run ends early |
@@ -26,6 +27,7 @@ mod run;
 pub mod session;
 pub mod summary;
 pub mod task;
+pub mod trained;
 pub mod warn;
 pub mod watch;
 

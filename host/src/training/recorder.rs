@@ -70,14 +70,23 @@ impl Recorder {
             let counted = !layer.spec.is_dense() && cells(layer) <= MOST_CELLS;
             counted.then(|| Tried { bits: vec![0; cells(layer).div_ceil(64)], count: 0 })
         };
+        Self::with_tried(layers, layers.iter().map(tried).collect())
+    }
+
+    fn with_tried(layers: &[LayerData], tried: Vec<Option<Tried>>) -> Self {
         let inputs = layers.first().map_or(0, |layer| layer.spec.n_in);
         Self {
             storage: layers.first().map_or(Storage::OutputMajor, |layer| layer.spec.storage),
             inputs: (0..inputs).map(|_| AtomicU32::new(0)).collect(),
             survived: layers.iter().map(|_| AtomicU64::new(0)).collect(),
-            tried: layers.iter().map(tried).collect(),
+            tried,
             row: vec![0; inputs],
         }
+    }
+
+    /// Records survivors alone: tried connections are not counted.
+    pub fn of_survivors(layers: &[LayerData]) -> Self {
+        Self::with_tried(layers, layers.iter().map(|_| None).collect())
     }
 
     /// Continues from the bits of a checkpoint; where there are none, tried connections are no longer counted.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rewire_core::error::{SampleSet, SettingError, TrainError};
+use rewire_core::error::{SampleSet, TrainError};
 use rewire_core::train::Ended as Reason;
 
 use crate::data::Dataset;
@@ -167,7 +167,7 @@ impl Run<'_> {
         network.import(&checkpoint.layers).with_context(|| {
             format!("the checkpoint in {} is of another network; start again in another folder", out.display())
         })?;
-        let Session { config, task, native } = self.session;
+        let Session { config, task, .. } = self.session;
         let (inputs, _) = task.widths();
         let (directory, epochs) =
             RunDirectory::reopen(out, checkpoint.epoch, config, inputs, |text| self.warn.warn(text))?;
@@ -177,12 +177,9 @@ impl Run<'_> {
             None
         };
         if checkpoint.config.owes_evolution(config, checkpoint.epoch) {
-            let usage = |error: SettingError| Usage(error.to_string());
             let epoch = checkpoint.epoch;
-            let config = Config { zeta: config.zeta_of(epoch), ..(*config).clone() };
-            let evolution = config.evolution(task.plane()).map_err(usage)?;
-            network
-                .evolve(native, &evolution, config.seed, epoch)
+            self.session
+                .catch_up(network, epoch)
                 .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
             if let Some(recorder) = &mut recorder {
                 recorder.try_all(&network.export());
@@ -202,14 +199,12 @@ impl Run<'_> {
     ) -> Result<Ended> {
         let Session { config, task, .. } = self.session;
         let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
-        let connections = self.session.layers().iter().map(|layer| layer.connections).sum();
         let steps = task.train(config).count().div_ceil(config.batch_size) as u64;
         let next = epochs.len() as u32 + 1;
         let mut writer = EpochWriter {
             session: self.session,
             interrupted: self.interrupted,
             settings: &settings,
-            connections,
             directory,
             recorder,
             epochs,

@@ -5,13 +5,15 @@
 use rewire_core::error::TrainError;
 use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::step::Progress;
-use rewire_core::train::{Ended, Trainer};
+use rewire_core::train::{Ended, Epoch as Done, Trainer};
 
+use crate::engine::clock::EpochTimes;
 use crate::engine::dynamic::{Network, NetworkError, RunObserver, footprint, with_network};
 use crate::engine::native::Native;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, ModelKind};
+use crate::training::directory::Epoch;
 use crate::training::task::Task;
 
 /// What the settings make of a network for this dataset.
@@ -75,6 +77,21 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Evolves as after the epoch `done`, which was taken for the last one, so that none followed it.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range, or as the core's.
+    pub fn catch_up(&self, network: &mut dyn Network, done: u32) -> Result<(), TrainError> {
+        let Self { config, task, native } = self;
+        if !config.evolves(done) {
+            return Ok(());
+        }
+        let config = Config { zeta: config.zeta_of(done), ..(*config).clone() };
+        let evolution = config.evolution(task.plane()).map_err(TrainError::Setting)?;
+        network.evolve(native, &evolution, config.seed, done)
+    }
+
     /// Trains from the epoch `next` to the last.
     ///
     /// # Errors
@@ -94,6 +111,23 @@ impl<'a> Session<'a> {
         let mut trainer = trainer.starting_at(Progress { epoch: next, step: 0 });
         // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
         native.install(|| network.train(native, &mut trainer, &train, &test, observer))
+    }
+
+    /// What there is to say of an epoch that has just ended.
+    pub fn row(&self, done: &Done) -> Epoch {
+        let EpochTimes { train, evaluate, evolve, .. } = self.native.clock().times();
+        Epoch {
+            epoch: done.epoch,
+            learning_rate: done.learning_rate,
+            train_loss: done.trained.loss(),
+            test_loss: done.measured.loss(),
+            train_accuracy: self.task.score(&done.trained, true),
+            test_accuracy: self.task.score(&done.measured, false),
+            train_seconds: train,
+            evaluate_seconds: evaluate,
+            evolve_seconds: evolve,
+            connections: self.layers().iter().map(|layer| layer.connections).sum(),
+        }
     }
 
     /// The network of these layers, with what makes its inputs. Its velocities go: predictions need none.

@@ -41,7 +41,9 @@ impl<'a> Task<'a> {
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
-        let (train, validation) = split_samples(config, dataset.train.len());
+        let (mut train, validation) = split_samples(config, dataset.train.len());
+        // A sample without weight is one that is not there.
+        train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
         let held_out = config.validation_samples;
         let test = if held_out > 0 {
             validation
@@ -59,9 +61,21 @@ impl<'a> Task<'a> {
         let validation = held_out > 0;
         let kind = config.task;
         let mut task = Self { dataset, normaliser, train, test, validation, kind, targets, weights, spreads: [0.0; 2] };
-        task.spreads = [(&task.dataset.train, &task.train), (task.measured(), &task.test)]
-            .map(|(split, indices)| task.spread(split, indices));
+        task.spreads = task.spreads();
         Ok(task)
+    }
+
+    /// The same samples, scaled as a network that is trained further was.
+    #[must_use]
+    pub fn scaled(mut self, normaliser: Normaliser, targets: Normaliser) -> Self {
+        (self.normaliser, self.targets) = (normaliser, targets);
+        self.spreads = self.spreads();
+        self
+    }
+
+    fn spreads(&self) -> [f64; 2] {
+        [(&self.dataset.train, &self.train), (self.measured(), &self.test)]
+            .map(|(split, indices)| self.spread(split, indices))
     }
 
     /// Mean squared distance of what is to be given, as outputs have it, from its mean over some samples.

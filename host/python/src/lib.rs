@@ -1,0 +1,34 @@
+//! The native half of the Python package `rewire`: typed arrays in, a trained network out. The estimators are in Python.
+//!
+//! | file | question |
+//! |---|---|
+//! | `settings` | which keywords there are, and how a value of Python becomes a setting |
+//! | `samples` | how arrays are read where they are |
+//! | `train` | how a training runs beside Python: callbacks, progress, Ctrl-C |
+//! | `network` | what a trained network hands out |
+//! | `data` | the known datasets and their recipes |
+//! | `error` | which exception an error becomes |
+
+mod data;
+mod error;
+mod network;
+mod samples;
+mod settings;
+mod train;
+
+/// What `rewire` imports.
+#[pyo3::pymodule]
+mod _rewire {
+    #[pymodule_export]
+    use crate::data::{dataset, recipe};
+    #[pymodule_export]
+    use crate::network::{Network, from_run, load, network_from_state};
+    #[pymodule_export]
+    use crate::settings::settings;
+    #[pymodule_export]
+    use crate::train::train;
+
+    /// The version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

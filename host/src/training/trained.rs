@@ -1,0 +1,362 @@
+//! A network in memory with all that its training needs to go on: its velocities, and how many epochs are done.
+
+use std::ops::ControlFlow;
+
+use rewire_core::activation::Parameters;
+use rewire_core::error::TrainError;
+pub use rewire_core::train::Step;
+use rewire_core::train::{Epoch as Done, TrainSettings};
+
+use crate::data::Dataset;
+use crate::data::arrays::ArrayError;
+use crate::engine::dynamic::{Network, NetworkError, RunObserver};
+use crate::engine::native::Native;
+use crate::fit::{FitError, check, check_classes};
+use crate::model::layer::LayerData;
+use crate::model::safetensors::Model;
+use crate::settings::{Config, Keep, ModelKind, ScheduleKind, TaskKind};
+use crate::training::directory::Epoch;
+use crate::training::early_stopping::{is_tired, kept};
+use crate::training::recorder::Recorder;
+use crate::training::session::Session;
+use crate::training::task::Task;
+
+/// An epoch that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochDone<'a> {
+    /// What the core measured.
+    pub epoch: &'a Done,
+    /// The same as `metrics.csv` has it.
+    pub row: &'a Epoch,
+    /// The first layer's connections that pruning left, by input; only if the observer asked for them.
+    pub input_connections: Option<&'a [u16]>,
+}
+
+/// Who hears of steps and epochs, and may end the training.
+pub trait TrainObserver: Send {
+    /// After each step, with the epoch's score so far: the accuracy of a classifier, else R².
+    fn step(&mut self, _step: &Step<'_>, _score: f32) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    /// Whether the connections of inputs are to be counted, which takes time after each epoch.
+    fn counts_inputs(&self) -> bool {
+        false
+    }
+    /// The connections of inputs before the first epoch, where they are counted.
+    fn begin(&mut self, _input_connections: &[u16]) {}
+    /// After each epoch.
+    fn epoch(&mut self, epoch: &EpochDone<'_>) -> ControlFlow<()>;
+}
+
+/// A trained network that can be trained further.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// The settings of its last training.
+    pub config: Config,
+    /// Epochs that are done.
+    pub epochs: u32,
+    /// The network.
+    pub model: Model,
+    /// Of each layer; none where training goes on from rest.
+    pub velocities: Vec<Velocities>,
+}
+
+/// The velocities of a layer; each empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Velocities {
+    /// Of its weights.
+    pub weights: Vec<f32>,
+    /// Of its biases.
+    pub bias: Vec<f32>,
+    /// Of the parameters of its activation.
+    pub activation: Vec<Parameters>,
+}
+
+impl Trained {
+    /// Trains a network from its first weights to the last epoch, or until the observer ends it.
+    ///
+    /// # Errors
+    ///
+    /// Samples or settings that are wrong, a network that is larger than the memory, a loss that becomes NaN or infinite.
+    pub fn fit(
+        native: Native,
+        config: &Config,
+        dataset: Dataset<'_>,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Self, FitError> {
+        config.validate()?;
+        check(&dataset, config.task)?;
+        if config.task == TaskKind::Classify {
+            check_classes(&dataset.train)?;
+        }
+        let task = Task::new(config, dataset)?;
+        let session = &Session::new(config, &task, native);
+        session.with_network(|network| {
+            session.initialise(network)?;
+            run(session, network, 1, observer)
+        })?
+    }
+
+    /// The same, for one epoch, which is not taken for the last: `n` calls with the same samples, the first of them with
+    /// `before` as `None`, give the bits of a training of `n` epochs without schedules and warm-up.
+    ///
+    /// The scaling of the features is that of the first call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trained::fit`], and samples of other widths than before. `before` is then as it was.
+    pub fn fit_epoch(
+        before: Option<&Self>,
+        native: Native,
+        config: &Config,
+        dataset: Dataset<'_>,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Self, FitError> {
+        let done = before.map_or(0, |before| before.epochs);
+        let config = &Config {
+            epochs: done + 1,
+            schedule: ScheduleKind::Constant,
+            zeta_schedule: ScheduleKind::Constant,
+            warmup: 0,
+            evolve_until: if config.evolve_until > 0.0 { 1.0 } else { 0.0 },
+            ..config.clone()
+        };
+        config.validate()?;
+        check(&dataset, config.task)?;
+        let task = Task::new(config, dataset)?;
+        let Some(before) = before else {
+            let session = &Session::new(config, &task, native);
+            return session.with_network(|network| {
+                session.initialise(network)?;
+                run(session, network, 1, observer)
+            })?;
+        };
+        let (trained, found) = (before.model.widths(), task.widths());
+        if trained != found {
+            let ((n_features, classes), (trained_features, trained_classes)) = (found, trained);
+            return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
+        }
+        let task = task.scaled(before.model.normaliser.clone(), before.model.targets.clone());
+        let session = &Session::new(config, &task, native);
+        session.with_network(|network| {
+            network.import(&before.layers())?;
+            session.catch_up(network, done)?;
+            run(session, network, done + 1, observer)
+        })?
+    }
+
+    /// Its layers with their velocities.
+    fn layers(&self) -> Vec<LayerData> {
+        let mut layers = self.model.layers.clone();
+        for (layer, velocities) in layers.iter_mut().zip(&self.velocities) {
+            layer.velocity.clone_from(&velocities.weights);
+            layer.bias_velocity.clone_from(&velocities.bias);
+            layer.activation_velocity.clone_from(&velocities.activation);
+        }
+        layers
+    }
+}
+
+impl Velocities {
+    /// Takes those of a layer.
+    fn take(layer: &mut LayerData) -> Self {
+        let [weights, bias] = [&mut layer.velocity, &mut layer.bias_velocity].map(std::mem::take);
+        Self { weights, bias, activation: std::mem::take(&mut layer.activation_velocity) }
+    }
+}
+
+/// Trains the epochs from `next`.
+fn run(
+    session: &Session<'_>,
+    network: &mut dyn Network,
+    next: u32,
+    observer: &mut dyn TrainObserver,
+) -> Result<Trained, FitError> {
+    let Session { config, task, .. } = session;
+    let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
+    let mut recorder = None;
+    if observer.counts_inputs() && config.model == ModelKind::Set {
+        let layers = network.export();
+        let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&layers));
+        recorder.would_prune(&layers, config.zeta_of(next)).map_err(|error| broken(&error))?;
+        observer.begin(recorder.input_connections());
+    }
+    let (epochs, best, failed) = (Vec::new(), None, None);
+    let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs, best, failed };
+    epochs.begin(next);
+    session.train(network, next, &mut epochs)?;
+    let Epochs { epochs, best, failed, .. } = epochs;
+    if let Some(failed) = failed {
+        return Err(failed.into());
+    }
+    let done = epochs.last().map_or(next - 1, |row| row.epoch);
+    let mut layers = best.unwrap_or_else(|| network.export());
+    let velocities = layers.iter_mut().map(Velocities::take).collect();
+    Ok(Trained { config: (*config).clone(), epochs: done, model: task.model(layers), velocities })
+}
+
+/// A network whose structure is not sound, which no training makes.
+fn broken(error: &anyhow::Error) -> NetworkError {
+    NetworkError::Layer { layer: 0, reason: error.to_string() }
+}
+
+/// The epochs of a training in memory.
+struct Epochs<'a> {
+    session: &'a Session<'a>,
+    settings: &'a TrainSettings,
+    observer: &'a mut dyn TrainObserver,
+    recorder: Option<Recorder>,
+    epochs: Vec<Epoch>,
+    /// The network of the best epoch, where that is kept.
+    best: Option<Vec<LayerData>>,
+    failed: Option<NetworkError>,
+}
+
+impl Epochs<'_> {
+    fn begin(&mut self, epoch: u32) {
+        self.session.native.clock().begin(epoch);
+        if let Some(recorder) = &self.recorder {
+            recorder.begin();
+        }
+    }
+}
+
+impl RunObserver for Epochs<'_> {
+    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
+        self.observer.step(step, self.session.task.score(step.trained, true))
+    }
+
+    fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    fn epoch(&mut self, done: &Done, network: &dyn Network) -> ControlFlow<()> {
+        let config = self.session.config;
+        let row = self.session.row(done);
+        self.epochs.push(row);
+        if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == row.epoch) {
+            self.best = Some(network.export());
+        }
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.settings.evolves(row.epoch))
+            && let Err(error) = recorder.would_prune(&network.export(), config.zeta_of(row.epoch))
+        {
+            self.failed = Some(broken(&error));
+            return ControlFlow::Break(());
+        }
+        let input_connections = self.recorder.as_mut().map(Recorder::input_connections);
+        let flow = self.observer.epoch(&EpochDone { epoch: done, row: &row, input_connections });
+        self.begin(row.epoch + 1);
+        if is_tired(config, &self.epochs) { ControlFlow::Break(()) } else { flow }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::samples::{Features, Split};
+    use crate::data::{DatasetName, Names};
+
+    /// Who hears nothing.
+    struct Nobody;
+
+    impl TrainObserver for Nobody {
+        fn epoch(&mut self, _epoch: &EpochDone<'_>) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Who keeps the rows.
+    #[derive(Default)]
+    struct Rows(Vec<Epoch>);
+
+    impl TrainObserver for Rows {
+        fn epoch(&mut self, epoch: &EpochDone<'_>) -> ControlFlow<()> {
+            self.0.push(*epoch.row);
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// 40 samples of two classes.
+    fn samples() -> Dataset<'static> {
+        let features: Vec<f32> = (0..120u32).map(|i| (i * i % 31) as f32 / 7.0).collect();
+        let labels: Vec<u16> = features.chunks(3).map(|x| u16::from(x[0] > x[1])).collect();
+        let train = Split::labelled(Features::Floats(features.into()), labels);
+        Dataset { name: None, shape: None, outputs: 2, names: Names::default(), train, test: Split::EMPTY }
+    }
+
+    fn config() -> Config {
+        Config {
+            hidden: vec![16, 16],
+            epsilon: 3.0,
+            batch_size: 8,
+            epochs: 5,
+            schedule: ScheduleKind::Constant,
+            zeta_schedule: ScheduleKind::Constant,
+            ..Config::defaults(DatasetName::MnistMini)
+        }
+    }
+
+    fn native() -> Native {
+        Native::new(1).unwrap()
+    }
+
+    fn fitted(config: &Config, dataset: Dataset<'_>) -> Trained {
+        Trained::fit(native(), config, dataset, &mut Nobody).unwrap()
+    }
+
+    #[test]
+    fn epochs_one_by_one_give_the_bits_of_all_at_once() {
+        for model in [ModelKind::Set, ModelKind::Fixprob] {
+            let config = Config { model, ..config() };
+            let mut trained = None;
+            for _ in 0..5 {
+                trained =
+                    Some(Trained::fit_epoch(trained.as_ref(), native(), &config, samples(), &mut Nobody).unwrap());
+            }
+            assert_eq!(trained.unwrap(), fitted(&config, samples()), "{model}");
+        }
+    }
+
+    #[test]
+    fn weights_of_one_change_nothing_and_no_weight_is_no_sample() {
+        let weighted = |weights: Vec<f32>| {
+            let dataset = samples();
+            Dataset { train: Split { weights: weights.into(), ..dataset.train }, ..dataset }
+        };
+        let plain = fitted(&config(), samples());
+        assert_eq!(fitted(&config(), weighted(vec![1.0; 40])), plain);
+        let heavier = fitted(&config(), weighted((0..40u8).map(|i| f32::from(1 + i % 2)).collect()));
+        assert_ne!(heavier, plain);
+        let fewer = fitted(&config(), weighted((0..40u8).map(|i| if i < 30 { 1.0 } else { 0.0 }).collect()));
+        let dataset = samples();
+        let Features::Floats(features) = &dataset.train.features else { panic!("floats") };
+        let features = Features::Floats(features[..90].to_vec().into());
+        let train = Split::labelled(features, dataset.train.labels[..30].to_vec());
+        assert_eq!(fitted(&config(), Dataset { train, ..dataset }), fewer);
+    }
+
+    #[test]
+    fn numbers_and_inputs_are_learned_from_arrays() {
+        let regress = Config { task: TaskKind::Regress, dropout: 0.0, epochs: 60, ..config() };
+        let dataset = samples();
+        let Features::Floats(features) = &dataset.train.features else { panic!("floats") };
+        let values: Vec<f32> = features.chunks(3).map(|x| x[0] - 2.0 * x[2]).collect();
+        let train = Split { values: values.into(), ..dataset.train.clone() };
+        let dataset = Dataset { outputs: 1, train, ..dataset };
+        let mut rows = Rows::default();
+        Trained::fit(native(), &regress, dataset.clone(), &mut rows).unwrap();
+        assert!(rows.0[59].train_accuracy > 0.8, "{:?}", rows.0[59]);
+        let mut rows = Rows::default();
+        let reconstruct = Config { task: TaskKind::Reconstruct, ..regress };
+        Trained::fit(native(), &reconstruct, dataset, &mut rows).unwrap();
+        assert!(rows.0[59].train_accuracy > 0.5, "{:?}", rows.0[59]);
+    }
+
+    #[test]
+    fn other_samples_than_before_are_refused() {
+        let trained = fitted(&config(), samples());
+        let narrow = Dataset { outputs: 3, ..samples() };
+        let error = Trained::fit_epoch(Some(&trained), native(), &config(), narrow, &mut Nobody).unwrap_err();
+        assert!(error.to_string().contains("3 features and 3 classes"), "{error}");
+    }
+}
