@@ -52,7 +52,7 @@ def test_memory_is_counted_by_buffer(points):
         SparseEvolutionaryClassifier(hidden=(500, 500), epsilon=2, model=model, epochs=1).fit(X, y).footprint()
         for model in ("set", "dense")
     )
-    assert sparse["weights"] == sum(4 * n for n in (2 * (6 + 500), 2 * 1000, 2 * (500 + 2)))
+    assert sparse["weights"] == sum(4 * n for n in (2 * (6 + 500), 2 * 1000, 500 * 2))
     assert sparse["everything to train"] > sparse["the model"] > sparse["weights"]
     assert dense["weights"] == 4 * (6 * 500 + 500 * 500 + 500 * 2)
 

@@ -138,7 +138,7 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
             there = np.unique(labels if weights is None else labels[weights > 0])
             if len(there) < 2:
                 where = "" if weights is None else " where sample_weight is above 0"
-                one = self.classes_[there[0]]
+                one = self.classes_[there].tolist()[0]
                 raise ValueError(f"y has one class{where}, {one!r}; a classifier needs samples of at least two classes")
         validation = self._validation(X_val, y_val, lambda y: (self._labels(y, "y_val"), None))
         self._fit(X, labels, None, weights, validation, [str(name) for name in self.classes_], one_epoch)
@@ -152,7 +152,7 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
         labels = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(labels, len(self.classes_) - 1)] == y
         if not np.all(known):
-            raise ValueError(f"{name} has the class {y[~known][0]!r}, which is none of classes_")
+            raise ValueError(f"{name} has the class {y[~known].tolist()[0]!r}, which is none of classes_")
         return labels.astype(np.uint16)
 
     def _restore(self, network, history, inputs):

@@ -94,14 +94,14 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         return validate_data(self, X, dtype=TYPES, order="C", **checks)
 
     def _weights(self, sample_weight, X):
-        """Weights with a mean of 1, so that their unit does not matter; None where all weigh the same."""
+        """Weights with a mean of 1, those of 0 apart, so that their unit does not matter; None where all weigh the same."""
         if sample_weight is None:
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        mean = weights.mean()
-        if mean == 0:
+        if not weights.any():
             raise ValueError("sample_weight is 0 for every sample, so there is no sample to train on")
-        return np.ascontiguousarray(weights / mean, dtype=np.float32)
+        # A sample of weight 0 is not there.
+        return np.ascontiguousarray(weights / weights[weights > 0].mean(), dtype=np.float32)
 
     def _fit(self, X, labels, values, weights, validation, outputs, one_epoch):
         """Train, and keep what came of it, also where the training was interrupted."""
