@@ -30,7 +30,8 @@ mod part {
 
 #[cfg(all(feature = "semihosting", not(feature = "nrf52840")))]
 mod part {
-    use crate::host::{Memory, argument, fail};
+    use crate::end::fail;
+    use crate::host::{Memory, argument};
     use crate::nor::Nor;
 
     /// A file of the host.

@@ -1,6 +1,8 @@
 //! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks and their
 //! recipes.
 //!
+//! The files that every project for a board has are those of `rewire export --firmware`.
+//!
 //! `rewire_core` does the training; a program brings a block of memory, a source of samples and a log. With feature
 //! `semihosting`, the default, a host provides arguments and files; feature `rtt` needs no host.
 
@@ -12,8 +14,12 @@ compile_error!("features `semihosting` and `rtt` exclude each other: add --no-de
 compile_error!("a program logs through feature `semihosting` or feature `rtt`: choose one");
 
 #[cfg(boot_stage)]
+#[path = "../../host/template/src/boot.rs"]
 mod boot;
 pub mod count;
+#[path = "../../host/template/src/end.rs"]
+pub mod end;
+#[path = "../../host/template/src/fault.rs"]
 pub mod fault;
 #[cfg(feature = "checkpoint")]
 pub mod flash;
@@ -25,4 +31,5 @@ pub mod networks;
 pub mod nor;
 pub mod run;
 pub mod samples;
+#[path = "../../host/template/src/stack.rs"]
 pub mod stack;

@@ -7,7 +7,7 @@ use rewire_core::error::{SettingError, TrainError};
 use rewire_core::prelude::*;
 use rewire_core::storage::image::{Image, hash};
 
-use crate::fault::fail;
+use crate::end::{self, fail};
 use crate::host::{self, Source};
 use crate::networks::{FOOTPRINT, LAYERS, MODEL, Network, RECIPE, SEED, about};
 use crate::stack;
@@ -144,5 +144,5 @@ pub fn end(network: &Network<'_>) -> ! {
     info!("{=usize} B of stack used of {=usize}", used, available);
     info!("model {=u64:016x}", hash(network));
     host::hand_back(network, &about());
-    host::finish()
+    end::finish()
 }

@@ -12,7 +12,7 @@ use rewire_core::storage::image::{Image, hash_layers};
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
 use rewire_firmware::networks::{LAYERS, MODEL};
-use rewire_firmware::{host, stack};
+use rewire_firmware::{end, host, stack};
 
 /// The workspace of a network of these widths; a model with other widths may not fit, which is an error.
 static BLOCK: Memory<{ Description::frozen(LAYERS, 1).bytes::<Bytes, 1>() }> = Memory::new();
@@ -45,5 +45,5 @@ fn main() -> ! {
     let (used, available) = stack::high_water();
     info!("{=usize} B of stack used of {=usize}", used, available);
     info!("model {=u64:016x}", hash_layers(network.layers().iter().copied()));
-    host::finish()
+    end::finish()
 }

@@ -8,6 +8,7 @@ use semihosting::fs::File;
 use semihosting::io::{Read, Seek, SeekFrom};
 
 use super::Path;
+use crate::end::fail;
 use crate::samples::{PIXELS, Packed};
 
 /// Why a pair of IDX files on the host cannot be used.
@@ -98,7 +99,7 @@ impl Samples<1, u8> for Idx {
         let Some(&index) = indices.first() else { return };
         match self.read(index, x.as_flattened_mut()) {
             Ok(label) => *labels = [u16::from(label)],
-            Err(_) => super::fail(format_args!("the host's file ends before sample {index}")),
+            Err(_) => fail(format_args!("the host's file ends before sample {index}")),
         }
     }
 }
@@ -137,7 +138,7 @@ pub fn sources() -> [Source; 2] {
         let Some(folder) = folder else { return [Source::Packed(Packed::train()), Source::Packed(Packed::test())] };
         ["train", "t10k"].map(|part| match Idx::open(folder, part) {
             Ok(idx) => Source::Idx(idx),
-            Err(error) => super::fail(format_args!("{folder}/{part}-…: {error}")),
+            Err(error) => fail(format_args!("{folder}/{part}-…: {error}")),
         })
     })
 }

@@ -1,46 +1,22 @@
-//! The host at the other end of semihosting: log, arguments of the form `key=value`, and files.
+//! The host at the other end of semihosting: arguments of the form `key=value`, and files.
 
 use core::ffi::CStr;
-use core::fmt::{Arguments, Write as _};
 
 use defmt::info;
-// The programs log through it.
-use defmt_semihosting as _;
 use rewire_core::network::Mlp;
 use rewire_core::prelude::Format;
 use rewire_core::storage::image::{self, About};
 use semihosting::experimental::env::args;
 use semihosting::fs::File;
-use semihosting::io::{Read, Seek, SeekFrom, Stderr, Write, stderr};
-use semihosting::process;
+use semihosting::io::{Read, Seek, SeekFrom, Write};
 
 #[path = "idx.rs"]
 mod idx;
 
 pub use idx::{Idx, IdxError, Source, sources};
 
+use crate::end::fail;
 use crate::nor::Medium;
-
-struct Sentence(Stderr);
-
-impl core::fmt::Write for Sentence {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.write_all(text.as_bytes()).map_err(|_| core::fmt::Error)
-    }
-}
-
-/// Prints what failed to the host's standard error and ends the program with a nonzero exit code.
-pub fn fail(what: Arguments<'_>) -> ! {
-    if let Ok(stderr) = stderr() {
-        let _ = Sentence(stderr).write_fmt(format_args!("{what}\n"));
-    }
-    process::abort()
-}
-
-/// Ends the program.
-pub fn finish() -> ! {
-    process::exit(0)
-}
 
 /// The longest path, in bytes.
 const LONGEST: usize = 160;

@@ -2,7 +2,7 @@
 
 use core::panic::PanicInfo;
 
-pub use crate::host::fail;
+pub use crate::end::fail;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
