@@ -1,10 +1,11 @@
-//! `rewire export`: a saved model as an image for a microcontroller.
+//! `rewire export`: a saved model for a microcontroller, as an image or as a project.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use rewire_core::network::Storage;
 
+use crate::commands::firmware::FirmwareArguments;
 use crate::commands::output::{note, print};
 use crate::commands::shared::model_file;
 use crate::model::chip::Exported;
@@ -15,16 +16,22 @@ use crate::model::safetensors::Model;
 pub struct Arguments {
     /// A model.safetensors, or a run directory that holds one
     pub model: PathBuf,
-    /// For a microcontroller, in the narrowest format that holds the model; the only form so far
-    #[arg(long, required = true)]
+    /// For a microcontroller, in the narrowest format that holds the model
+    #[arg(long, required_unless_present = "firmware")]
     pub chip: bool,
     /// The image [default: model.image beside the model]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Firmware.
+    #[command(flatten)]
+    pub firmware: FirmwareArguments,
 }
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
+        if let Some(folder) = &self.firmware.firmware {
+            return self.firmware.write(&self.model, folder);
+        }
         let path = model_file(&self.model);
         let out = self.out.clone().unwrap_or_else(|| path.with_extension("image"));
         let model = Model::load(&path)?;

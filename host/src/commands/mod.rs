@@ -10,6 +10,7 @@ pub mod describe;
 mod evaluate;
 mod export;
 mod features;
+mod firmware;
 mod footprint;
 mod image;
 mod output;

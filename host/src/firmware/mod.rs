@@ -3,5 +3,13 @@
 //! | file | answers |
 //! |---|---|
 //! | `boards` | which boards there are, with their memory, target, probe and machine |
+//! | `project` | which files a project for a board has |
+//! | `on_chip` | whether a network fits a board |
+//! | `source` | how settings of a run are written as Rust |
+//! | `samples` | which samples lie in flash |
 
 pub mod boards;
+pub mod on_chip;
+pub mod project;
+pub mod samples;
+pub mod source;

@@ -287,6 +287,11 @@ pub fn split_samples(config: &Config, available: usize) -> (Vec<u32>, Vec<u32>) 
     (train.into_iter().map(|i| rest[i as usize]).collect(), validation)
 }
 
+/// How many training samples a run draws.
+pub fn train_samples(config: &Config, dataset: &Dataset<'_>) -> usize {
+    split_samples(config, dataset.train.len()).0.len()
+}
+
 /// The test samples that a run measures: drawn by its settings, or all.
 pub fn test_samples(run: Option<&Config>, dataset: &Dataset<'_>) -> Vec<u32> {
     // A run that holds samples out has not measured test samples at all.

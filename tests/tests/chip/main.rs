@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod equals_host;
+mod exported;
 mod firmware;
 mod own_project;
 mod power_loss;

@@ -30,17 +30,30 @@ pub struct Exported {
     pub converted: Vec<usize>,
 }
 
+/// An image in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// Its bytes.
+    pub image: Vec<u8>,
+    /// Name of its format.
+    pub format: &'static str,
+    /// Its layers.
+    pub layers: Vec<LayerSpec>,
+    /// As in [`Exported`].
+    pub converted: Vec<usize>,
+}
+
 /// A format that an image can have.
 struct Candidate {
     name: &'static str,
     inputs: Inputs,
     validate: fn(&[LayerSpec]) -> Result<(), BuildError>,
-    encode: fn(&[LayerData], &About<'_>) -> Result<Vec<u8>>,
+    bytes: fn(&[LayerData], &About<'_>) -> Result<Vec<u8>>,
 }
 
 impl Candidate {
     fn of<F: Format>() -> Self {
-        Self { name: F::NAME, inputs: Inputs::of::<F>(), validate: validate::<F>, encode: encode::<F> }
+        Self { name: F::NAME, inputs: Inputs::of::<F>(), validate: validate::<F>, bytes: bytes::<F> }
     }
 }
 
@@ -48,7 +61,7 @@ fn validate<F: Format>(specs: &[LayerSpec]) -> Result<(), BuildError> {
     Description::inference(specs, 1).validate::<F, 1>()
 }
 
-fn encode<F: Format>(layers: &[LayerData], about: &About<'_>) -> Result<Vec<u8>> {
+fn bytes<F: Format>(layers: &[LayerData], about: &About<'_>) -> Result<Vec<u8>> {
     let specs: Vec<LayerSpec> = layers.iter().map(|layer| layer.spec).collect();
     let description = Description::inference(&specs, 1);
     with_block(&description.footprint::<F, 1>(), |block| -> Result<Vec<u8>> {
@@ -64,12 +77,23 @@ fn encode<F: Format>(layers: &[LayerData], about: &About<'_>) -> Result<Vec<u8>>
     })?
 }
 
-/// Writes a model as an image of version 2. Normalised sums become part of weights and biases: an image has no others.
+/// Writes a model as an image of version 2.
 ///
 /// # Errors
 ///
-/// When an activation has parameters, a name is too long, or the file cannot be written.
+/// As [`encode`], or when the file cannot be written.
 pub fn export(model: &Model, path: &Path) -> Result<Exported> {
+    let Encoded { image, format, converted, .. } = encode(model)?;
+    write_atomically(path, &image)?;
+    Ok(Exported { bytes: image.len(), format, converted })
+}
+
+/// Makes an image of a model. Normalised sums become part of weights and biases: an image has no others.
+///
+/// # Errors
+///
+/// When an activation has parameters, or a name is too long.
+pub fn encode(model: &Model) -> Result<Encoded> {
     let mut model = model.folded();
     if let Some(layer) = model.layers.iter().position(|layer| layer.spec.activation == Activation::SRelu) {
         bail!("layer {layer} has an SReLU, whose parameters no image holds; train with another --activation");
@@ -88,7 +112,7 @@ pub fn export(model: &Model, path: &Path) -> Result<Exported> {
     let specs = model.specs();
     let fitting =
         candidates.iter().find_map(|candidate| fit(&specs, candidate.validate).map(|converted| (candidate, converted)));
-    let Some((Candidate { name, inputs, encode, .. }, converted)) = fitting else {
+    let Some((Candidate { name, inputs, bytes, .. }, converted)) = fitting else {
         let error = validate::<Wide>(&specs).err().map_or(String::new(), |error| error.to_string());
         bail!("no format holds it: {error}");
     };
@@ -115,9 +139,7 @@ pub fn export(model: &Model, path: &Path) -> Result<Exported> {
         features: Names::of(&features),
         outputs: Names::of(&outputs),
     };
-    let bytes = encode(&model.layers, &about)?;
-    write_atomically(path, &bytes)?;
-    Ok(Exported { bytes: bytes.len(), format: name, converted })
+    Ok(Encoded { image: bytes(&model.layers, &about)?, format: name, layers: model.specs(), converted })
 }
 
 /// The layers that must be stored the other way for a format to hold the network, if it then does.

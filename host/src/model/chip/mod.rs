@@ -17,7 +17,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-pub use export::{Exported, export};
+pub use export::{Encoded, Exported, encode, export};
 pub use summary::{LayerSummary, ScalingSummary, Summary, describe};
 
 use crate::data::DatasetName;

@@ -1,0 +1,130 @@
+//! `rewire export --firmware`: a Cargo project that runs a saved run's network on a board and goes on training it there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::commands::output::{note, print};
+use crate::commands::own_data::Trained;
+use crate::commands::shared::{CacheArguments, interruption};
+use crate::data::samples::{Features, Split};
+use crate::error::Usage;
+use crate::firmware::on_chip::OnChip;
+use crate::firmware::project::{Core, Project, RunOn, board, check_folder};
+use crate::firmware::samples::Packed;
+use crate::firmware::source::Training;
+use crate::text::thousands;
+use crate::training::task::{test_samples, train_samples};
+
+/// Fewer samples than this tell nothing.
+const FEWEST: usize = 4;
+
+/// The project.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Firmware")]
+pub struct FirmwareArguments {
+    /// Write a Cargo project that runs the network on a board and goes on training it there; the folder must be new or
+    /// empty
+    #[arg(long, value_name = "DIR", requires = "board", conflicts_with = "out")]
+    pub firmware: Option<PathBuf>,
+    /// The board, as `rewire footprint --board all` lists them
+    #[arg(long, value_name = "NAME", requires = "firmware")]
+    pub board: Option<String>,
+    /// Where the windows come from that the network predicts and learns [default: sensor]
+    #[arg(long, value_name = "SOURCE", requires = "firmware")]
+    pub run_on: Option<Source>,
+    /// Folder of the package rewire-core [default: that of the checkout this program was built from, if it is there, else
+    /// the package registry]
+    #[arg(long, value_name = "DIR", requires = "firmware")]
+    pub core: Option<PathBuf>,
+    /// Datasets.
+    #[command(flatten)]
+    pub cache: CacheArguments,
+}
+
+/// Where windows come from.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Source {
+    /// Your sensor, for which there is one place to fill in; until then, test samples of the run in flash
+    Sensor,
+    /// As many test samples of the run as fit the flash
+    Flash,
+}
+
+impl FirmwareArguments {
+    /// Writes the project of the run at `path`.
+    pub(super) fn write(&self, path: &Path, folder: &Path) -> Result<()> {
+        let board = board(self.board.as_deref().unwrap_or_default())?;
+        check_folder(folder)?;
+        let core = Core::find(self.core.as_deref())?;
+        let trained = Trained::read(path, None)?;
+        let Some(config) = &trained.run else {
+            let text = "no config.toml lies beside it, which says how training goes on; name a run directory";
+            return Err(Usage(format!("{}: {text}", trained.path.display())).into());
+        };
+        let failed = || format!("{} cannot go to {}", path.display(), board.name);
+        let network = OnChip::new(&trained.model).with_context(failed)?;
+        let room = network.room(board).with_context(failed)?;
+        let dataset = self.cache.load(config, &interruption()?).with_context(|| {
+            format!("the samples of {} cannot be read, of which some go to the chip", path.display())
+        })?;
+        if network.bytes {
+            check_bytes(&dataset.test).with_context(failed)?;
+        }
+        let run_on = match self.run_on {
+            None | Some(Source::Sensor) => RunOn::Sensor,
+            Some(Source::Flash) => RunOn::Flash,
+        };
+        // A program for a sensor leaves most of the flash to what its user adds.
+        let room = if run_on == RunOn::Flash { room } else { room / 4 };
+        let samples = test_samples(Some(config), &dataset);
+        let samples = Packed::new(&dataset.test, &samples, trained.model.task, network.bytes, config.seed, room);
+        if samples.count < FEWEST {
+            let text = format!("only {} test samples of it fit its flash; choose a board with more", samples.count);
+            return Err(Usage(text)).with_context(failed);
+        }
+        let project = Project {
+            run: path,
+            board,
+            run_on,
+            core,
+            task: trained.model.task,
+            network,
+            training: Training::of(config, train_samples(config, &dataset), dataset.plane()),
+            seed: config.seed,
+            samples,
+        };
+        project.write(folder)?;
+        let Project { network, samples, .. } = &project;
+        let number = |bytes: usize| thousands(bytes as u64);
+        print(format_args!(
+            "{}: a project for {} ({}); {} of {} bytes of RAM to train, {} of {} bytes of flash for the model and {} for \
+             {} samples",
+            folder.display(),
+            board.name,
+            board.chip,
+            number(network.ram[0]),
+            number(board.ram_bytes()),
+            number(network.image.len()),
+            number(board.flash_bytes()),
+            number(samples.bytes.len()),
+            number(samples.count),
+        ))?;
+        note(format_args!("next: cd {} && cargo run --release; README.md says what it needs", folder.display()));
+        Ok(())
+    }
+}
+
+/// Checks that features are what a network reads whose inputs are bytes.
+fn check_bytes(split: &Split<'_>) -> Result<()> {
+    let is_byte = |&value: &f32| f32::from(value as u8) == value;
+    if let Features::Floats(values) = &split.features
+        && let Some(value) = values.iter().find(|value| !is_byte(value))
+    {
+        bail!(
+            "it was trained with --scaling unit, with which a chip reads features as whole numbers from 0 to 255, but one \
+             is {value}; train with --scaling feature"
+        );
+    }
+    Ok(())
+}
