@@ -7,6 +7,7 @@
 
 mod equals_host;
 mod exported;
+mod field;
 mod firmware;
 mod own_project;
 mod power_loss;
