@@ -10,6 +10,7 @@ mod first_command;
 mod golden_bits;
 mod kernels_vs_dense;
 mod library;
+mod mutated_files;
 #[path = "../program/mod.rs"]
 mod program;
 mod resume;
