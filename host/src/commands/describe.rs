@@ -96,7 +96,7 @@ fn describe(contents: &Contents) -> Description {
         .collect();
     let mut samples = 0;
     for table in &tables {
-        let split = Split::labelled(table.features.clone(), vec![0; table.len()]);
+        let split = Split::labelled(table.features.view(), vec![0; table.len()]);
         for sample in 0..table.len() {
             samples += 1;
             split.each_feature(sample, |at, value| {

@@ -25,6 +25,14 @@ impl Features<'_> {
         self.len() == 0
     }
 
+    /// The same numbers, not copied.
+    pub fn view(&self) -> Features<'_> {
+        match self {
+            Self::Bytes(values) => Features::Bytes(Cow::Borrowed(values)),
+            Self::Floats(values) => Features::Floats(Cow::Borrowed(values)),
+        }
+    }
+
     /// As [`Arrays`](crate::Arrays) and [`Model::predict`](crate::Model::predict) take them.
     pub fn to_floats(&self) -> Cow<'_, [f32]> {
         match self {
