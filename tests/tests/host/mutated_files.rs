@@ -4,6 +4,7 @@
 //! in `proptest-regressions`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
@@ -172,8 +173,9 @@ fn text_is_read_or_refused() {
     let mut csv = String::from("height,\"width, in cm\",colour\n");
     let mut libsvm = String::new();
     for row in 0..12 {
-        csv += &format!("{}.5,{row}e-1,{}\r\n", row * 3 % 7, ["red", "\"dark \"\"blue\"\"\"", "grün"][row % 3]);
-        libsvm += &format!("{} 1:{row}.25 {}:-1e3 # a comment\n", row % 2, 3 + row);
+        let colour = ["red", "\"dark \"\"blue\"\"\"", "grün"][row % 3];
+        write!(csv, "{}.5,{row}e-1,{colour}\r\n", row * 3 % 7).unwrap();
+        writeln!(libsvm, "{} 1:{row}.25 {}:-1e3 # a comment", row % 2, 3 + row).unwrap();
     }
     let tsv = csv.replace(',', "\t").replace("\"width\t in cm\"", "width");
     each_changed(&folder.path().join("a.csv"), csv.as_bytes(), samples);
@@ -231,8 +233,11 @@ fn pictures_and_idx_files_are_read_or_refused() {
 fn models_and_images_are_read_or_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path();
-    let rows: String = (0..60).map(|row| format!("{},{},{}\n", row % 5, row % 3, ["a", "b"][row % 2])).collect();
-    fs::write(path.join("a.csv"), format!("x,y,class\n{rows}")).unwrap();
+    let mut rows = String::from("x,y,class\n");
+    for row in 0..60 {
+        writeln!(rows, "{},{},{}", row % 5, row % 3, ["a", "b"][row % 2]).unwrap();
+    }
+    fs::write(path.join("a.csv"), rows).unwrap();
     succeed(path, "train a.csv --hidden 6 --epochs 1 --out run");
     succeed(path, "export run --chip --out a.image");
     let model = |path: &Path| Model::load(path).map(drop).map_err(|error| format!("{error:#}"));
