@@ -1,6 +1,6 @@
 //! A trained network: what it predicts, and what it hands out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
@@ -8,8 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rewire::Model;
 use rewire::analysis::{evaluation, footprint, saved::SavedRun};
+use rewire::data::ImageShape;
 use rewire::data::samples::Split;
 use rewire::engine::native::Native;
+use rewire::firmware::on_chip::OnChip;
+use rewire::firmware::project::{self, Project, RunOn};
+use rewire::firmware::samples::Packed;
+use rewire::firmware::source::Training;
 use rewire::model::chip;
 use rewire::model::layer::LayerData;
 use rewire::model::predict::{largest, softmax};
@@ -17,7 +22,7 @@ use rewire::settings::{Config, ModelKind, TaskKind};
 use rewire::training::trained::{Trained, Velocities};
 
 use crate::error::{Failure, detached};
-use crate::samples::Features;
+use crate::samples::{Features, Samples};
 use crate::settings::{arrays, defaults, differing, task};
 use crate::train::row;
 
@@ -216,7 +221,39 @@ impl Network {
 
     /// Writes an image for a microcontroller; returns its bytes.
     fn to_chip(&self, py: Python<'_>, path: PathBuf) -> PyResult<usize> {
-        detached(py, || Ok(chip::export(self.model(), &path)?))
+        detached(py, || Ok(chip::export(self.model(), &path)?.bytes))
+    }
+
+    /// Writes a Cargo project that runs the network on a board and goes on training it there.
+    fn to_firmware<'py>(
+        &self,
+        py: Python<'py>,
+        folder: PathBuf,
+        board: &str,
+        samples: Samples<'py>,
+        trained_on: usize,
+        flash: bool,
+    ) -> PyResult<()> {
+        let split = samples.split()?;
+        let (model, config) = (self.model(), &self.trained.config);
+        detached(py, || {
+            let board = project::board(board).map_err(anyhow::Error::from)?;
+            project::check_folder(&folder)?;
+            let core = project::Core::find(None)?;
+            let network = OnChip::new(model)?;
+            let room = network.room(board)?;
+            network.check_features(&split)?;
+            // A program for a sensor leaves most of the flash to what its user adds.
+            let (run_on, room) = if flash { (RunOn::Flash, room) } else { (RunOn::Sensor, room / 4) };
+            let indices: Vec<u32> = (0..split.len() as u32).collect();
+            let samples = Packed::new(&split, &indices, model.task, network.bytes, config.seed, room);
+            samples.check_enough().map_err(anyhow::Error::from)?;
+            let row = ImageShape { channels: 1, height: 1, width: model.widths().0 };
+            let training = Training::of(config, trained_on, model.shape.unwrap_or(row));
+            let (run, task, seed) = (Path::new("a training in Python"), model.task, config.seed);
+            Project { run, board, run_on, core, task, network, training, seed, samples }.write(&folder)?;
+            Ok(())
+        })
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Pickle<'py>> {

@@ -149,7 +149,7 @@ def test_validation_samples_fit_the_training_samples():
     refused(ValueError, "X has 3 features", X_val=np.zeros((4, 3)), y_val=[0, 1, 0, 1])
     refused(ValueError, "y_val has the class 4", X_val=X, y_val=Y + 4)
     refused(ValueError, "X_val has 10 samples, but y_val has 9", X_val=X, y_val=Y[:9])
-    refused(ValueError, "without y_val", X_val=X)
+    refused(ValueError, "without their classes", X_val=X)
     refused(ValueError, "without X_val", y_val=Y)
 
 

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::commands::output::{note, print};
 use crate::commands::own_data::Trained;
 use crate::commands::shared::{CacheArguments, interruption};
-use crate::data::samples::{Features, Split};
 use crate::error::Usage;
 use crate::firmware::on_chip::OnChip;
 use crate::firmware::project::{Core, Project, RunOn, board, check_folder};
@@ -15,9 +14,6 @@ use crate::firmware::samples::Packed;
 use crate::firmware::source::Training;
 use crate::text::thousands;
 use crate::training::task::{test_samples, train_samples};
-
-/// Fewer samples than this tell nothing.
-const FEWEST: usize = 4;
 
 /// The project.
 #[derive(Debug, clap::Args)]
@@ -68,9 +64,7 @@ impl FirmwareArguments {
         let dataset = self.cache.load(config, &interruption()?).with_context(|| {
             format!("the samples of {} cannot be read, of which some go to the chip", path.display())
         })?;
-        if network.bytes {
-            check_bytes(&dataset.test).with_context(failed)?;
-        }
+        network.check_features(&dataset.test).with_context(failed)?;
         let run_on = match self.run_on {
             None | Some(Source::Sensor) => RunOn::Sensor,
             Some(Source::Flash) => RunOn::Flash,
@@ -79,10 +73,7 @@ impl FirmwareArguments {
         let room = if run_on == RunOn::Flash { room } else { room / 4 };
         let samples = test_samples(Some(config), &dataset);
         let samples = Packed::new(&dataset.test, &samples, trained.model.task, network.bytes, config.seed, room);
-        if samples.count < FEWEST {
-            let text = format!("only {} test samples of it fit its flash; choose a board with more", samples.count);
-            return Err(Usage(text)).with_context(failed);
-        }
+        samples.check_enough().with_context(failed)?;
         let project = Project {
             run: path,
             board,
@@ -113,18 +104,4 @@ impl FirmwareArguments {
         note(format_args!("next: cd {} && cargo run --release; README.md says what it needs", folder.display()));
         Ok(())
     }
-}
-
-/// Checks that features are what a network reads whose inputs are bytes.
-fn check_bytes(split: &Split<'_>) -> Result<()> {
-    let is_byte = |&value: &f32| f32::from(value as u8) == value;
-    if let Features::Floats(values) = &split.features
-        && let Some(value) = values.iter().find(|value| !is_byte(value))
-    {
-        bail!(
-            "it was trained with --scaling unit, with which a chip reads features as whole numbers from 0 to 255, but one \
-             is {value}; train with --scaling feature"
-        );
-    }
-    Ok(())
 }

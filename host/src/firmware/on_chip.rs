@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use rewire_core::network::{Description, LayerSpec};
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 
+use crate::data::samples::{Features, Split};
 use crate::firmware::boards::{BOARDS, Board};
 use crate::model::chip::{Encoded, encode};
 use crate::model::safetensors::Model;
@@ -63,6 +64,25 @@ impl OnChip {
     /// Bytes of a feature.
     pub fn feature(&self) -> usize {
         if self.bytes { 1 } else { 4 }
+    }
+
+    /// Checks that features are what the network reads, where its inputs are bytes.
+    ///
+    /// # Errors
+    ///
+    /// The first feature that is no byte, and what to do.
+    pub fn check_features(&self, split: &Split<'_>) -> Result<()> {
+        let is_byte = |&value: &f32| f32::from(value as u8) == value;
+        if let Features::Floats(values) = &split.features
+            && self.bytes
+            && let Some(value) = values.iter().find(|value| !is_byte(value))
+        {
+            bail!(
+                "it was trained with --scaling unit, with which a chip reads features as whole numbers from 0 to 255, but \
+                 one is {value}; train with --scaling feature"
+            );
+        }
+        Ok(())
     }
 
     /// Bytes of flash that are left for samples.

@@ -3,10 +3,14 @@
 use rewire_core::random::Permutation;
 
 use crate::data::samples::Split;
+use crate::error::Usage;
 use crate::settings::TaskKind;
 
 /// The most samples that a project holds: what it prints of each should stay readable.
 const MOST: usize = 1000;
+
+/// Fewer samples than this tell nothing.
+const FEWEST: usize = 4;
 
 /// Samples as the program on the chip reads them.
 #[derive(Clone, Debug)]
@@ -53,6 +57,19 @@ impl Packed {
             }
         }
         Self { bytes, count }
+    }
+
+    /// Checks that there are enough to tell something.
+    ///
+    /// # Errors
+    ///
+    /// When there are not.
+    pub fn check_enough(&self) -> Result<(), Usage> {
+        if self.count >= FEWEST {
+            return Ok(());
+        }
+        let text = format!("only {} test samples of it fit its flash; choose a board with more", self.count);
+        Err(Usage(text))
     }
 }
 

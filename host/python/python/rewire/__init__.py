@@ -2,8 +2,9 @@
 
 >>> from rewire import SparseEvolutionaryClassifier, load_dataset, recipe
 >>> (X, y), (X_test, y_test) = load_dataset("mnist-mini")
->>> classifier = SparseEvolutionaryClassifier(**recipe("mnist-mini"), n_jobs=1).fit(X, y)
->>> bool(classifier.score(X_test, y_test) > 0.9)
+>>> settings = {**recipe("mnist-mini"), "hidden": (200,), "epochs": 5}
+>>> classifier = SparseEvolutionaryClassifier(**settings).fit(X, y)
+>>> bool(classifier.score(X_test, y_test) > 0.8)
 True
 """
 

@@ -84,7 +84,7 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
         """
         self._check_contamination()
         X = self._features(X)
-        validation = self._validation(X_val, None, lambda _: (None, None))
+        validation = self._validation(X_val, None, self._targets)
         self._train(X, sample_weight, validation, one_epoch=False)
         return self
 

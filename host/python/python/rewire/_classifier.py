@@ -140,14 +140,17 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
                 where = "" if weights is None else " where sample_weight is above 0"
                 one = self.classes_[there].tolist()[0]
                 raise ValueError(f"y has one class{where}, {one!r}; a classifier needs samples of at least two classes")
-        validation = self._validation(X_val, y_val, lambda y: (self._labels(y, "y_val"), None))
+        validation = self._validation(X_val, y_val, self._targets)
         self._fit(X, labels, None, weights, validation, [str(name) for name in self.classes_], one_epoch)
         return self
+
+    def _targets(self, y):
+        return self._labels(y, "y_val"), None
 
     def _labels(self, y, name):
         """The number of each sample's class."""
         if y is None:
-            raise ValueError("X_val was given without y_val")
+            raise ValueError("samples were given without their classes")
         y = column_or_1d(y)
         labels = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(labels, len(self.classes_) - 1)] == y

@@ -129,6 +129,7 @@ class SparseEvolutionaryEstimator(BaseEstimator):
             if bar:
                 bar.end()
         self._adopt(network, history, inputs)
+        self._samples = counted
         if ended is not None:
             raise ended
 
@@ -221,6 +222,34 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         """
         check_is_fitted(self)
         return self._network.to_chip(path)
+
+    def to_firmware(self, directory, board, X, y=None, *, run_on="sensor"):
+        """Write a Cargo project that runs the network on a board and goes on training it there.
+
+        Parameters
+        ----------
+        directory : path-like
+            The folder of the project, which must be new or empty.
+        board : str
+            The board, as ``rewire footprint --board all`` lists them.
+        X : array-like of shape (n_samples, n_features)
+            Samples, of which as many as fit go into the flash to try the program with.
+        y : array-like, optional
+            What the samples are, for a classifier or a regression.
+        run_on : {"sensor", "flash"}, default="sensor"
+            Where the windows come from that the network predicts and learns: a sensor, for which there is one place to
+            fill in, or the samples.
+        """
+        check_is_fitted(self)
+        if run_on not in ("sensor", "flash"):
+            raise ValueError(f"run_on is {run_on!r}, but must be 'sensor' or 'flash'")
+        samples = self._validation(X, y, self._targets)
+        trained_on = getattr(self, "_samples", len(samples[0]))
+        self._network.to_firmware(directory, board, samples, trained_on, run_on == "flash")
+
+    def _targets(self, y):
+        """Labels and values of samples."""
+        return None, None
 
     @classmethod
     def load(cls, path):

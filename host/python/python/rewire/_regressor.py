@@ -79,7 +79,7 @@ class SparseEvolutionaryRegressor(RegressorMixin, SparseEvolutionaryEstimator):
         values = self._values(y)
         self._flat = y.ndim == 1 or y.shape[1] == 1
         weights = self._weights(sample_weight, X)
-        validation = self._validation(X_val, y_val, self._validation_values)
+        validation = self._validation(X_val, y_val, self._targets)
         self._fit(X, None, values, weights, validation, [], one_epoch=False)
         return self
 
@@ -117,9 +117,9 @@ class SparseEvolutionaryRegressor(RegressorMixin, SparseEvolutionaryEstimator):
         values = np.ascontiguousarray(y, dtype=np.float32)
         return values.reshape(-1, 1) if values.ndim == 1 else values
 
-    def _validation_values(self, y):
+    def _targets(self, y):
         if y is None:
-            raise ValueError("X_val was given without y_val")
+            raise ValueError("samples were given without the numbers to learn")
         return None, self._values(check_array(y, ensure_2d=False, dtype="numeric"))
 
     def _restore(self, network, history, inputs):

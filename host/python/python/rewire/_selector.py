@@ -47,7 +47,7 @@ class InputConnectivitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator
     --------
     >>> from rewire import InputConnectivitySelector, SparseEvolutionaryClassifier, load_dataset, recipe
     >>> (X, y), _ = load_dataset("mnist-mini")
-    >>> network = SparseEvolutionaryClassifier(**{**recipe("mnist-mini"), "epochs": 5}, n_jobs=1)
+    >>> network = SparseEvolutionaryClassifier(**{**recipe("mnist-mini"), "hidden": (200,), "epochs": 5})
     >>> InputConnectivitySelector(network, n_features_to_select=100).fit_transform(X, y).shape
     (2000, 100)
     """
