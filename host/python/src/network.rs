@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rewire::Model;
 use rewire::analysis::{evaluation, footprint, saved::SavedRun};
-use rewire::data::ImageShape;
 use rewire::data::samples::Split;
+use rewire::data::{ImageShape, manifest};
 use rewire::engine::native::Native;
 use rewire::firmware::on_chip::OnChip;
 use rewire::firmware::project::{self, Project, RunOn};
@@ -249,7 +249,9 @@ impl Network {
             let samples = Packed::new(&split, &indices, model.task, network.bytes, config.seed, room);
             samples.check_enough().map_err(anyhow::Error::from)?;
             let row = ImageShape { channels: 1, height: 1, width: model.widths().0 };
-            let training = Training::of(config, trained_on, model.shape.unwrap_or(row));
+            let known = model.dataset.map(|name| manifest::entry(name).shape);
+            let plane = model.shape.or(known).unwrap_or(row);
+            let training = Training::of(config, trained_on, plane);
             let (run, task, seed) = (Path::new("a training in Python"), model.task, config.seed);
             Project { run, board, run_on, core, task, network, training, seed, samples }.write(&folder)?;
             Ok(())

@@ -19,6 +19,9 @@ const OF_ARRAYS: [&str; 3] = ["shape", "scaling", "validation_samples"];
 const RENAMED: [(&str, &str); 3] =
     [("shape", "image_shape"), ("class_weights", "class_weight"), ("seed", "random_state")];
 
+/// Flags of commands that are arguments of methods.
+const ARGUMENTS: [(&str, &str); 2] = [("board", "board"), ("firmware", "directory")];
+
 /// What an estimator calls a setting.
 fn keyword(setting: &Setting) -> &'static str {
     RENAMED.iter().find(|(name, _)| *name == setting.name).map_or(setting.name, |(_, keyword)| keyword)
@@ -36,8 +39,9 @@ pub(crate) fn keywords(text: &str) -> String {
     for piece in pieces {
         let end = piece.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')).unwrap_or(piece.len());
         let (flag, rest) = piece.split_at(end);
-        if let Some(setting) = TABLE.iter().find(|setting| setting.flag() == flag) {
-            words.push_str(keyword(setting));
+        let argument = ARGUMENTS.iter().find(|(of_program, _)| *of_program == flag).map(|(_, argument)| *argument);
+        if let Some(word) = argument.or_else(|| TABLE.iter().find(|setting| setting.flag() == flag).map(keyword)) {
+            words.push_str(word);
         } else {
             words.push_str("--");
             words.push_str(flag);

@@ -208,7 +208,7 @@ class SparseEvolutionaryEstimator(BaseEstimator):
     def to_chip(self, path):
         """Write the network as an image for a microcontroller.
 
-        The network must take pixels divided by 255: train it with ``scaling="unit"``.
+        With ``scaling="unit"`` it keeps its inputs in bytes there.
 
         Parameters
         ----------
