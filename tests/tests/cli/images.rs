@@ -141,4 +141,13 @@ fn an_image_of_version_1_is_read_as_before() {
     assert_eq!((held["header"].as_u64(), held["task"].is_null()), (Some(64), true));
     assert_eq!(held["hash"].as_str().unwrap(), format!("{:016x}", image::hash(&network)));
     assert_eq!(json(path, "evaluate old.image mnist-mini --json")["samples"], 1000);
+
+    // One of other widths does not say how its inputs are scaled.
+    let mut block = Block::<{ NETWORK.bytes::<Compact, 1>() }>::new();
+    let mut network = Mlp::<Compact, 1, 2>::new(&NETWORK, &mut block.0).unwrap();
+    network.initialise(&Portable, 1, FanIn::Connections);
+    let mut bytes = vec![0; image::len::<Compact>(LAYERS.into_iter())];
+    image::write(&network, &mut bytes).unwrap();
+    fs::write(path.join("old.image"), bytes).unwrap();
+    assert_refused(&run(path, "evaluate old.image mnist-mini"), 1, &["old.image", "columns of 2", "export --chip"]);
 }

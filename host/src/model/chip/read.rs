@@ -58,7 +58,8 @@ fn in_its_format(bytes: &[u8]) -> Result<Contents, ImageError> {
     let others: [Reader; 4] = [contents::<Narrow>, contents::<Compact>, contents::<Standard>, contents::<Wide>];
     let mut found = contents::<Bytes>(bytes);
     for other in others {
-        if !matches!(found, Err(ImageError::Format { .. } | ImageError::Inputs { .. })) {
+        // A version 1 does not say what its inputs are: only pixels, in bytes, are known to be scaled.
+        if !matches!(found, Err(ImageError::Format { inputs: Some(_), .. } | ImageError::Inputs { .. })) {
             break;
         }
         found = other(bytes);
