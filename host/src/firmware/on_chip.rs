@@ -14,7 +14,7 @@ use crate::text::thousands;
 pub(super) const BESIDES: usize = 4 * 1024;
 
 /// Bytes of flash for the program itself.
-const PROGRAM: usize = 48 * 1024;
+const PROGRAM: usize = 40 * 1024;
 
 /// The network as the chip has it.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl OnChip {
             bail!(
                 "{} has {} bytes of RAM, but training takes {}, and {} more for a window, the stack and the log; running \
                  the model alone, which takes {}, {alone}. Train with fewer --hidden neurons or a smaller --epsilon \
-                 (`rewire footprint --board {} --fit` finds the largest){}",
+                 (`rewire footprint DATA --board {} --fit` finds the largest){}",
                 board.name,
                 number(board.ram_bytes()),
                 number(train),

@@ -245,6 +245,7 @@ impl Project<'_> {
             ("chip", board.chip.to_owned()),
             ("target", target.to_owned()),
             ("ram", format!("{} * 1024", board.ram.kib)),
+            ("ram_bytes", thousands(board.ram_bytes() as u64)),
             ("besides", BESIDES.to_string()),
             ("log", if board.qemu.is_some() { "semihosting" } else { "rtt" }.into()),
             ("runner", runner),

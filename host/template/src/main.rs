@@ -5,8 +5,6 @@
 
 {{modules}}
 
-use core::fmt::Display;
-
 // Its critical sections are linked.
 use cortex_m as _;
 use defmt::info;
@@ -29,14 +27,14 @@ static WINDOW: ConstStaticCell<[Feature; INPUTS]> = ConstStaticCell::new([0 as F
 #[cortex_m_rt::entry]
 fn main() -> ! {
     // Checked whole: a damaged image, or one of another network, ends here.
-    let image = or_fail(Image::<Integers>::new(IMAGE));
+    let image = or_fail("the model in flash", Image::<Integers>::new(IMAGE));
     let Some(about) = image.about() else { fail(format_args!("the image says nothing of scaling and names")) };
-    let mut network = or_fail(Network::new(&NETWORK, &mut MEMORY.take().0));
-    or_fail(image.load(&mut network));
+    let mut network = or_fail("the network", Network::new(&NETWORK, &mut MEMORY.take().0));
+    or_fail("the model in flash", image.load(&mut network));
     let window = WINDOW.take();
     info!("{=str}: {=usize} inputs, {=usize} outputs, {=usize} connections", BOARD, INPUTS, OUTPUTS, network.connections());
     measure(&about, &mut network, window).say("before learning");
-    or_fail(learn(&about, &mut network, window));
+    or_fail("learning", learn(&about, &mut network, window));
     measure(&about, &mut network, window).say("after learning");
     info!("{=usize} B of RAM for the network, {=usize} B of flash for the model", network.bytes(), IMAGE.len());
     let (used, available) = stack::high_water();
@@ -68,7 +66,7 @@ fn learn(about: &About<'_>, network: &mut Network<'_>, window: &mut [Feature; IN
         let id = StepId { seed: SEED, epoch: 1, step };
         // A window with a number that is infinite or NaN changes nothing.
         if let Err(error) = network.train_one(&Portable, window, answer, &sgd, id) {
-            defmt::warn!("window {=u32} is not learned: {}", number - 1, defmt::Display2Format(&error));
+            defmt::warn!("window {=u32} is not learned: {}", number - 1, error);
             continue;
         }
         step += 1;
@@ -93,10 +91,14 @@ fn measure(about: &About<'_>, network: &mut Network<'_>, window: &mut [Feature; 
     score
 }
 
-/// What there is, or the end of the program with a sentence.
-fn or_fail<T, E: Display>(result: Result<T, E>) -> T {
+/// What there is, or the end of the program, with the reason in the log.
+fn or_fail<T, E: defmt::Format>(what: &str, result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => fail(format_args!("{error}")),
+        Err(error) => {
+            // The log's own formatting takes a third less flash than sentences in the program.
+            defmt::error!("{=str}: {}", what, error);
+            fail(format_args!("the program cannot go on: the last line of its log says why"))
+        }
     }
 }
