@@ -27,9 +27,6 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
     (&mut source).take(1 << 16).read_to_end(&mut start).map_err(ReadError::io(file))?;
     let bytes = source.metadata().map_err(ReadError::io(file))?.len();
     source.rewind().map_err(ReadError::io(file))?;
-    if start.iter().all(u8::is_ascii_whitespace) {
-        return Err(ReadError::whole(file, "the file is empty", "give a file with one sample a line"));
-    }
     let reader = builder(separator(&start)).from_reader(source);
     Rows { file, wanted, reader, bytes }.read(progress)
 }
@@ -58,7 +55,10 @@ struct Rows<'a, R> {
 impl<R: Read> Rows<'_, R> {
     fn read(mut self, progress: &mut dyn FnMut(u64)) -> Result<Table, ReadError> {
         let (mut first, mut record) = (ByteRecord::new(), ByteRecord::new());
-        self.next(&mut first)?;
+        // Nothing but blank lines or a byte order mark.
+        if !self.next(&mut first)? || (first.len() < 2 && first.as_slice().trim_ascii().is_empty()) {
+            return Err(ReadError::whole(self.file, "the file is empty", "give a file with one sample a line"));
+        }
         let has_second = self.next(&mut record)?;
         let header = columns::is_header(self.wanted, &first, has_second.then_some(&record));
         let names = if header { columns::names(&first, self.file)? } else { Vec::new() };
@@ -306,6 +306,7 @@ mod tests {
     fn what_is_no_table_of_numbers_is_refused_with_its_place() {
         assert!(error("").contains("empty"));
         assert!(error("\n \n").contains("empty"));
+        assert!(error("\u{feff}").contains("empty") && error("\u{feff}\n\n").contains("empty"));
         assert!(error("a,b,y\n").contains("no sample"));
         assert!(error("1,2,0\n3,4\n").contains("line 2"));
         assert!(error("1,2,0\n3,x,1\n").contains("line 2, column 2"));
