@@ -1,8 +1,33 @@
-//! What the exit code tells apart: bad usage, an interruption, and everything else.
+//! What goes wrong: why a network cannot be trained or used, and what the exit code tells apart.
+
+use rewire_core::error::TrainError;
 
 use crate::data;
+use crate::data::ArrayError;
 use crate::engine::dynamic::NetworkError;
+use crate::engine::native::NoThreads;
 use crate::settings::Invalid;
+
+/// Why a network could not be trained or used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// The samples.
+    #[error("{0}")]
+    Samples(#[from] ArrayError),
+    /// A setting, by the name of its flag: `--batch-size` is [`Config::batch_size`].
+    #[error("{0}")]
+    Setting(#[from] Invalid),
+    /// The network, such as one that is larger than the memory.
+    #[error("{0}")]
+    Network(#[from] NetworkError),
+    /// The training, such as a loss that became NaN or infinite.
+    #[error("{0}")]
+    Train(#[from] TrainError),
+    /// The system grants no threads.
+    #[error("{0}")]
+    Threads(#[from] NoThreads),
+}
 
 /// A mistake in what was asked for: exit code 2.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -2,38 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use rewire_core::error::TrainError;
 use rewire_core::train::Epoch;
 
-use crate::data::arrays::check_split;
 use crate::data::samples::Split;
 use crate::data::{ArrayError, Arrays, Dataset, Names};
-use crate::engine::dynamic::NetworkError;
-use crate::engine::native::{Native, NoThreads};
+use crate::engine::native::Native;
+use crate::error::FitError;
 use crate::model::safetensors::Model;
-use crate::settings::{Config, Invalid, TaskKind};
+use crate::settings::Config;
 use crate::training::trained::{EpochDone, TrainObserver, Trained};
-
-/// Why a network could not be trained or used.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FitError {
-    /// The samples.
-    #[error("{0}")]
-    Samples(#[from] ArrayError),
-    /// A setting, by the name of its flag: `--batch-size` is [`Config::batch_size`].
-    #[error("{0}")]
-    Setting(#[from] Invalid),
-    /// The network, such as one that is larger than the memory.
-    #[error("{0}")]
-    Network(#[from] NetworkError),
-    /// The training, such as a loss that became NaN or infinite.
-    #[error("{0}")]
-    Train(#[from] TrainError),
-    /// The system grants no threads.
-    #[error("{0}")]
-    Threads(#[from] NoThreads),
-}
 
 /// Trains a network on arrays in memory, on every processor.
 ///
@@ -98,27 +75,6 @@ pub fn fit_on(
     let test = validation.map_or(Split::EMPTY, Arrays::split);
     let dataset = Dataset { name: None, shape, outputs, names, train: train.split(), test };
     Ok(Trained::fit(native, config, dataset, &mut EachEpoch(each_epoch))?.model)
-}
-
-/// Checks the samples that a network is to learn.
-pub(crate) fn check(dataset: &Dataset<'_>, task: TaskKind) -> Result<(), ArrayError> {
-    check_split(&dataset.train, dataset.outputs, task)?;
-    let n_features = dataset.features();
-    if let Some(shape) = dataset.shape.filter(|shape| shape.features() != n_features) {
-        return Err(ArrayError::Shape { shape, n_features });
-    }
-    if !dataset.test.is_empty() {
-        check_split(&dataset.test, dataset.outputs, task)?;
-    }
-    Ok(())
-}
-
-/// Checks that the samples which a classifier is to learn are of more than one class.
-pub(crate) fn check_classes(split: &Split<'_>) -> Result<(), ArrayError> {
-    let weighs = |at: usize| split.weights.get(at).is_none_or(|&weight| weight > 0.0);
-    let mut labels = split.labels.iter().enumerate().filter(|(at, _)| weighs(*at)).map(|(_, &label)| label);
-    let first = labels.next().unwrap_or_default();
-    if labels.all(|label| label == first) { Err(ArrayError::OneClass { label: first }) } else { Ok(()) }
 }
 
 /// Hands each epoch to a closure.

@@ -68,7 +68,8 @@ mod text;
 pub mod training;
 
 pub use data::{ArrayError, Arrays};
-pub use fit::{FitError, fit, fit_on};
+pub use error::FitError;
+pub use fit::{fit, fit_on};
 pub use model::safetensors::Model;
 pub use rewire_core::error::TrainError;
 pub use rewire_core::step::Metrics;

@@ -20,7 +20,8 @@ use tempfile::tempdir;
 /// Every page that people read, by its path in the repository.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let folders = [".", "docs", "core", "data", "firmware", "benchmarks", ".github", ".github/ISSUE_TEMPLATE"];
+    let folders =
+        [".", "docs", "core", "data", "firmware", "benchmarks", "host/python", ".github", ".github/ISSUE_TEMPLATE"];
     let mut found = Vec::new();
     for folder in folders {
         for item in fs::read_dir(root.join(folder)).unwrap() {

@@ -7,10 +7,12 @@
 //! | `train` | how a training runs beside Python: callbacks, progress, Ctrl-C |
 //! | `network` | what a trained network hands out |
 //! | `data` | the known datasets and their recipes |
+//! | `history` | the rows of epochs |
 //! | `error` | which exception an error becomes |
 
 mod data;
 mod error;
+mod history;
 mod network;
 mod samples;
 mod settings;

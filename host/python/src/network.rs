@@ -22,9 +22,9 @@ use rewire::settings::{Config, ModelKind, TaskKind};
 use rewire::training::trained::{Trained, Velocities};
 
 use crate::error::{Failure, detached};
+use crate::history::row;
 use crate::samples::{Features, Samples};
 use crate::settings::{arrays, defaults, differing, task};
-use crate::train::row;
 
 /// The version of a pickled network.
 const VERSION: u32 = 1;

@@ -18,6 +18,7 @@ use rewire::training::directory::Epoch;
 use rewire::training::trained::{EpochDone, Step, TrainObserver, Trained};
 
 use crate::error::{Failure, internal};
+use crate::history::row;
 use crate::network::Network;
 use crate::samples::Samples;
 use crate::settings::{config, task};
@@ -96,30 +97,6 @@ impl Order<'_> {
             Trained::fit(native, self.config, self.dataset, observer)?
         })
     }
-}
-
-/// The row of an epoch as Python has it.
-pub(crate) fn row<'py>(py: Python<'py>, row: &Epoch) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("epoch", row.epoch)?;
-    dict.set_item("learning_rate", row.learning_rate)?;
-    for (name, value) in [
-        ("train_loss", row.train_loss),
-        ("test_loss", row.test_loss),
-        ("train_accuracy", row.train_accuracy),
-        ("test_accuracy", row.test_accuracy),
-    ] {
-        dict.set_item(name, value)?;
-    }
-    for (name, value) in [
-        ("train_seconds", row.train_seconds),
-        ("evaluate_seconds", row.evaluate_seconds),
-        ("evolve_seconds", row.evolve_seconds),
-    ] {
-        dict.set_item(name, value)?;
-    }
-    dict.set_item("connections", row.connections)?;
-    Ok(dict)
 }
 
 /// Hears of a training until it ends. Returns the exception that ended it: of a callback, or Ctrl-C.

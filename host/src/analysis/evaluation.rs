@@ -10,7 +10,7 @@ use crate::analysis::statistics::mean_and_deviation;
 use crate::data::Dataset;
 use crate::data::samples::Split;
 use crate::engine::native::Native;
-use crate::fit::FitError;
+use crate::error::FitError;
 use crate::model::predict::largest;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;

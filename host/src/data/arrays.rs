@@ -1,5 +1,6 @@
 //! Samples in a caller's arrays, and what can be wrong with them.
 
+use crate::data::dataset::Dataset;
 use crate::data::name::ImageShape;
 use crate::data::samples::{Features, Split};
 use crate::settings::TaskKind;
@@ -197,8 +198,29 @@ impl<'a> Arrays<'a> {
     }
 }
 
+/// Checks the samples that a network is to learn.
+pub(crate) fn check(dataset: &Dataset<'_>, task: TaskKind) -> Result<(), ArrayError> {
+    check_split(&dataset.train, dataset.outputs, task)?;
+    let n_features = dataset.features();
+    if let Some(shape) = dataset.shape.filter(|shape| shape.features() != n_features) {
+        return Err(ArrayError::Shape { shape, n_features });
+    }
+    if !dataset.test.is_empty() {
+        check_split(&dataset.test, dataset.outputs, task)?;
+    }
+    Ok(())
+}
+
+/// Checks that the samples which a classifier is to learn are of more than one class.
+pub(crate) fn check_classes(split: &Split<'_>) -> Result<(), ArrayError> {
+    let weighs = |at: usize| split.weights.get(at).is_none_or(|&weight| weight > 0.0);
+    let mut labels = split.labels.iter().enumerate().filter(|(at, _)| weighs(*at)).map(|(_, &label)| label);
+    let first = labels.next().unwrap_or_default();
+    if labels.all(|label| label == first) { Err(ArrayError::OneClass { label: first }) } else { Ok(()) }
+}
+
 /// Checks the samples of a dataset for a network with so many outputs.
-pub(crate) fn check_split(split: &Split<'_>, outputs: usize, task: TaskKind) -> Result<(), ArrayError> {
+fn check_split(split: &Split<'_>, outputs: usize, task: TaskKind) -> Result<(), ArrayError> {
     let samples = match &split.features {
         Features::Floats(features) => check_features(features, split.width())?,
         Features::Bytes(_) if split.is_empty() => return Err(ArrayError::NoSamples),

@@ -9,8 +9,7 @@ use crate::data::source::Source;
 use crate::data::{Dataset, DatasetName, manifest};
 use crate::engine::dynamic::{Network, with_network};
 use crate::engine::native::Native;
-use crate::error::Usage;
-use crate::fit::FitError;
+use crate::error::{FitError, Usage};
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
 

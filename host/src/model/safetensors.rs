@@ -14,7 +14,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rewire_core::activation::BATCH_NORM_EPSILON;
 use rewire_core::activation::{Activation, Parameters};
 use rewire_core::network::Description;
 use rewire_core::network::MAX_LAYERS;
@@ -119,21 +118,6 @@ impl LayerHeader {
 /// Little-endian bytes of numbers.
 fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| encode(value)).collect()
-}
-
-/// Makes a layer of normalised ReLU one of ReLU.
-fn fold(layer: &mut LayerData) {
-    let parameters = std::mem::take(&mut layer.activation_parameters);
-    let factor = |[scale, .., variance]: Parameters| scale / (variance + BATCH_NORM_EPSILON).sqrt();
-    for (bias, &parameters) in layer.bias.iter_mut().zip(&parameters) {
-        let [_, shift, mean, _] = parameters;
-        *bias = factor(parameters) * (*bias - mean) + shift;
-    }
-    let neurons: Vec<usize> = layer.connections().map(|connection| connection.neuron).collect();
-    for (weight, neuron) in layer.weights.iter_mut().zip(neurons) {
-        *weight *= factor(parameters[neuron]);
-    }
-    layer.spec.activation = Activation::Relu;
 }
 
 /// What the tensor with the parameters of an activation is called.
@@ -345,17 +329,6 @@ impl Model {
         let model = Self { dataset: header.dataset, task, shape: header.shape, names, normaliser, targets, layers };
         model.check()?;
         Ok(model)
-    }
-
-    /// The same network without normalised sums: scales, shifts and averages become part of weights and biases, and the
-    /// activation a plain ReLU. Logits differ by rounding.
-    #[must_use]
-    pub fn folded(&self) -> Self {
-        let mut model = self.clone();
-        for layer in model.layers.iter_mut().filter(|layer| layer.spec.activation == Activation::BatchNormRelu) {
-            fold(layer);
-        }
-        model
     }
 
     /// Checks that each layer's structure is sound and that the layers fit each other.

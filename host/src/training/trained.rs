@@ -8,10 +8,10 @@ pub use rewire_core::train::Step;
 use rewire_core::train::{Epoch as Done, TrainSettings};
 
 use crate::data::Dataset;
-use crate::data::arrays::ArrayError;
+use crate::data::arrays::{ArrayError, check, check_classes};
 use crate::engine::dynamic::{Network, NetworkError, RunObserver};
 use crate::engine::native::Native;
-use crate::fit::{FitError, check, check_classes};
+use crate::error::FitError;
 use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, Keep, ModelKind, ScheduleKind, TaskKind};

@@ -49,6 +49,7 @@ fn every_source() -> Vec<(String, String)> {
         "core/src",
         "core/examples",
         "host/src",
+        "host/python/src",
         "host/template",
         "host/benches",
         "host/examples",
