@@ -10,8 +10,9 @@ use core::fmt::Arguments;
 
 use defmt::{Display2Format, info};
 use rewire_field::{BYTES, Failure, Recording, run};
+use rewire_firmware::end::finish;
 use rewire_firmware::fault::fail;
-use rewire_firmware::host::{Path, argument, finish};
+use rewire_firmware::host::{Path, argument};
 use rewire_firmware::memory::{Memory, assert_fits};
 use rewire_firmware::networks::MODEL;
 use rewire_firmware::stack;
