@@ -46,7 +46,8 @@ fn main() {
     let name = env::var("REWIRE_BOARD").unwrap_or_else(|_| "mps2-an386".into());
     let board = find(&name).filter(|board| board.target.is_some()).unwrap_or_else(|| {
         let known: Vec<&str> = BOARDS.iter().filter(|board| board.target.is_some()).map(|board| board.name).collect();
-        panic!("REWIRE_BOARD={name} is unknown, or no program can be built for it; there are {}", known.join(", "))
+        let why = if find(&name).is_some() { "has no program" } else { "is unknown" };
+        panic!("REWIRE_BOARD={name} {why}; there are {}", known.join(", "))
     });
     let network = env::var("REWIRE_NETWORK").ok().map_or(network(board), |text| {
         text.parse().ok().filter(|network| [16, 64, 128].contains(network)).unwrap_or_else(|| {

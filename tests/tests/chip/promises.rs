@@ -76,7 +76,7 @@ fn a_network_that_does_not_fit_the_board_fails_the_build() {
     let message = Build { network: Some("65"), ..small }.build().unwrap_err();
     assert!(message.contains("REWIRE_NETWORK=65 is unknown; there are 16, 64 and 128"), "{message}");
     let message = Build { board: "arduino", ..small }.build().unwrap_err();
-    assert!(message.contains("REWIRE_BOARD=arduino is unknown; there are mps2-an386"), "{message}");
+    assert!(message.contains("REWIRE_BOARD=arduino is unknown; there are microbit, bluepill"), "{message}");
 }
 
 #[test]
