@@ -19,7 +19,7 @@ use crate::sparse::index::Format;
 use crate::step::backward::{backward_rows, spread_rows as spread_deltas};
 use crate::step::forward::{TileSamples, forward_rows, spread_rows as spread_inputs};
 use crate::step::id::StepId;
-use crate::step::in_parts::stages::Stage;
+use crate::step::in_parts::stages::{Order, Stage};
 use crate::step::loss::Metrics;
 use crate::step::pass::{Measure, Minibatch, dropout_mask, dropout_scale};
 use crate::step::sgd::{Sgd, Update};
@@ -98,7 +98,7 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
             row: 0,
             metrics: Metrics::default(),
         };
-        step.stage = step.forward_of(0);
+        step.stage = step.order().forward_of(0);
         Ok(step)
     }
 
@@ -115,7 +115,7 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
     }
 }
 
-impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
+impl<'a, F: Format, const LAYERS: usize> StepInParts<'_, 'a, F, LAYERS> {
     /// Goes on with the step, and returns the metrics before the update once it is done.
     ///
     /// A part visits at most `budget` connections and neurons, or one row of a layer where that has more: a row is all
@@ -128,15 +128,20 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
             if self.stage == Stage::Done {
                 return Some(self.metrics);
             }
-            let rows = self.rows_within(&mut left)?;
+            let rows = self.order().rows_within(self.stage, self.row, &mut left)?;
             let end = rows.end;
             self.run(backend, rows);
-            if end == self.rows() {
-                (self.stage, self.row) = (self.next(), 0);
+            if end == self.order().rows(self.stage) {
+                (self.stage, self.row) = (self.order().next(self.stage), 0);
             } else {
                 self.row = end;
             }
         }
+    }
+
+    fn order(&self) -> Order<'_, 'a, F> {
+        let Mlp { layers, velocity, .. } = &*self.network;
+        Order { layers, velocity: *velocity, decays: self.sgd.periodic_decay(self.id.step).is_some() }
     }
 
     /// The factors of the update.

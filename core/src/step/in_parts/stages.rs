@@ -6,7 +6,6 @@ use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::sparse::index::{Format, Index};
 use crate::step::backward::spreads;
-use crate::step::in_parts::StepInParts;
 
 /// What a part of a step does. A layer is counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,26 +73,34 @@ impl<P: Index> Cost<'_, P> {
     }
 }
 
-impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
+/// What the order of the stages depends on.
+pub(super) struct Order<'l, 'a, F: Format> {
+    pub(super) layers: &'l [Layer<'a, F>],
+    /// Whether the network has velocities.
+    pub(super) velocity: bool,
+    /// Whether the step ends with periodic weight decay.
+    pub(super) decays: bool,
+}
+
+impl<F: Format> Order<'_, '_, F> {
     /// The stage's next rows, as many as the budget allows but at least one; none if it is spent.
-    pub(super) fn rows_within(&self, left: &mut usize) -> Option<Range<usize>> {
+    pub(super) fn rows_within(&self, stage: Stage, start: usize, left: &mut usize) -> Option<Range<usize>> {
         if *left == 0 {
             return None;
         }
-        let (start, rows) = (self.row, self.rows());
-        let (end, spent) = self.cost().within(*left, start, rows);
+        let (end, spent) = self.cost(stage).within(*left, start, self.rows(stage));
         *left = left.saturating_sub(spent);
         Some(start..end)
     }
 
     fn layer(&self, layer: usize) -> Option<&Layer<'_, F>> {
-        self.network.layers.get(layer)
+        self.layers.get(layer)
     }
 
     /// Rows of the stage.
-    pub(super) fn rows(&self) -> usize {
+    pub(super) fn rows(&self, stage: Stage) -> usize {
         let spec = |layer| self.layer(layer).map(|layer| layer.spec);
-        let rows = match self.stage {
+        let rows = match stage {
             Stage::Spread(layer) | Stage::SpreadDeltas(layer) | Stage::Weights(layer) => {
                 spec(layer).map(|spec| if spec.is_dense() { spec.n_out } else { spec.nrows() })
             }
@@ -109,14 +116,14 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
     }
 
     /// What rows of the stage visit.
-    fn cost(&self) -> Cost<'_, F::Pointer> {
+    fn cost(&self, stage: Stage) -> Cost<'_, F::Pointer> {
         let stored = |layer| match self.layer(layer) {
             Some(layer) if layer.spec.is_dense() => Cost::Each(layer.spec.n_in),
             Some(layer) => Cost::Rows(layer.indptr),
             None => Cost::Each(0),
         };
         let storage = |layer| self.layer(layer).map(|layer| (layer.spec.storage, layer.transposed.as_ref()));
-        match self.stage {
+        match stage {
             Stage::Spread(layer) | Stage::SpreadDeltas(layer) | Stage::Weights(layer) => stored(layer),
             Stage::Forward(layer) => match storage(layer) {
                 Some((Storage::Dense | Storage::OutputMajor, _)) => stored(layer),
@@ -128,7 +135,7 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
                 Some((Storage::OutputMajor, Some(transposed))) => Cost::Rows(transposed.indptr),
                 _ => Cost::Each(0),
             },
-            Stage::Loss => Cost::Each(self.network.n_out()),
+            Stage::Loss => Cost::Each(self.layers.last().map_or(0, |layer| layer.spec.n_out)),
             Stage::Activation(layer) => Cost::Each(self.layer(layer).map_or(0, |layer| layer.spec.n_out)),
             Stage::Rate(_) | Stage::Biases(_) | Stage::DecayWeights(_) | Stage::DecayBiases(_) | Stage::Done => {
                 Cost::Each(0)
@@ -156,10 +163,10 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
 
     /// How the update of a layer begins, or what follows the last.
     fn update_of(&self, layer: usize) -> Stage {
-        if layer < self.network.layers.len() {
+        if layer < self.layers.len() {
             // A single sample's deltas take the learning rate once, not at every connection.
-            if self.network.velocity { Stage::Biases(layer) } else { Stage::Rate(layer) }
-        } else if self.sgd.periodic_decay(self.id.step).is_some() {
+            if self.velocity { Stage::Biases(layer) } else { Stage::Rate(layer) }
+        } else if self.decays {
             Stage::DecayWeights(0)
         } else {
             Stage::Done
@@ -167,11 +174,11 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
     }
 
     /// What follows the stage.
-    pub(super) fn next(&self) -> Stage {
-        match self.stage {
+    pub(super) fn next(&self, stage: Stage) -> Stage {
+        match stage {
             Stage::Spread(layer) => Stage::Forward(layer),
             Stage::Forward(layer) => self.forward_of(layer + 1),
-            Stage::Loss => self.backward_of(self.network.layers.len().saturating_sub(1)),
+            Stage::Loss => self.backward_of(self.layers.len().saturating_sub(1)),
             Stage::SpreadDeltas(layer) => Stage::Backward(layer),
             Stage::Backward(layer) => self.backward_of(layer.saturating_sub(1)),
             Stage::Rate(layer) => Stage::Biases(layer),
@@ -179,7 +186,7 @@ impl<F: Format, const LAYERS: usize> StepInParts<'_, '_, F, LAYERS> {
             Stage::Weights(layer) if F::LEARNED_ACTIVATIONS => Stage::Activation(layer),
             Stage::Weights(layer) | Stage::Activation(layer) => self.update_of(layer + 1),
             Stage::DecayWeights(layer) => Stage::DecayBiases(layer),
-            Stage::DecayBiases(layer) if layer + 1 < self.network.layers.len() => Stage::DecayWeights(layer + 1),
+            Stage::DecayBiases(layer) if layer + 1 < self.layers.len() => Stage::DecayWeights(layer + 1),
             Stage::DecayBiases(_) | Stage::Done => Stage::Done,
         }
     }
