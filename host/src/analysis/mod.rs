@@ -3,7 +3,8 @@
 //! | file | question |
 //! |---|---|
 //! | `saved` | what a run directory holds, and which runs differ in the seed alone |
-//! | `statistics` | mean and standard deviation over seeds |
+//! | `statistics` | mean, standard deviation, shares |
+//! | `by_epoch` | what a quantity is in each epoch, over seeds |
 //! | `bins` | how often numbers of each size occur |
 //! | `degrees` | how many connections neurons and inputs have |
 //! | `power_law` | whether degrees follow a power law |
@@ -16,6 +17,7 @@
 
 pub mod bins;
 pub mod boards;
+pub mod by_epoch;
 pub mod comparison;
 pub mod degrees;
 pub mod evaluation;

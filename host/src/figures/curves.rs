@@ -9,8 +9,8 @@ use super::chart::{Chart, Mark, Series};
 use super::figure::Figure;
 use super::path::Pattern;
 use super::style::{PALETTE, model_colour};
+use crate::analysis::by_epoch::by_epoch;
 use crate::analysis::saved::Group;
-use crate::analysis::statistics::by_epoch;
 use crate::training::directory::Epoch;
 
 /// A colour for each group: its model's, as long as no other group has the same model.
