@@ -126,6 +126,7 @@ pub struct Project<'a> {
 struct File {
     path: &'static str,
     bytes: Vec<u8>,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "other systems go by a file's ending"))]
     executable: bool,
 }
 
