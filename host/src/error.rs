@@ -15,7 +15,7 @@ pub enum FitError {
     /// The samples.
     #[error("{0}")]
     Samples(#[from] ArrayError),
-    /// A setting, by the name of its flag: `--batch-size` is [`Config::batch_size`].
+    /// A setting, by the name of its flag: `--batch-size` is `batch_size` in [`Config`](crate::settings::Config).
     #[error("{0}")]
     Setting(#[from] Invalid),
     /// The network, such as one that is larger than the memory.
