@@ -61,6 +61,7 @@ pub fn fit_on(
     validation: Option<&Arrays<'_>>,
     each_epoch: impl FnMut(&Epoch) -> ControlFlow<()> + Send,
 ) -> Result<Model, FitError> {
+    config.validate()?;
     train.validate(config.task)?;
     let outputs = train.outputs(config.task);
     if let Some(validation) = validation {
@@ -74,7 +75,7 @@ pub fn fit_on(
     let (shape, names) = (train.shape, Names::default());
     let test = validation.map_or(Split::EMPTY, Arrays::split);
     let dataset = Dataset { name: None, shape, outputs, names, train: train.split(), test };
-    Ok(Trained::fit(native, config, dataset, &mut EachEpoch(each_epoch))?.model)
+    Ok(Trained::fit_checked(native, config, dataset, &mut EachEpoch(each_epoch))?.model)
 }
 
 /// Hands each epoch to a closure.

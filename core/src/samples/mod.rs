@@ -7,7 +7,7 @@
 //! | `one.rs` | a single sample |
 //! | `table.rs` | samples in memory |
 //! | `normalise.rs` | running mean and deviation of features |
-//! | `shift.rs` | images moved by whole pixels in training |
+//! | `shift.rs` | random translation of training images by whole pixels |
 //! | `element.rs` | what a feature is stored as |
 
 pub(crate) mod answers;

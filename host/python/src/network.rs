@@ -243,10 +243,9 @@ impl Network {
             let network = OnChip::new(model)?;
             let room = network.room(board)?;
             network.check_features(&split)?;
-            // A program for a sensor leaves most of the flash to what its user adds.
-            let (run_on, room) = if flash { (RunOn::Flash, room) } else { (RunOn::Sensor, room / 4) };
+            let run_on = if flash { RunOn::Flash } else { RunOn::Sensor };
             let indices: Vec<u32> = (0..split.len() as u32).collect();
-            let samples = Packed::new(&split, &indices, model.task, network.bytes, config.seed, room);
+            let samples = Packed::new(&split, &indices, model.task, network.bytes, config.seed, run_on.room(room));
             samples.check_enough().map_err(anyhow::Error::from)?;
             let row = ImageShape { channels: 1, height: 1, width: model.widths().0 };
             let known = model.dataset.map(|name| manifest::entry(name).shape);

@@ -188,7 +188,7 @@ fn scalar(value: &Bound<'_, PyAny>, kind: Kind) -> Value {
     let is_bool = value.extract::<bool>().ok();
     match kind {
         Kind::Bool => is_bool.map_or_else(text, Value::Boolean),
-        // True is no number here, though Python takes it for one.
+        // Python counts a bool as a number; a setting does not take one.
         _ if is_bool.is_some() => text(),
         Kind::Whole => value.extract::<i64>().map_or_else(|_| text(), Value::Integer),
         _ => value.extract::<f64>().map_or_else(|_| text(), Value::Float),

@@ -28,7 +28,7 @@ pub struct FirmwareArguments {
     pub board: Option<String>,
     /// Where the windows come from that the network predicts and learns [default: sensor]
     #[arg(long, value_name = "SOURCE", requires = "firmware")]
-    pub run_on: Option<Source>,
+    pub run_on: Option<RunOn>,
     /// Folder of the package rewire-core [default: that of the checkout this program was built from, if it is there, else
     /// the package registry]
     #[arg(long, value_name = "DIR", requires = "firmware")]
@@ -36,15 +36,6 @@ pub struct FirmwareArguments {
     /// Datasets.
     #[command(flatten)]
     pub cache: CacheArguments,
-}
-
-/// Where windows come from.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Source {
-    /// Your sensor, for which there is one place to fill in; until then, test samples of the run in flash
-    Sensor,
-    /// As many test samples of the run as fit the flash
-    Flash,
 }
 
 impl FirmwareArguments {
@@ -65,13 +56,8 @@ impl FirmwareArguments {
             format!("the samples of {} cannot be read, of which some go to the chip", path.display())
         })?;
         network.check_features(&dataset.test).with_context(failed)?;
-        let run_on = match self.run_on {
-            None | Some(Source::Sensor) => RunOn::Sensor,
-            Some(Source::Flash) => RunOn::Flash,
-        };
-        // A program for a sensor leaves most of the flash to what its user adds.
-        let room = if run_on == RunOn::Flash { room } else { room / 4 };
-        let samples = test_samples(Some(config), &dataset);
+        let run_on = self.run_on.unwrap_or_default();
+        let (samples, room) = (test_samples(Some(config), &dataset), run_on.room(room));
         let samples = Packed::new(&dataset.test, &samples, trained.model.task, network.bytes, config.seed, room);
         samples.check_enough().with_context(failed)?;
         let project = Project {

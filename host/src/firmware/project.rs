@@ -16,12 +16,25 @@ use crate::settings::TaskKind;
 use crate::text::thousands;
 
 /// Where the windows come from that the program predicts and learns from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum RunOn {
-    /// A sensor, for which the user fills in one place.
+    /// Your sensor, for which there is one place to fill in; until then, test samples of the run in flash
+    #[default]
     Sensor,
-    /// Samples in flash.
+    /// As many test samples of the run as fit the flash
     Flash,
+}
+
+impl RunOn {
+    /// The bytes of flash for samples, of those that model and program leave.
+    pub fn room(self, left: usize) -> usize {
+        match self {
+            // A program for a sensor leaves most of the flash to what its user adds.
+            Self::Sensor => left / 4,
+            Self::Flash => left,
+        }
+    }
 }
 
 /// Where the project finds `rewire-core`.

@@ -1,4 +1,4 @@
-//! One training of a network in memory, from its first weights to its last epoch, whoever watches it.
+//! Training of one network in memory: initialisation, epochs, evaluation. An observer decides what is recorded.
 //!
 //! A run with a directory and a call from Rust are both a session; they differ in their observers.
 

@@ -73,7 +73,7 @@ pub struct Velocities {
 }
 
 impl Trained {
-    /// Trains a network from its first weights to the last epoch, or until the observer ends it.
+    /// Initialises a network and trains it to the last epoch, or until the observer ends it.
     ///
     /// # Errors
     ///
@@ -86,6 +86,20 @@ impl Trained {
     ) -> Result<Self, FitError> {
         config.validate()?;
         check(&dataset, config.task)?;
+        Self::fit_checked(native, config, dataset, observer)
+    }
+
+    /// [`Trained::fit`], whose settings and samples the caller has checked, each sample by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trained::fit`].
+    pub(crate) fn fit_checked(
+        native: Native,
+        config: &Config,
+        dataset: Dataset<'_>,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Self, FitError> {
         if config.task == TaskKind::Classify {
             check_classes(&dataset.train)?;
         }

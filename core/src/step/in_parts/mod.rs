@@ -36,6 +36,10 @@ pub struct StepInParts<'n, 'a, F: Format, const LAYERS: usize> {
     answer: Answer<'n>,
     sgd: Sgd,
     id: StepId,
+    /// The factors of the update, and the learning rate that the deltas take before it.
+    update: (Update, f32),
+    /// What periodic weight decay leaves of a weight, if it comes after this step.
+    decay: Option<f32>,
     stage: Stage,
     /// The stage's next row.
     row: usize,
@@ -89,11 +93,16 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
             }
             Answer::Input => self.begin(&OneSample { features, answer: Unlabelled }, sgd)?,
         }
+        let update = sgd.update(1);
+        // As in a whole step: without velocities, the deltas have taken the rate.
+        let factors = if self.velocity { update } else { Update { rate: 1.0, ..update } };
         let mut step = StepInParts {
             network: self,
             answer,
             sgd: *sgd,
             id,
+            update: (factors, update.rate),
+            decay: sgd.periodic_decay(id.step),
             stage: Stage::Done,
             row: 0,
             metrics: Metrics::default(),
@@ -141,13 +150,7 @@ impl<'a, F: Format, const LAYERS: usize> StepInParts<'_, 'a, F, LAYERS> {
 
     fn order(&self) -> Order<'_, 'a, F> {
         let Mlp { layers, velocity, .. } = &*self.network;
-        Order { layers, velocity: *velocity, decays: self.sgd.periodic_decay(self.id.step).is_some() }
-    }
-
-    /// The factors of the update.
-    fn update(&self) -> Update {
-        let update = self.sgd.update(1);
-        if self.network.velocity { update } else { Update { rate: 1.0, ..update } }
+        Order { layers, velocity: *velocity, decays: self.decay.is_some() }
     }
 
     /// Runs rows of the stage.
@@ -209,8 +212,7 @@ impl<'a, F: Format, const LAYERS: usize> StepInParts<'_, 'a, F, LAYERS> {
     }
 
     fn run_update<B: Backend>(&mut self, backend: &B, rows: Range<usize>) {
-        let (update, rate) = (self.update(), self.sgd.update(1).rate);
-        let decay = self.sgd.periodic_decay(self.id.step).unwrap_or(1.0);
+        let ((update, rate), decay) = (self.update, self.decay.unwrap_or(1.0));
         let Mlp { layers, workspace, .. } = &mut *self.network;
         let (Stage::Rate(index)
         | Stage::Biases(index)

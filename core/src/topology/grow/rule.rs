@@ -16,7 +16,7 @@ pub enum Growth {
     /// Uniform over the free cells: SET.
     #[default]
     Random,
-    /// Near a connection of the same neuron: its input moved by up to `reach` cells of the image plane.
+    /// Near a connection of the same neuron: an input at most `reach` cells of the image plane away from its input.
     Near {
         /// What the inputs are.
         image: ImagePlane,

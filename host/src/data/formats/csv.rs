@@ -1,7 +1,7 @@
 //! CSV and TSV: text with a separator between fields, with or without a header.
 //!
 //! The separator is the one of comma, tab and semicolon that the first line has most of. A first line is a header where one
-//! of its fields is no number and the field below it is one, or where it names the label.
+//! of its fields is text and the field below it is a number, or where it names the label.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -192,7 +192,7 @@ impl<'a> Filling<'a> {
                 }
             }
             _ => {
-                let found = format!("'{}' is no number that 32 bits hold", String::from_utf8_lossy(field));
+                let found = format!("'{}' is not a finite 32-bit number", String::from_utf8_lossy(field));
                 let advice =
                     "features are finite numbers; leave a column out with --ignore, or name the label with --label";
                 Err(ReadError::at(self.file, place(), found, advice))
