@@ -8,6 +8,8 @@
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro128PlusPlus;
 
+use crate::backend::vector::{One, Vector};
+
 /// What random numbers are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -41,12 +43,21 @@ const fn mix64(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The 32-bit finaliser of MurmurHash3 (Appleby 2011, public domain).
+/// Two to the 32nd over the golden ratio: its multiples are spread evenly.
+const GOLDEN: u32 = 0x9E37_79B9;
+
+/// The 32-bit finaliser of MurmurHash3 (Appleby 2011, public domain), lane by lane.
 #[inline(always)]
-pub(crate) const fn mix32(mut h: u32) -> u32 {
-    h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
-    h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
-    h ^ (h >> 16)
+fn mix<V: Vector>(vector: V, h: V::Numbers) -> V::Numbers {
+    let h = vector.times(vector.xor_shifted::<16>(h), 0x85EB_CA6B);
+    let h = vector.times(vector.xor_shifted::<13>(h), 0xC2B2_AE35);
+    vector.xor_shifted::<16>(h)
+}
+
+/// [`mix`] of one number.
+#[inline(always)]
+pub(crate) fn mix32(h: u32) -> u32 {
+    mix(One, h)
 }
 
 /// A 64-bit key: the seed of the generator for this purpose, epoch, step and block.
@@ -139,7 +150,7 @@ impl Permutation {
             let mut left = index >> self.half_bits;
             let mut right = index & mask;
             for round in 0..Self::ROUNDS {
-                let f = mix32(right ^ self.key.wrapping_add(round.wrapping_mul(0x9E37_79B9)));
+                let f = mix32(right ^ self.key.wrapping_add(round.wrapping_mul(GOLDEN)));
                 (left, right) = (right, (left ^ f) & mask);
             }
             index = (left << self.half_bits) | right;
@@ -157,15 +168,15 @@ impl Permutation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DropoutMask {
     key: u32,
-    /// A hash below this drops: the rate times 2^24.
-    threshold: u32,
+    /// A hash below this drops: the rate times 2^24, rounded down, times 2^8.
+    limit: u32,
     /// `1 / (1 - rate)`.
     pub(crate) scale: f32,
 }
 
 impl DropoutMask {
     /// Drops nothing.
-    pub(crate) const OFF: Self = Self { key: 0, threshold: 0, scale: 1.0 };
+    pub(crate) const OFF: Self = Self { key: 0, limit: 0, scale: 1.0 };
 
     pub(crate) fn new(rate: f32, seed: u64, epoch: u32, step: u32, layer: u32) -> Self {
         if rate == 0.0 {
@@ -174,25 +185,33 @@ impl DropoutMask {
         }
         Self {
             key: key(seed, Purpose::Dropout, epoch, step, layer) as u32,
-            threshold: (rate * 16_777_216.0) as u32,
+            limit: ((rate * 16_777_216.0) as u32) << 8,
             scale: 1.0 / (1.0 - rate),
         }
     }
 
     #[inline(always)]
     pub(crate) fn is_off(&self) -> bool {
-        self.threshold == 0
+        self.limit == 0
     }
 
     /// Scales what is kept and zeroes what is dropped of one neuron's row; `first_sample` is lane 0's place in the
     /// batch.
     #[inline(always)]
-    pub(crate) fn apply<const LANES: usize>(&self, neuron: usize, first_sample: usize, row: &mut [f32; LANES]) {
-        let row_key = mix32(self.key.wrapping_add((neuron as u32).wrapping_mul(0x9E37_79B9)));
-        let first = (first_sample as u32).wrapping_mul(0x9E37_79B9);
-        for (lane, value) in row.iter_mut().enumerate() {
-            let hash = mix32(row_key ^ first.wrapping_add((lane as u32).wrapping_mul(0x9E37_79B9)));
-            *value = if (hash >> 8) < self.threshold { 0.0 } else { *value * self.scale };
+    pub(crate) fn apply<V: Vector, const K: usize, const LANES: usize>(
+        &self,
+        vector: V,
+        neuron: usize,
+        first_sample: usize,
+        row: &mut [V::Register; K],
+    ) {
+        let row_key = mix32(self.key.wrapping_add((neuron as u32).wrapping_mul(GOLDEN)));
+        let first = (first_sample as u32).wrapping_mul(GOLDEN);
+        for (unit, value) in row.iter_mut().enumerate() {
+            let lane = (unit * (LANES / K.max(1))) as u32;
+            let numbers = vector.count::<GOLDEN>(first.wrapping_add(lane.wrapping_mul(GOLDEN)));
+            let hashes = mix(vector, vector.xor(numbers, row_key));
+            *value = vector.zero_below(hashes, self.limit, vector.mul(*value, vector.splat(self.scale)));
         }
     }
 }
@@ -242,7 +261,7 @@ mod tests {
         let (mut dropped, mut sum) = (0, 0.0);
         for neuron in 0..2000 {
             let mut row = [1.0f32; 64];
-            mask.apply(neuron, 0, &mut row);
+            mask.apply::<_, 64, 64>(One, neuron, 0, &mut row);
             dropped += row.iter().filter(|&&v| v == 0.0).count();
             sum += f64::from(row.iter().sum::<f32>());
         }
@@ -255,10 +274,10 @@ mod tests {
     fn dropout_does_not_depend_on_the_tile_width() {
         let mask = DropoutMask::new(0.5, 1, 1, 1, 0);
         let mut wide = [1.0f32; 64];
-        mask.apply(5, 0, &mut wide);
+        mask.apply::<_, 64, 64>(One, 5, 0, &mut wide);
         for (lane, expected) in wide.iter().enumerate() {
             let mut one = [1.0f32; 1];
-            mask.apply(5, lane, &mut one);
+            mask.apply::<_, 1, 1>(One, 5, lane, &mut one);
             assert_eq!(one[0].to_bits(), expected.to_bits());
         }
     }

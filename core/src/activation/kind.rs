@@ -1,5 +1,7 @@
 //! The activations, and their derivatives.
 
+use crate::backend::vector::{Test, Vector};
+
 /// Parameters that some activations keep for each neuron.
 ///
 /// SReLU: left threshold, left slope, distance to the right threshold, right slope. Normalised ReLU: scale, shift, and
@@ -92,12 +94,16 @@ impl Activation {
 
     /// Applies the activation to a row of sums.
     #[inline(always)]
-    pub(crate) fn apply_row<const LANES: usize>(self, row: &mut [f32; LANES]) {
-        // One loop for each kind: a choice inside the loop would keep it from being vectorised.
-        match self {
-            Self::Identity | Self::SRelu | Self::BatchNormRelu => {}
-            Self::Relu => row.iter_mut().for_each(|value| *value = Self::Relu.apply(*value)),
-            Self::LeakyRelu { .. } => row.iter_mut().for_each(|value| *value = self.apply(*value)),
+    pub(crate) fn apply_row<V: Vector, const K: usize>(self, vector: V, row: &mut [V::Register; K]) {
+        // Not the maximum: a NaN must stay visible in the loss.
+        for z in row {
+            *z = match self {
+                Self::Identity | Self::SRelu | Self::BatchNormRelu => *z,
+                Self::Relu => vector.select(Test::NotPositive, *z, vector.splat(0.0), *z),
+                Self::LeakyRelu { slope } => {
+                    vector.select(Test::NotPositive, *z, vector.mul(vector.splat(slope), *z), *z)
+                }
+            };
         }
     }
 
@@ -106,28 +112,27 @@ impl Activation {
     /// `y` is the activation after dropout; `z` the sum if the activation hides its sign, otherwise anything with the
     /// sign of `z` (that is, `y`). `scale` is dropout's, 1 without.
     #[inline(always)]
-    pub(crate) fn backward_row<const LANES: usize>(
+    pub(crate) fn backward_row<V: Vector, const K: usize>(
         self,
-        gradient: &mut [f32; LANES],
-        y: &[f32; LANES],
-        z: &[f32; LANES],
+        vector: V,
+        gradient: &mut [V::Register; K],
+        y: &[V::Register; K],
+        z: &[V::Register; K],
         scale: f32,
     ) {
-        match self {
-            Self::Identity | Self::Relu | Self::SRelu | Self::BatchNormRelu => {
+        let (zero, open) = (vector.splat(0.0), vector.splat(scale));
+        for ((g, &y), &z) in gradient.iter_mut().zip(y).zip(z) {
+            *g = match self {
+                Self::Relu => vector.select(Test::Positive, y, vector.mul(*g, open), zero),
                 // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
-                let linear = !matches!(self, Self::Relu);
-                for ((g, &y), _) in gradient.iter_mut().zip(y).zip(z) {
-                    let open = if linear { y != 0.0 } else { y > 0.0 };
-                    *g = if open { *g * scale } else { 0.0 };
+                Self::Identity | Self::SRelu | Self::BatchNormRelu => {
+                    vector.select(Test::Zero, y, zero, vector.mul(*g, open))
                 }
-            }
-            Self::LeakyRelu { slope } => {
-                for ((g, &y), &z) in gradient.iter_mut().zip(y).zip(z) {
-                    let slope = if z > 0.0 { scale } else { slope * scale };
-                    *g = if y == 0.0 { 0.0 } else { *g * slope };
+                Self::LeakyRelu { slope } => {
+                    let slope = vector.select(Test::Positive, z, open, vector.splat(slope * scale));
+                    vector.select(Test::Zero, y, zero, vector.mul(*g, slope))
                 }
-            }
+            };
         }
     }
 }
@@ -135,6 +140,7 @@ impl Activation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::vector::One;
 
     /// 0 at exactly zero.
     fn derivative(activation: Activation, z: f32) -> f32 {
@@ -167,7 +173,7 @@ mod tests {
             let z = [-1.5f32, 2.0];
             let y = z.map(|z| activation.apply(z));
             let mut gradient = [3.0f32, 5.0];
-            activation.backward_row(&mut gradient, &y, if activation.hides_sign() { &z } else { &y }, 1.0);
+            activation.backward_row(One, &mut gradient, &y, if activation.hides_sign() { &z } else { &y }, 1.0);
             let expected = [3.0 * derivative(activation, -1.5), 5.0 * derivative(activation, 2.0)];
             assert_eq!(gradient, expected);
         }

@@ -9,12 +9,37 @@ use bytemuck::Pod;
 /// Lanes of a vector.
 pub const WIDTH: usize = 16;
 
+/// What a lane may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Whether it is greater than zero; a NaN is not.
+    Positive,
+    /// Whether it is zero or less; a NaN is not.
+    NotPositive,
+    /// Whether it is zero, of whichever sign.
+    Zero,
+}
+
+impl Test {
+    /// The answer of one lane.
+    #[inline(always)]
+    pub fn holds(self, lane: f32) -> bool {
+        match self {
+            Self::Positive => lane > 0.0,
+            Self::NotPositive => lane <= 0.0,
+            Self::Zero => lane == 0.0,
+        }
+    }
+}
+
 /// A register of floats, and the arithmetic on it. An implementation is a token that the instructions exist.
 pub trait Vector: Copy + Send + Sync {
     /// Its form in memory: `f32`, or `[f32; 16]`.
     type Unit: Pod + Send + Sync;
     /// Its form in registers.
     type Register: Copy;
+    /// A whole number for each lane, in registers.
+    type Numbers: Copy;
     /// Whether [`Vector::fold_16`] is cheaper than sixteen times [`Vector::fold`].
     const GROUPED: bool;
     /// Units of which a kernel may keep sums in registers at once.
@@ -33,6 +58,18 @@ pub trait Vector: Copy + Send + Sync {
     fn add(self, a: Self::Register, b: Self::Register) -> Self::Register;
     /// Lane by lane, rounded once.
     fn mul(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// `then` in the lanes of `of` that pass the test, `otherwise` in the others.
+    fn select(self, test: Test, of: Self::Register, then: Self::Register, otherwise: Self::Register) -> Self::Register;
+    /// The number `first` in the first lane and `STEP` more in each that follows, modulo 2^32.
+    fn count<const STEP: u32>(self, first: u32) -> Self::Numbers;
+    /// Exclusive or with the same number in every lane.
+    fn xor(self, numbers: Self::Numbers, with: u32) -> Self::Numbers;
+    /// Exclusive or of each number and itself shifted right by `BITS`.
+    fn xor_shifted<const BITS: u32>(self, numbers: Self::Numbers) -> Self::Numbers;
+    /// Each number times `by`, modulo 2^32.
+    fn times(self, numbers: Self::Numbers, by: u32) -> Self::Numbers;
+    /// Zero in the lanes whose number is below `limit`.
+    fn zero_below(self, numbers: Self::Numbers, limit: u32, register: Self::Register) -> Self::Register;
     /// The sum over lanes: the upper half is added to the lower half until one lane is left.
     fn fold(self, register: Self::Register) -> f32;
     /// Sixteen sums at once, each in the order of [`Vector::fold`].
@@ -53,6 +90,7 @@ pub struct One;
 impl Vector for One {
     type Unit = f32;
     type Register = f32;
+    type Numbers = u32;
     const GROUPED: bool = false;
     const SINGLE: bool = true;
 
@@ -82,6 +120,36 @@ impl Vector for One {
     }
 
     #[inline(always)]
+    fn select(self, test: Test, of: f32, then: f32, otherwise: f32) -> f32 {
+        if test.holds(of) { then } else { otherwise }
+    }
+
+    #[inline(always)]
+    fn count<const STEP: u32>(self, first: u32) -> u32 {
+        first
+    }
+
+    #[inline(always)]
+    fn xor(self, number: u32, with: u32) -> u32 {
+        number ^ with
+    }
+
+    #[inline(always)]
+    fn xor_shifted<const BITS: u32>(self, number: u32) -> u32 {
+        number ^ (number >> BITS)
+    }
+
+    #[inline(always)]
+    fn times(self, number: u32, by: u32) -> u32 {
+        number.wrapping_mul(by)
+    }
+
+    #[inline(always)]
+    fn zero_below(self, number: u32, limit: u32, register: f32) -> f32 {
+        if number < limit { 0.0 } else { register }
+    }
+
+    #[inline(always)]
     fn fold(self, register: f32) -> f32 {
         register
     }
@@ -94,6 +162,7 @@ pub struct Sixteen;
 impl Vector for Sixteen {
     type Unit = [f32; WIDTH];
     type Register = [f32; WIDTH];
+    type Numbers = [u32; WIDTH];
     const GROUPED: bool = false;
 
     #[inline(always)]
@@ -128,6 +197,46 @@ impl Vector for Sixteen {
     }
 
     #[inline(always)]
+    fn select(self, test: Test, of: [f32; WIDTH], then: [f32; WIDTH], mut otherwise: [f32; WIDTH]) -> [f32; WIDTH] {
+        for ((of, then), otherwise) in of.into_iter().zip(then).zip(&mut otherwise) {
+            if test.holds(of) {
+                *otherwise = then;
+            }
+        }
+        otherwise
+    }
+
+    #[inline(always)]
+    fn count<const STEP: u32>(self, first: u32) -> [u32; WIDTH] {
+        steps::<STEP>().map(|step| first.wrapping_add(step))
+    }
+
+    #[inline(always)]
+    fn xor(self, numbers: [u32; WIDTH], with: u32) -> [u32; WIDTH] {
+        numbers.map(|number| number ^ with)
+    }
+
+    #[inline(always)]
+    fn xor_shifted<const BITS: u32>(self, numbers: [u32; WIDTH]) -> [u32; WIDTH] {
+        numbers.map(|number| number ^ (number >> BITS))
+    }
+
+    #[inline(always)]
+    fn times(self, numbers: [u32; WIDTH], by: u32) -> [u32; WIDTH] {
+        numbers.map(|number| number.wrapping_mul(by))
+    }
+
+    #[inline(always)]
+    fn zero_below(self, numbers: [u32; WIDTH], limit: u32, mut register: [f32; WIDTH]) -> [f32; WIDTH] {
+        for (number, lane) in numbers.into_iter().zip(&mut register) {
+            if number < limit {
+                *lane = 0.0;
+            }
+        }
+        register
+    }
+
+    #[inline(always)]
     fn fold(self, mut sums: [f32; WIDTH]) -> f32 {
         let mut half = WIDTH / 2;
         while half > 0 {
@@ -139,6 +248,17 @@ impl Vector for Sixteen {
         }
         sums[0]
     }
+}
+
+/// Zero, `STEP`, twice `STEP`…, modulo 2^32: what [`Vector::count`] adds to the first number.
+pub const fn steps<const STEP: u32>() -> [u32; WIDTH] {
+    let mut steps = [0u32; WIDTH];
+    let mut lane = 1;
+    while lane < WIDTH {
+        steps[lane] = steps[lane - 1].wrapping_add(STEP);
+        lane += 1;
+    }
+    steps
 }
 
 /// Arithmetic that runs on whichever vector there is.

@@ -4,7 +4,7 @@
 //! backend may bring a general matrix product for networks that are dense throughout
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
-use crate::backend::vector::{Vector, WIDTH, multiply_add, store};
+use crate::backend::vector::{Vector, WIDTH, multiply_add};
 use crate::kernel::nonzero;
 use crate::kernel::weight_step::TileUpdate;
 use crate::samples::element::Element;
@@ -19,7 +19,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     weights: &[f32],
     x: &[[X; LANES]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [V::Unit; K]),
+    mut emit: impl FnMut(T, [V::Register; K]),
 ) {
     let x = X::rows::<V, K, LANES>(x);
     let n = x.len().max(1);
@@ -32,7 +32,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
                 #[inline(always)]
                 |x, w| X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x),
             );
-            emit(out, store(vector, sum));
+            emit(out, sum);
         }
         return;
     }
@@ -40,15 +40,15 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     // As many rows at a time as have room for their sums in registers.
     while V::SUMS >= 4 * K && weights.len() >= 4 * n {
         let sums = sums::<X, V, K, LANES, 4>(vector, take(&mut weights, 4 * n), x);
-        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, store(vector, sum)));
+        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
     }
     while V::SUMS >= 2 * K && weights.len() >= 2 * n {
         let sums = sums::<X, V, K, LANES, 2>(vector, take(&mut weights, 2 * n), x);
-        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, store(vector, sum)));
+        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
     }
     for (weights, out) in weights.chunks_exact(n).zip(out) {
         let [sum] = sums::<X, V, K, LANES, 1>(vector, weights, x);
-        emit(out, store(vector, sum));
+        emit(out, sum);
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
     closed: impl Fn(&mut T) -> bool,
-    mut emit: impl FnMut(T, [V::Unit; K]),
+    mut emit: impl FnMut(T, [V::Register; K]),
 ) {
     for (input, mut out) in (first..n_in).zip(out) {
         if V::SINGLE && closed(&mut out) {
@@ -98,7 +98,7 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
                 multiply_add(vector, &mut sum, w, d);
             }
         }
-        emit(out, store(vector, sum));
+        emit(out, sum);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sums over connections, one output row at a time: the forward pass, and the gradient of a layer's inputs.
 
-use crate::backend::vector::{Vector, multiply_add, store};
+use crate::backend::vector::{Vector, multiply_add};
 use crate::samples::element::Element;
 use crate::sparse::csr::{CsrRef, row_lengths, take};
 use crate::sparse::index::{Format, Index};
@@ -15,7 +15,7 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
     w: CsrRef<'_, F>,
     x: &[[X; LANES]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [V::Unit; K]),
+    mut emit: impl FnMut(T, [V::Register; K]),
 ) {
     let x = X::rows::<V, K, LANES>(x);
     for ((cols, values), out) in w.rows().zip(out) {
@@ -25,7 +25,7 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
                 X::multiply_add::<V, K, LANES>(vector, &mut sum, w, x);
             }
         }
-        emit(out, store(vector, sum));
+        emit(out, sum);
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn transposed_rows<F: Format, V: Vector, const K: usize, T>(
     values: &[f32],
     d: &[[V::Unit; K]],
     out: impl Iterator<Item = T>,
-    mut emit: impl FnMut(T, [V::Unit; K]),
+    mut emit: impl FnMut(T, [V::Register; K]),
 ) {
     let (mut rows, mut positions) = (transposed.rows, transposed.positions);
     for (len, out) in row_lengths(transposed.indptr).zip(out) {
@@ -75,6 +75,6 @@ pub(crate) fn transposed_rows<F: Format, V: Vector, const K: usize, T>(
                 multiply_add(vector, &mut sum, w, d);
             }
         }
-        emit(out, store(vector, sum));
+        emit(out, sum);
     }
 }

@@ -2,10 +2,12 @@
 
 use core::ops::Range;
 
+use bytemuck::Zeroable;
+
 use crate::activation::batch_norm::{self, TileBatch};
 use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
-use crate::backend::vector::{Kernel, Vector, floats, units};
+use crate::backend::vector::{Kernel, Vector, floats, load, store, units, units_mut};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::dense;
 use crate::kernel::gather::{self, TransposedRef};
@@ -221,10 +223,11 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
         let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale, batch } = self;
-        let out = delta.iter_mut().zip(y);
+        let out = units_mut::<V, K, LANES>(delta).iter_mut().zip(units::<V, K, LANES>(y));
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
-        let mut finish = Differentiate { learned, activation, hides_sign: activation.hides_sign(), scale, batch };
+        let hides_sign = activation.hides_sign();
+        let mut finish = Differentiate::<V, _, K, LANES> { vector, learned, activation, hides_sign, scale, batch };
         match sums {
             InputSums::Transposed(transposed) => gather::transposed_rows(
                 vector,
@@ -233,7 +236,7 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 units::<V, K, LANES>(above),
                 out,
                 #[inline(always)]
-                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+                |out, sum| finish.row(out, sum),
             ),
             InputSums::InputMajor(csr) => gather::rows::<F, f32, V, K, LANES, _>(
                 vector,
@@ -241,7 +244,7 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 above,
                 out,
                 #[inline(always)]
-                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+                |out, sum| finish.row(out, sum),
             ),
             InputSums::Dense { n_in, first } => dense::transposed_rows(
                 vector,
@@ -252,18 +255,18 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 out,
                 #[inline(always)]
                 |(delta, y)| {
-                    let closed = activation.closes_at_zero() && is_zero(y);
+                    let closed = activation.closes_at_zero() && is_zero(bytemuck::must_cast_slice(y.as_slice()));
                     if closed {
-                        **delta = [0.0; LANES];
+                        **delta = Zeroable::zeroed();
                     }
                     closed
                 },
                 #[inline(always)]
-                |out, sum| finish.row(out, floats::<V, K, LANES>(sum)),
+                |out, sum| finish.row(out, sum),
             ),
             InputSums::Ready => {
                 for (delta, y) in out {
-                    let sum = *delta;
+                    let sum = load(vector, delta);
                     finish.row((delta, y), sum);
                 }
             }
@@ -273,8 +276,8 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 
 /// Whether every lane is zero, of whichever sign.
 #[inline(always)]
-fn is_zero<const LANES: usize>(row: &[f32; LANES]) -> bool {
-    match row.as_slice() {
+fn is_zero(row: &[f32]) -> bool {
+    match row {
         // A loop over one lane is not always seen to be none.
         [lane] => *lane == 0.0,
         lanes => lanes.iter().all(|&lane| lane == 0.0),
@@ -282,7 +285,8 @@ fn is_zero<const LANES: usize>(row: &[f32; LANES]) -> bool {
 }
 
 /// Turns gradients of activations into deltas, row by row.
-struct Differentiate<'a, T> {
+struct Differentiate<'a, V, T, const K: usize, const LANES: usize> {
+    vector: V,
     learned: core::iter::Zip<core::slice::Iter<'a, Parameters>, core::slice::IterMut<'a, Parameters>>,
     activation: Activation,
     hides_sign: bool,
@@ -290,21 +294,25 @@ struct Differentiate<'a, T> {
     batch: T,
 }
 
-impl<T: TileBatch> Differentiate<'_, T> {
+impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Differentiate<'_, V, T, K, LANES> {
     #[inline(always)]
-    fn row<const LANES: usize>(&mut self, (delta, y): (&mut [f32; LANES], &[f32; LANES]), mut sum: [f32; LANES]) {
+    fn row(&mut self, (delta, y): (&mut [V::Unit; K], &[V::Unit; K]), mut sum: [V::Register; K]) {
+        let vector = self.vector;
         let z = if self.hides_sign { &*delta } else { y };
-        match self.learned.next() {
-            Some((parameters, gradient)) if self.activation == Activation::BatchNormRelu => {
-                if let Some(batch) = self.batch.get() {
-                    *gradient = batch_norm::backward_row(&mut sum, y, z, self.scale, parameters, batch);
-                }
-            }
-            Some((parameters, gradient)) => {
-                *gradient = srelu::backward_row(&mut sum, y, z, self.scale, parameters);
-            }
-            None => self.activation.backward_row(&mut sum, y, z, self.scale),
+        let Some((parameters, gradient)) = self.learned.next() else {
+            self.activation.backward_row(vector, &mut sum, &load(vector, y), &load(vector, z), self.scale);
+            *delta = store(vector, sum);
+            return;
+        };
+        let mut row = floats::<V, K, LANES>(store(vector, sum));
+        let (y, z) = (floats::<V, K, LANES>(*y), floats::<V, K, LANES>(*z));
+        if self.activation != Activation::BatchNormRelu {
+            *gradient = srelu::backward_row(&mut row, &y, &z, self.scale, parameters);
+        } else if let Some(batch) = self.batch.get() {
+            *gradient = batch_norm::backward_row(&mut row, &y, &z, self.scale, parameters, batch);
         }
-        *delta = sum;
+        if let [row] = units::<V, K, LANES>(core::slice::from_ref(&row)) {
+            *delta = *row;
+        }
     }
 }

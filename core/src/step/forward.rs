@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::activation::batch_norm::{self, TileBatch};
 use crate::activation::kind::{Activation, Parameters};
 use crate::activation::srelu;
-use crate::backend::vector::{Kernel, Vector, floats};
+use crate::backend::vector::{Kernel, Vector, floats, load, store, units, units_mut};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::{dense, gather};
 use crate::network::model::{BatchOf, Model};
@@ -195,8 +195,17 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
         let ready = matches!(sums, Sums::Ready);
-        let mut finish =
-            Activate { learned, z: z.iter_mut(), neuron: first_neuron, activation, mask, first_sample, batch };
+        let (y, z) = (units_mut::<V, K, LANES>(y), units_mut::<V, K, LANES>(z).iter_mut());
+        let mut finish = Activate::<V, _, K, LANES> {
+            vector,
+            learned,
+            z,
+            neuron: first_neuron,
+            activation,
+            mask,
+            first_sample,
+            batch,
+        };
         match sums {
             Sums::Sparse(csr) => gather::rows::<F, X, V, K, LANES, _>(
                 vector,
@@ -204,7 +213,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
                 x,
                 y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
+                |out, sum| finish.sum(out, sum),
             ),
             Sums::Dense(weights) => dense::rows::<X, V, K, LANES, _>(
                 vector,
@@ -212,7 +221,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
                 x,
                 y.iter_mut().zip(bias),
                 #[inline(always)]
-                |out, sum| finish.sum::<V>(out, floats::<V, K, LANES>(sum)),
+                |out, sum| finish.sum(out, sum),
             ),
             Sums::Ready => {}
         }
@@ -225,10 +234,11 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 }
 
 /// Turns a block's sums into activations, row by row.
-struct Activate<'a, T, const LANES: usize> {
+struct Activate<'a, V: Vector, T, const K: usize, const LANES: usize> {
+    vector: V,
     learned: core::slice::Iter<'a, Parameters>,
     /// Where sums are kept.
-    z: core::slice::IterMut<'a, [f32; LANES]>,
+    z: core::slice::IterMut<'a, [V::Unit; K]>,
     neuron: usize,
     activation: Activation,
     mask: DropoutMask,
@@ -236,7 +246,7 @@ struct Activate<'a, T, const LANES: usize> {
     batch: T,
 }
 
-impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
+impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V, T, K, LANES> {
     /// Whether sums become activations by a bias and the activation alone.
     #[inline(always)]
     fn is_plain(&self) -> bool {
@@ -244,33 +254,47 @@ impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
     }
 
     #[inline(always)]
-    fn row(&mut self, (y, &bias): (&mut [f32; LANES], &f32), mut sum: [f32; LANES]) {
-        for sum in &mut sum {
-            *sum += bias;
-        }
+    fn row(&mut self, (y, &bias): (&mut [V::Unit; K], &f32), sum: [V::Register; K]) {
+        let vector = self.vector;
+        let mut sum = self.biased(sum, bias);
         if let Some(z) = self.z.next() {
-            *z = sum;
+            *z = store(vector, sum);
         }
-        match self.learned.next() {
-            Some(parameters) if self.activation == Activation::BatchNormRelu => {
-                batch_norm::apply_row(&mut sum, parameters, self.batch.get());
+        if let Some(parameters) = self.learned.next() {
+            let mut row = floats::<V, K, LANES>(store(vector, sum));
+            if self.activation == Activation::BatchNormRelu {
+                batch_norm::apply_row(&mut row, parameters, self.batch.get());
+            } else {
+                srelu::apply_row(&mut row, parameters);
             }
-            Some(parameters) => srelu::apply_row(&mut sum, parameters),
-            None => self.activation.apply_row(&mut sum),
+            if let [row] = units::<V, K, LANES>(core::slice::from_ref(&row)) {
+                sum = load(vector, row);
+            }
+        } else {
+            self.activation.apply_row(vector, &mut sum);
         }
         if !self.mask.is_off() {
-            self.mask.apply(self.neuron, self.first_sample, &mut sum);
+            self.mask.apply::<V, K, LANES>(vector, self.neuron, self.first_sample, &mut sum);
         }
         self.neuron += 1;
-        *y = sum;
+        *y = store(vector, sum);
+    }
+
+    #[inline(always)]
+    fn biased(&self, sum: [V::Register; K], bias: f32) -> [V::Register; K] {
+        let bias = self.vector.splat(bias);
+        sum.map(
+            #[inline(always)]
+            |sum| self.vector.add(sum, bias),
+        )
     }
 
     /// A row's sum, as it comes: those of single samples wait in the place of the activations for
     /// [`Activate::single_rows`].
     #[inline(always)]
-    fn sum<V: Vector>(&mut self, out: (&mut [f32; LANES], &f32), sum: [f32; LANES]) {
+    fn sum(&mut self, out: (&mut [V::Unit; K], &f32), sum: [V::Register; K]) {
         if V::SINGLE {
-            *out.0 = sum;
+            *out.0 = store(self.vector, sum);
         } else {
             self.row(out, sum);
         }
@@ -278,18 +302,18 @@ impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
 
     /// Sums that are in the place of the activations.
     #[inline(always)]
-    fn rows(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+    fn rows(&mut self, y: &mut [[V::Unit; K]], bias: &[f32]) {
         let out = y.iter_mut().zip(bias);
         if self.is_plain() && self.activation == Activation::Relu {
             // What a chip does most, with nothing to decide inside the loop.
             for (y, &bias) in out {
-                for y in y {
-                    *y = Activation::Relu.apply(*y + bias);
-                }
+                let mut sum = self.biased(load(self.vector, y), bias);
+                Activation::Relu.apply_row(self.vector, &mut sum);
+                *y = store(self.vector, sum);
             }
         } else {
             for (y, bias) in out {
-                let sum = *y;
+                let sum = load(self.vector, y);
                 self.row((y, bias), sum);
             }
         }
@@ -297,7 +321,7 @@ impl<T: TileBatch, const LANES: usize> Activate<'_, T, LANES> {
 
     /// The same for single samples. A function of its own: its loop then has the registers to itself, and there is one.
     #[inline(never)]
-    fn single_rows<F: Format>(&mut self, y: &mut [[f32; LANES]], bias: &[f32]) {
+    fn single_rows<F: Format>(&mut self, y: &mut [[V::Unit; K]], bias: &[f32]) {
         if !F::LEARNED_ACTIVATIONS {
             self.learned = [].iter();
         }
