@@ -103,7 +103,7 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
     for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
         pruned(index, layer.csr_mut().as_ref());
     }
-    each_layer(
+    let replaced = each_layer(
         backend,
         layers,
         &mut network.workspace,
@@ -115,7 +115,21 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
             let mut generator = Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index);
             regrow(layer, evolution, &mut generator, index, scratch)
         },
-    )
+    );
+    rebuild_transposed(backend, layers);
+    replaced
+}
+
+/// Rebuilds the transposed structure of every layer that keeps one. Not as part of the growth: the thread that grew the
+/// first layer, which keeps none, would have nothing to do.
+fn rebuild_transposed<B: Backend, F: Format>(backend: &B, layers: &mut [Layer<'_, F>]) {
+    let half = layers.len() / 2;
+    match layers.split_at_mut_checked(half) {
+        Some((top, rest)) if half > 0 && backend.threads() > 1 => {
+            backend.join(|| rebuild_transposed(backend, top), || rebuild_transposed(backend, rest));
+        }
+        _ => layers.iter_mut().for_each(Layer::rebuild_transposed),
+    }
 }
 
 /// Prunes every sparse layer but the last.
@@ -153,9 +167,5 @@ fn regrow<F: Format>(
         GrownWeight::Zero => 0.0,
         GrownWeight::Uniform => generator.symmetric(limit),
     };
-    let added = evolution.growth.grow(layer, index, removed, counters, generator, weight);
-    if removed > 0 {
-        layer.rebuild_transposed();
-    }
-    added
+    evolution.growth.grow(layer, index, removed, counters, generator, weight)
 }

@@ -98,20 +98,31 @@ fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
     let mut shift = 31u32;
     while shift > 0 {
         let bits = DIGITS.trailing_zeros().min(shift);
-        let is_first = shift == 31;
+        let above = shift;
         shift -= bits;
         let mut histogram = [[0u32; DIGITS]; 2];
-        for &value in values {
-            let (sign, magnitude) = parts(value);
-            if let Some((cut, histogram)) = cuts.get(sign & 1).zip(histogram.get_mut(sign & 1))
-                && (magnitude ^ cut.threshold) >> (shift + bits) == 0
-                && let Some(count) = histogram.get_mut((magnitude >> shift) as usize & (DIGITS - 1) & ((1 << bits) - 1))
-            {
+        let mut count = |value: u32| {
+            let digit = (value >> shift) as usize & (DIGITS - 1) & ((1 << bits) - 1);
+            if let Some(count) = histogram.as_flattened_mut().get_mut((value >> 31) as usize * DIGITS + digit) {
                 *count += 1;
+            }
+        };
+        let values = values.iter().map(|value| value.to_bits());
+        if above == 31 {
+            values.for_each(count);
+        } else {
+            // Of each sign, the weights that share the digits so far.
+            let [positive, negative] = cuts;
+            let (positive, negative) = (positive.threshold >> above, (1 << 31 | negative.threshold) >> above);
+            for value in values {
+                let digits = value >> above;
+                if digits == positive || digits == negative {
+                    count(value);
+                }
             }
         }
         for (cut, histogram) in cuts.iter_mut().zip(&histogram) {
-            if is_first {
+            if above == 31 {
                 let count: u32 = histogram.iter().sum();
                 cut.total = ((count as f32 * zeta) as u32).min(count);
                 cut.ties = cut.total;
