@@ -4,6 +4,7 @@
 //! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
 //! images are timed apart: fetched, normalised and written into tiles, with and without the random changes of training.
 
+pub mod graph_challenge;
 pub mod machine;
 pub mod profile;
 mod times;

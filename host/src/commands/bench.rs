@@ -3,11 +3,14 @@
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::bench::graph_challenge::{self, Challenge, Size};
 use crate::bench::machine::Level;
 use crate::bench::profile::Share;
 use crate::bench::{self, AUGMENTED, Report, Row, STEP};
-use crate::commands::output::{print, print_json};
+use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
+use crate::data::{DatasetName, Error, cache_dir, load};
+use crate::engine::native::Native;
 use crate::settings::Range;
 use crate::training::directory::processor;
 
@@ -21,6 +24,9 @@ pub struct Arguments {
     /// Skip the dense network, which needs 300 MB and most of the time
     #[arg(long)]
     pub no_dense: bool,
+    /// Run this network of the Sparse DNN Graph Challenge instead: neurons of a layer and layers, such as 1024x120
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["steps", "no_dense"])]
+    pub graph_challenge: Option<Size>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -28,8 +34,43 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
+        if let Some(size) = self.graph_challenge {
+            return self.challenge(size);
+        }
         let report = bench::run(self.steps, !self.no_dense)?;
         if self.json { print_json(&report) } else { print(table(&report)) }
+    }
+}
+
+impl Arguments {
+    /// Runs the images of MNIST through a network of the challenge.
+    fn challenge(&self, size: Size) -> Result<()> {
+        let load = |name| load(name, &cache_dir(None));
+        let (data, of) = match load(DatasetName::Mnist) {
+            Err(Error::Missing { .. }) => (load(DatasetName::MnistMini)?, DatasetName::MnistMini),
+            data => (data?, DatasetName::Mnist),
+        };
+        let images = data.train;
+        let image = |sample: usize| images.image(sample % images.len().max(1)).unwrap_or_default();
+        let found = graph_challenge::run(size, &Native::new(0)?, &image, graph_challenge::SAMPLES, |_, _, _| {})?;
+        if self.json {
+            return print_json(&found);
+        }
+        if of == DatasetName::MnistMini {
+            note("the bundled images, in turn; `rewire data fetch mnist` gets all 60,000");
+        }
+        let Challenge { neurons, layers, samples, threads, categories, seconds, edges_per_second } = found;
+        let published = graph_challenge::PUBLISHED.iter().filter(|published| published.0 == size);
+        let line = |published: &(Size, &str, f64)| {
+            let (_, who, seconds) = published;
+            format!("\n{:.3e} edges a second, {seconds} s: {who}", size.edges(samples) / seconds)
+        };
+        let published = published.map(line).collect::<Vec<_>>().concat();
+        print(format!(
+            "{}\n{neurons} neurons x {layers} layers, {samples} inputs, {threads} threads: {seconds:.3} s, \
+             {edges_per_second:.3e} edges a second; {categories} inputs leave an activation above zero{published}",
+            processor()
+        ))
     }
 }
 

@@ -287,10 +287,22 @@ fn network_in<'a>(
 ///
 /// Memory that is not there.
 pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
-    let needed = footprint.bytes();
+    with_memory(footprint.bytes(), footprint.align, work)
+}
+
+/// Hands `work` so many bytes of zeros, which start at a multiple of `align`.
+///
+/// # Errors
+///
+/// Memory that is not there.
+pub(crate) fn with_memory<R>(
+    needed: usize,
+    align: usize,
+    work: impl FnOnce(&mut [u8]) -> R,
+) -> Result<R, NetworkError> {
     let mut memory = Vec::new();
-    memory.try_reserve_exact(needed + footprint.align).map_err(|_| NetworkError::OutOfMemory { needed })?;
-    memory.resize(needed + footprint.align, 0u8);
-    let start = memory.as_ptr().align_offset(footprint.align);
+    memory.try_reserve_exact(needed + align).map_err(|_| NetworkError::OutOfMemory { needed })?;
+    memory.resize(needed + align, 0u8);
+    let start = memory.as_ptr().align_offset(align);
     Ok(work(&mut memory[start..start + needed]))
 }

@@ -44,7 +44,7 @@ fn help_lists_every_flag() {
     expect("data list --help", &["data-dir", "json", "help"]);
     expect("data fetch --help", &["data-dir", "json", "help"]);
     expect("data verify --help", &["data-dir", "json", "help"]);
-    expect("bench --help", &["steps", "no-dense", "json", "help"]);
+    expect("bench --help", &["steps", "no-dense", "graph-challenge", "json", "help"]);
     let help = succeed(folder.path(), "--help");
     for subcommand in
         ["train", "evaluate", "predict", "compare", "footprint", "plot", "report", "features", "data", "bench"]
