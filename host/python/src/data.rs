@@ -8,10 +8,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rewire::data::samples::{Features, Split};
 use rewire::data::{DatasetName, cache_dir, load};
-use rewire::settings::TaskKind;
+use rewire::settings::Config;
 
 use crate::error::detached;
-use crate::settings::{defaults, differing};
+use crate::settings::differing;
 
 /// Pixels and labels.
 type Part<'py> = (Bound<'py, PyArray2<u8>>, Bound<'py, PyArray1<u16>>);
@@ -24,7 +24,7 @@ fn named(name: &str) -> PyResult<DatasetName> {
 /// The keywords that are a good start for a known dataset.
 #[pyfunction]
 pub(crate) fn recipe<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyDict>> {
-    differing(py, &defaults(named(name)?, TaskKind::Classify))
+    differing(py, &Config::defaults(named(name)?))
 }
 
 /// Training samples and test samples of a known dataset, in bytes.

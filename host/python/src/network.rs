@@ -24,7 +24,7 @@ use rewire::training::trained::{Trained, Velocities};
 use crate::error::{Failure, detached};
 use crate::history::row;
 use crate::samples::{Features, Samples};
-use crate::settings::{arrays, defaults, differing, task};
+use crate::settings::{arrays, differing, task};
 
 /// The version of a pickled network.
 const VERSION: u32 = 1;
@@ -295,7 +295,7 @@ pub(crate) fn load(py: Python<'_>, task: &str, path: PathBuf) -> PyResult<Networ
     let task = self::task(task)?;
     let model = detached(py, || Ok(Model::load(&path)?))?;
     of_task(&model, task)?;
-    let config = defaults(arrays(), task);
+    let config = Config::defaults_for(arrays(), task);
     let hidden = model.layers.iter().rev().skip(1).rev().map(|layer| layer.spec.n_out).collect();
     let connections = model.layers.iter().map(|layer| layer.spec.connections).collect();
     let config = Config { hidden, connections, ..config };

@@ -56,15 +56,6 @@ pub(crate) fn task(name: &str) -> PyResult<TaskKind> {
     TaskKind::named(name).ok_or_else(|| PyValueError::new_err(format!("there is no task {name}")))
 }
 
-/// The learning rate at which squared errors are learned from a few samples of a few features without diverging.
-const SQUARED_ERRORS: f32 = 0.002;
-
-/// The recipe of a dataset for a task; of samples in arrays, that of files of one's own.
-pub(crate) fn defaults(source: impl Into<DataSource>, task: TaskKind) -> Config {
-    let config = Config { task, ..Config::defaults(source) };
-    if task == TaskKind::Classify { config } else { Config { learning_rate: SQUARED_ERRORS, ..config } }
-}
-
 /// The source of samples in arrays.
 pub(crate) fn arrays() -> DataSource {
     DataSource::Path("./arrays".into())
@@ -72,7 +63,7 @@ pub(crate) fn arrays() -> DataSource {
 
 /// Whether a setting is a keyword of the estimator of a task.
 fn is_keyword(setting: &Setting, task: TaskKind) -> bool {
-    let [own, classifier] = [task, TaskKind::Classify].map(|task| defaults(arrays(), task));
+    let [own, classifier] = [task, TaskKind::Classify].map(|task| Config::defaults_for(arrays(), task));
     let of_arrays = setting.group != Group::Data || OF_ARRAYS.contains(&setting.name);
     // A setting that has an effect in a classifier only, such as label smoothing.
     let of_task = setting.applies.iter().all(|condition| (condition.holds)(&own) || !(condition.holds)(&classifier));
@@ -83,7 +74,7 @@ fn is_keyword(setting: &Setting, task: TaskKind) -> bool {
 #[pyfunction]
 pub(crate) fn settings<'py>(py: Python<'py>, task: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let task = self::task(task)?;
-    let config = defaults(arrays(), task);
+    let config = Config::defaults_for(arrays(), task);
     let row = |setting: &Setting| {
         let row = PyDict::new(py);
         row.set_item("name", keyword(setting))?;
@@ -105,7 +96,7 @@ pub(crate) fn settings<'py>(py: Python<'py>, task: &str) -> PyResult<Vec<Bound<'
 
 /// The keywords that differ from the defaults of an estimator, as the recipe of a dataset has them.
 pub(crate) fn differing<'py>(py: Python<'py>, config: &Config) -> PyResult<Bound<'py, PyDict>> {
-    let (differing, usual) = (PyDict::new(py), defaults(arrays(), config.task));
+    let (differing, usual) = (PyDict::new(py), Config::defaults_for(arrays(), config.task));
     for setting in TABLE.iter().filter(|setting| is_keyword(setting, config.task)) {
         if (setting.get)(config) != (setting.get)(&usual) {
             differing.set_item(keyword(setting), default(py, setting, config)?)?;
@@ -209,7 +200,7 @@ pub(crate) fn config(task: TaskKind, given: &Bound<'_, PyDict>) -> PyResult<Conf
             return Err(PyValueError::new_err(format!("{word} is {}, but must be {must_be}", value.repr()?)));
         }
     }
-    let config = defaults(arrays(), task).with(&laid);
+    let config = Config::defaults_for(arrays(), task).with(&laid);
     config.validate().map_err(|error| PyValueError::new_err(keywords(&error.to_string())))?;
     Ok(config)
 }

@@ -54,6 +54,24 @@ def test_tables_give_the_file_of_the_program(rewire, tmp_path, points, threads):
         assert tensors(tmp_path / "ours") == tensors(tmp_path / f"run-{task}" / "model.safetensors"), task
 
 
+def test_defaults_are_those_of_the_program(rewire, tmp_path, points):
+    X, classes, values = (array[:100] for array in points)
+    np.savez(tmp_path / "classes.npz", x_train=X, y_train=classes, x_test=X, y_test=classes)
+    np.savez(tmp_path / "values.npz", x_train=X, y_train=values.astype(np.float32), x_test=X, y_test=values)
+    for task, file, kind, y in [
+        ("classify", "classes.npz", SparseEvolutionaryClassifier, classes),
+        ("regress", "values.npz", SparseEvolutionaryRegressor, values),
+        ("reconstruct", "classes.npz", SparseEvolutionaryAutoencoder, None),
+    ]:
+        rewire("train", tmp_path / file, "--task", task, "--threads", 2, "--out", f"run-{task}")
+        kind(n_jobs=1).fit(X, y).save(tmp_path / "ours")
+        assert tensors(tmp_path / "ours") == tensors(tmp_path / f"run-{task}" / "model.safetensors"), task
+        settings = kind.from_run(tmp_path / f"run-{task}").get_params()
+        given = kind().get_params()
+        differing = {name for name in given if settings[name] != given[name]}
+        assert not differing, task
+
+
 def test_epochs_one_by_one_give_the_bits_of_all_at_once(points):
     X, y, _ = points
     settings = dict(hidden=(32, 16), epsilon=4, schedule="constant", zeta_schedule="constant")

@@ -131,6 +131,35 @@ def test_a_weight_of_zero_leaves_a_sample_out(points):
     assert np.array_equal(weighted.predict_proba(X), fewer.predict_proba(X))
 
 
+def test_a_whole_weight_is_a_sample_so_many_times_where_a_minibatch_holds_all(points):
+    X, y, values = points
+    X, y, values = X[:20], y[:20], values[:20]
+    counts = np.arange(20) % 4
+    order = np.random.RandomState(3).permutation(20)
+    often = X.repeat(counts, axis=0)
+    for kind, learned in (
+        (SparseEvolutionaryClassifier, y),
+        (SparseEvolutionaryRegressor, values),
+        (SparseEvolutionaryAutoencoder, y),
+    ):
+        weighted = kind(epochs=9).fit(X[order], learned[order], sample_weight=counts[order])
+        repeated = kind(epochs=9).fit(often, learned.repeat(counts))
+        for layer, other in zip(weighted.coefs_, repeated.coefs_):
+            assert (layer != other).nnz == 0
+        assert getattr(weighted, "offset_", None) == getattr(repeated, "offset_", None)
+    # Copies of a sample that is held out would be trained on.
+    held = SparseEvolutionaryClassifier(epochs=1, validation_samples=5).fit(X, y, sample_weight=counts)
+    assert held._samples == 15 and len(held.history_["test_loss"]) == 1
+
+
+def test_a_sample_without_weight_does_not_move_the_threshold(points):
+    X, _, _ = points
+    there = np.arange(300) < 200
+    scores = np.where(there, np.arange(300.0), -1e9)
+    detector = SparseEvolutionaryAutoencoder(contamination=0.1)
+    assert detector._threshold(scores, there.astype(float)) == detector._threshold(scores[there], None) == 20.0
+
+
 def test_class_weights_move_predictions(points):
     X, y, _ = points
     rare = np.flatnonzero(y == 1)[:20]

@@ -1,7 +1,7 @@
 //! Times of whole training steps and of evolution on this machine.
 //!
-//! The network is CIFAR-10's of the tutorial: 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3. Its
-//! inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
+//! The network is CIFAR-10's of the tutorial, 3072-4000-1000-4000-10, epsilon 20, batch 128, momentum, dropout 0.3, or what
+//! the settings make of it. Its inputs are noise that is made once and stays in the tiles, so what is timed is forward, backward and update. Batches of
 //! images are timed apart: fetched, normalised and written into tiles, with and without the random changes of training.
 
 pub mod graph_challenge;
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use self::machine::Level;
 use self::profile::Share;
-use self::times::time;
+use self::times::{Times, time};
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::Split;
 use crate::data::source::Source;
@@ -30,22 +30,22 @@ use crate::engine::dynamic::with_block;
 use crate::engine::native::{Native, SimdLevel};
 use crate::settings::{Config, ModelKind};
 
-/// Samples in a minibatch.
-pub const BATCH: usize = 128;
-
 /// Noise that is written once and left alone after.
-struct Noise;
+struct Noise {
+    samples: usize,
+    classes: usize,
+}
 
 impl SampleSource for Noise {
     fn len(&self) -> usize {
-        BATCH
+        self.samples
     }
 }
 
 impl<const LANES: usize> Samples<LANES> for Noise {
     fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
         for (label, index) in labels.iter_mut().zip(indices) {
-            *label = (index % 10) as u16;
+            *label = (*index as usize % self.classes) as u16;
         }
         if x.first().is_some_and(|row| row[0] == 0.0) {
             let mut state = indices.first().map_or(1, |index| index.wrapping_mul(0x9E37_79B9) | 1);
@@ -70,7 +70,7 @@ pub trait Timed {
 struct Subject<'a, const LANES: usize> {
     network: Mlp<'a, Standard, LANES>,
     native: &'a Native,
-    config: &'a Config,
+    timed: &'a Network,
     steps: u32,
 }
 
@@ -78,69 +78,107 @@ struct Subject<'a, const LANES: usize> {
 fn train<B: Backend, const LANES: usize>(
     network: &mut Mlp<'_, Standard, LANES>,
     backend: &B,
-    config: &Config,
+    timed: &Network,
     step: u32,
 ) {
+    let config = &timed.config;
     let Ok(sgd) = config.sgd(config.learning_rate) else { return };
-    let order = Permutation::new(1, 1, BATCH as u32);
+    let noise = Noise { samples: config.batch_size, classes: timed.outputs };
+    let order = Permutation::new(1, 1, config.batch_size as u32);
     let id = StepId { seed: 1, epoch: 1, step };
-    network.step(backend, &Noise, &order, 0, &sgd, id).expect("a network that is built to train");
+    network.step(backend, &noise, &order, 0, &sgd, id).expect("a network that is built to train");
 }
 
 impl<const LANES: usize> Timed for Subject<'_, LANES> {
     fn step(&mut self) {
-        train(&mut self.network, self.native, self.config, self.steps);
+        train(&mut self.network, self.native, self.timed, self.steps);
         self.steps += 1;
     }
 
     fn evolve(&mut self) {
-        let shape = ImageShape { channels: 3, height: 32, width: 32 };
-        let Ok(evolution) = self.config.evolution(shape) else { return };
+        // Growth at random needs no plane.
+        let shape = ImageShape { channels: 1, height: 1, width: self.timed.inputs };
+        let Ok(evolution) = self.timed.config.evolution(shape) else { return };
         self.steps += 1;
         let evolved = self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
         evolved.expect("a network that is built to train");
     }
 
     fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share> {
-        profile::profile(self.native, &mut self.network, levels, BATCH, runs, |profiler, network| {
-            train(network, profiler, self.config, 0);
+        let batch = self.timed.config.batch_size;
+        profile::profile(self.native, &mut self.network, levels, batch, runs, |profiler, network| {
+            train(network, profiler, self.timed, 0);
         })
     }
 }
 
-/// Builds the network and hands it to `work` on the backend's threads.
-///
-/// # Errors
-///
-/// When there is no memory for it.
-pub fn with_subject<R: Send>(
-    model: ModelKind,
-    native: Native,
-    work: impl FnOnce(&mut dyn Timed) -> R + Send,
-) -> Result<R> {
-    let config = Config { model, batch_size: BATCH, ..Config::defaults(DatasetName::Cifar10) };
-    let layers = config.layers(3072, 10);
-    let description = crate::training::session::description(&config, &layers);
-    let native = native.with_products(model == ModelKind::Dense);
-    if model == ModelKind::Dense {
-        subject::<128, R>(&config, &description, &native, work)
-    } else {
-        subject::<64, R>(&config, &description, &native, work)
+/// The network that is timed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Its settings, and those of its step.
+    pub config: Config,
+    /// Features of a sample.
+    pub inputs: usize,
+    /// Classes.
+    pub outputs: usize,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { config: Config::defaults(DatasetName::Cifar10), inputs: 3072, outputs: 10 }
     }
 }
 
-fn subject<const LANES: usize, R: Send>(
-    config: &Config,
-    description: &Description<'_>,
-    native: &Native,
-    work: impl FnOnce(&mut dyn Timed) -> R + Send,
-) -> Result<R> {
-    with_block(&description.footprint::<Standard, LANES>(), |block| -> Result<R> {
-        let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-        let mut subject = Subject { network, native, config, steps: 0 };
-        subject.network.initialise(native, 1, config.fan_in());
-        Ok(native.install(|| work(&mut subject)))
-    })?
+impl Network {
+    /// The same network with every connection. A sparse one's activation would not do for it.
+    fn dense(&self) -> Self {
+        let config =
+            Config { model: ModelKind::Dense, activation: self.config.dense_activation(), ..self.config.clone() };
+        Self { config, ..self.clone() }
+    }
+
+    /// Widths of its layers.
+    fn widths(&self) -> String {
+        let widths = [&[self.inputs], &self.config.hidden[..], &[self.outputs]].concat();
+        widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+    }
+
+    /// Connections of all its layers.
+    fn connections(&self) -> usize {
+        self.config.layers(self.inputs, self.outputs).iter().map(|layer| layer.connections).sum()
+    }
+
+    /// Builds the network and hands it to `work` on the backend's threads.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it, or a layer is too wide.
+    pub fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut dyn Timed) -> R + Send) -> Result<R> {
+        let layers = self.config.layers(self.inputs, self.outputs);
+        let description = crate::training::session::description(&self.config, &layers);
+        let native = native.with_products(self.config.model == ModelKind::Dense);
+        match self.config.lanes() {
+            1 => self.subject::<1, R>(&description, &native, work),
+            16 => self.subject::<16, R>(&description, &native, work),
+            32 => self.subject::<32, R>(&description, &native, work),
+            64 => self.subject::<64, R>(&description, &native, work),
+            _ => self.subject::<128, R>(&description, &native, work),
+        }
+    }
+
+    fn subject<const LANES: usize, R: Send>(
+        &self,
+        description: &Description<'_>,
+        native: &Native,
+        work: impl FnOnce(&mut dyn Timed) -> R + Send,
+    ) -> Result<R> {
+        with_block(&description.footprint::<Standard, LANES>(), |block| -> Result<R> {
+            let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
+            let mut subject = Subject { network, native, timed: self, steps: 0 };
+            subject.network.initialise(native, 1, self.config.fan_in());
+            Ok(native.install(|| work(&mut subject)))
+        })?
+    }
 }
 
 /// A row of the table.
@@ -156,6 +194,8 @@ pub struct Row {
     pub median_ms: f64,
     /// Fastest run, in milliseconds.
     pub min_ms: f64,
+    /// Slowest run, in milliseconds.
+    pub max_ms: f64,
     /// Runs timed.
     pub runs: usize,
 }
@@ -163,6 +203,12 @@ pub struct Row {
 /// What was timed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Widths of the layers of the network.
+    pub network: String,
+    /// Connections of all layers.
+    pub connections: usize,
+    /// Samples in a minibatch.
+    pub batch_size: usize,
     /// Whole steps and evolutions.
     pub rows: Vec<Row>,
     /// The processor's caches, and what one thread computes from each.
@@ -173,6 +219,8 @@ pub struct Report {
 
 /// What the row of a sparse step is called.
 pub const STEP: &str = "sparse step";
+/// What the row of a dense network's step is called.
+pub const DENSE_STEP: &str = "dense step, GEMM";
 /// What the rows of augmented batches are called.
 pub const AUGMENTED: &str = "batch of images, augmented";
 
@@ -180,8 +228,9 @@ pub const AUGMENTED: &str = "batch of images, augmented";
 const IMAGES: usize = 20_000;
 
 /// Times the building of minibatches of CIFAR-10's shape.
-fn batches(native: &Native, split: &Split<'_>, augment: bool, runs: usize) -> (f64, f64) {
+fn batches(native: &Native, split: &Split<'_>, augment: bool, runs: usize) -> Times {
     const LANES: usize = 64;
+    const BATCH: usize = 128;
     let config = Config { augment, ..Config::defaults(DatasetName::Cifar10) };
     let shape = ImageShape { channels: 3, height: 32, width: 32 };
     let normaliser = Normaliser::unit(shape.features());
@@ -203,42 +252,75 @@ fn batches(native: &Native, split: &Split<'_>, augment: bool, runs: usize) -> (f
     })
 }
 
-/// Times everything.
-///
-/// # Errors
-///
-/// When the system grants no threads or memory.
-pub fn run(steps: usize, dense: bool) -> Result<Report> {
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let best = SimdLevel::detect();
-    let noise = |i: usize| (i as u32).wrapping_mul(0x9E37_79B9).to_le_bytes()[3];
-    let split = Split::of_images((0..IMAGES * 3072).map(noise).collect(), vec![0; IMAGES]);
-    let mut rows = Vec::new();
-    let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, (median_ms, min_ms): (f64, f64)| {
-        rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, runs });
-    };
-    for threads in if all > 1 { vec![1, all] } else { vec![1] } {
-        let native = || -> Result<Native> { Ok(Native::new(threads)?.with_simd(best)) };
-        let step = with_subject(ModelKind::Set, native()?, |subject| time(steps, || subject.step()))?;
-        row(STEP, threads, best, steps, step);
-        let evolutions = steps.div_ceil(5);
-        let evolve = with_subject(ModelKind::Set, native()?, |subject| time(evolutions, || subject.evolve()))?;
-        row("evolution, all layers", threads, best, evolutions, evolve);
-        row("batch of images", threads, best, steps, batches(&native()?, &split, false, steps));
-        row(AUGMENTED, threads, best, steps, batches(&native()?, &split, true, steps));
+/// What is to be timed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The network.
+    pub network: Network,
+    /// Steps for each row.
+    pub steps: usize,
+    /// Numbers of threads; 0 is all.
+    pub threads: Vec<usize>,
+    /// Only the network's step.
+    pub step_only: bool,
+    /// The dense network too.
+    pub dense: bool,
+}
+
+impl Plan {
+    /// Times everything.
+    ///
+    /// # Errors
+    ///
+    /// When the system grants no threads or memory.
+    pub fn run(&self) -> Result<Report> {
+        let (network, steps) = (&self.network, self.steps);
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        let best = SimdLevel::detect();
+        let mut rows = Vec::new();
+        let mut row = |what: &str, threads: usize, simd: SimdLevel, runs: usize, times: Times| {
+            let Times { median_ms, min_ms, max_ms } = times;
+            rows.push(Row { what: what.into(), threads, simd: simd.to_string(), median_ms, min_ms, max_ms, runs });
+        };
+        let images = if self.step_only { 0 } else { IMAGES };
+        let noise = |i: usize| (i as u32).wrapping_mul(0x9E37_79B9).to_le_bytes()[3];
+        let split = Split::of_images((0..images * 3072).map(noise).collect(), vec![0; images]);
+        let step = if network.config.model == ModelKind::Dense { DENSE_STEP } else { STEP };
+        for threads in self.threads.iter().map(|&threads| if threads == 0 { all } else { threads }) {
+            let native = || -> Result<Native> { Ok(Native::new(threads)?.with_simd(best)) };
+            row(step, threads, best, steps, network.with_subject(native()?, |subject| time(steps, || subject.step()))?);
+            if self.step_only {
+                continue;
+            }
+            let evolutions = steps.div_ceil(5);
+            let evolve = network.with_subject(native()?, |subject| time(evolutions, || subject.evolve()))?;
+            row("evolution, all layers", threads, best, evolutions, evolve);
+            row("batch of images", threads, best, steps, batches(&native()?, &split, false, steps));
+            row(AUGMENTED, threads, best, steps, batches(&native()?, &split, true, steps));
+        }
+        let mut report = Report {
+            network: network.widths(),
+            connections: network.connections(),
+            batch_size: network.config.batch_size,
+            rows: Vec::new(),
+            caches: Vec::new(),
+            kernels: Vec::new(),
+        };
+        if self.step_only {
+            return Ok(Report { rows, ..report });
+        }
+        for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available() && *level < best) {
+            let native = Native::new(all)?.with_simd(level);
+            row(step, all, level, steps, network.with_subject(native, |subject| time(steps, || subject.step()))?);
+        }
+        if self.dense {
+            let (runs, native) = (steps.div_ceil(10), Native::new(all)?);
+            let times = network.dense().with_subject(native, |subject| time(runs, || subject.step()))?;
+            row(DENSE_STEP, all, best, runs, times);
+        }
+        let native = Native::new(1)?.with_simd(best);
+        report.caches = machine::measure(&native);
+        report.kernels = network.with_subject(native, |subject| subject.profile(&report.caches, steps))?;
+        Ok(Report { rows, ..report })
     }
-    for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available() && *level < best) {
-        let native = Native::new(all)?.with_simd(level);
-        let step = with_subject(ModelKind::Set, native, |subject| time(steps, || subject.step()))?;
-        row(STEP, all, level, steps, step);
-    }
-    if dense {
-        let runs = steps.div_ceil(10);
-        let step = with_subject(ModelKind::Dense, Native::new(all)?, |subject| time(runs, || subject.step()))?;
-        row("dense step, GEMM", all, best, runs, step);
-    }
-    let native = Native::new(1)?.with_simd(best);
-    let caches = machine::measure(&native);
-    let kernels = with_subject(ModelKind::Set, native, |subject| subject.profile(&caches, steps))?;
-    Ok(Report { rows, caches, kernels })
 }

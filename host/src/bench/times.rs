@@ -2,8 +2,16 @@
 
 use std::time::Instant;
 
-/// Median and minimum of `runs` calls after a warm-up, in milliseconds.
-pub(super) fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
+/// What some runs took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) median_ms: f64,
+    pub(super) min_ms: f64,
+    pub(super) max_ms: f64,
+}
+
+/// The times of `runs` calls after a warm-up.
+pub(super) fn time(runs: usize, mut work: impl FnMut()) -> Times {
     for _ in 0..3 {
         work();
     }
@@ -14,8 +22,9 @@ pub(super) fn time(runs: usize, mut work: impl FnMut()) -> (f64, f64) {
             started.elapsed().as_secs_f64() * 1e3
         })
         .collect();
-    let min = times.iter().copied().fold(f64::INFINITY, f64::min);
-    (median(times), min)
+    let min_ms = times.iter().copied().fold(f64::INFINITY, f64::min);
+    let max_ms = times.iter().copied().fold(0.0, f64::max);
+    Times { median_ms: median(times), min_ms, max_ms }
 }
 
 /// The middle one of some times.

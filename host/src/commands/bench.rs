@@ -6,13 +6,17 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::bench::graph_challenge::{self, Challenge, Size};
 use crate::bench::machine::Level;
 use crate::bench::profile::Share;
-use crate::bench::{self, AUGMENTED, Report, Row, STEP};
+use crate::bench::{AUGMENTED, DENSE_STEP, Network, Plan, Report, Row, STEP};
 use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
+use crate::commands::settings::{OF_STEP, StepSettings};
 use crate::data::{DatasetName, Error, cache_dir, load};
 use crate::engine::native::Native;
-use crate::settings::Range;
+use crate::settings::{ModelKind, Range};
 use crate::training::directory::processor;
+
+/// Widths of a layer that are timed.
+const WIDTHS: Range = Range::Whole(1, 1 << 16);
 
 /// What to time.
 #[derive(Debug, clap::Args)]
@@ -25,8 +29,27 @@ pub struct Arguments {
     #[arg(long)]
     pub no_dense: bool,
     /// Run this network of the Sparse DNN Graph Challenge instead: neurons of a layer and layers, such as 1024x120
-    #[arg(long, value_name = "SIZE", conflicts_with_all = ["steps", "no_dense"])]
+    #[arg(long, value_name = "SIZE", conflicts_with_all = OF_STEP,
+        conflicts_with_all = ["steps", "no_dense", "step_only", "inputs", "outputs", "threads"])]
     pub graph_challenge: Option<Size>,
+    /// Time only the step of the network
+    #[arg(long)]
+    pub step_only: bool,
+    /// Features of a sample
+    #[arg(long, value_name = "N", default_value = "3072", allow_negative_numbers = true,
+        value_parser = In::<usize>::range(WIDTHS))]
+    pub inputs: usize,
+    /// Classes
+    #[arg(long, value_name = "N", default_value = "10", allow_negative_numbers = true,
+        value_parser = In::<usize>::range(WIDTHS))]
+    pub outputs: usize,
+    /// Threads of each row, such as 1,2 (0: all) [default: 1 and all]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true,
+        value_parser = In::<usize>::range(Range::Whole(0, 1 << 16)))]
+    pub threads: Vec<usize>,
+    /// Settings of the network and its step.
+    #[command(flatten)]
+    pub settings: StepSettings,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -37,7 +60,18 @@ impl Arguments {
         if let Some(size) = self.graph_challenge {
             return self.challenge(size);
         }
-        let report = bench::run(self.steps, !self.no_dense)?;
+        let several = std::thread::available_parallelism().is_ok_and(|all| all.get() > 1);
+        let threads = match &self.threads[..] {
+            [] if several => vec![1, 0],
+            [] => vec![1],
+            given => given.to_vec(),
+        };
+        let config = self.settings.resolve()?;
+        // A network that is dense itself is timed once.
+        let dense = !self.no_dense && config.model != ModelKind::Dense;
+        let network = Network { config, inputs: self.inputs, outputs: self.outputs };
+        let plan = Plan { network, steps: self.steps, threads, step_only: self.step_only, dense };
+        let report = plan.run()?;
         if self.json { print_json(&report) } else { print(table(&report)) }
     }
 }
@@ -78,8 +112,9 @@ impl Arguments {
 fn table(report: &Report) -> String {
     let rows = &report.rows;
     let mut table = Table::new();
+    let network = format!("{}, batch {}", report.network, report.batch_size);
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
-        "3072-4000-1000-4000-10, batch 128",
+        &network[..],
         "threads",
         "SIMD",
         "median ms",
@@ -100,7 +135,7 @@ fn table(report: &Report) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let find = |what: &str| rows.iter().filter(|row| row.what == what).map(|row| row.median_ms).min_by(f64::total_cmp);
-    let ratio = find("dense step, GEMM").zip(find(STEP));
+    let ratio = find(DENSE_STEP).zip(find(STEP));
     let ratio = ratio.map_or(String::new(), |(dense, sparse)| format!("\ndense / sparse: {:.1}", dense / sparse));
     let share = |augmented: &Row| {
         let step = rows.iter().find(|row| row.what == STEP && row.threads == augmented.threads)?;
@@ -108,10 +143,14 @@ fn table(report: &Report) -> String {
         Some(format!("\nbuilding augmented batches / sparse step, {threads} threads: {share:.0} %"))
     };
     let shares: String = rows.iter().filter(|row| row.what == AUGMENTED).filter_map(share).collect();
+    let table = format!("{}\n{table}{ratio}{shares}", processor());
+    if report.kernels.is_empty() {
+        return table;
+    }
     let rate = |level: &Level| format!("{:.2} from {} ({} KB)", level.rate, level.name, level.bytes >> 10);
     let rates = report.caches.iter().map(rate).collect::<Vec<_>>().join(", ");
     let rates = format!("multiply-adds of 16 lanes a nanosecond, one thread: {rates}");
-    format!("{}\n{table}{ratio}{shares}\n{rates}\n{}", processor(), kernel_table(&report.kernels))
+    format!("{table}\n{rates}\n{}", kernel_table(&report.kernels))
 }
 
 /// Each kernel's time beside its floor's.

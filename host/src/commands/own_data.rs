@@ -82,7 +82,7 @@ impl Trained {
 
     /// The settings by which samples for this model are read.
     pub(super) fn reading(&self, arguments: &ReadingArguments, source: &DataSource) -> Config {
-        let own = || Config { task: self.model.task, ..Config::defaults(source.clone()) };
+        let own = || Config::defaults_for(source.clone(), self.model.task);
         arguments.over(self.run.clone().unwrap_or_else(own))
     }
 

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use crate::commands::output::note;
 use crate::commands::parse::SettingText;
 use crate::data::DatasetName;
-use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE};
+use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE, TaskKind};
 
 /// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,8 @@ impl SettingsArguments {
         let dataset = self.given.dataset.clone().or_else(|| from_file.dataset.clone());
         let dataset = dataset.unwrap_or(DatasetName::MnistMini.into());
         let over = |defaults: Config| defaults.with(from_file).with(&self.given);
-        let defaults = Config::defaults(dataset);
+        let task = self.given.task.or(from_file.task).unwrap_or(TaskKind::Classify);
+        let defaults = Config::defaults_for(dataset, task);
         let mut config = over(defaults.clone());
         if config.model == ModelKind::Dense {
             config = over(Config { activation: defaults.dense_activation(), ..defaults });
@@ -129,7 +130,7 @@ impl FromArgMatches for SettingsArguments {
                 (setting.read_text)(&mut given, text);
             }
         }
-        Ok(Self { config: matches.get_one("config").cloned(), given })
+        Ok(Self { config: matches.try_get_one("config").ok().flatten().cloned(), given })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -165,6 +166,62 @@ impl FromArgMatches for DataSettings {
 impl Args for DataSettings {
     fn augment_args(command: Command) -> Command {
         add(command, |setting| setting.group == Group::Data)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The settings that say what a training step computes, by name.
+pub(super) const OF_STEP: [&str; 15] = [
+    "model",
+    "hidden",
+    "activation",
+    "slope",
+    "fan_in",
+    "storage",
+    "epsilon",
+    "connections",
+    "momentum",
+    "weight_decay",
+    "decay",
+    "dropout",
+    "label_smoothing",
+    "batch_size",
+    "lanes",
+];
+
+/// The settings of a training step.
+#[derive(Clone, Debug, Default)]
+pub struct StepSettings(pub SettingsArguments);
+
+impl StepSettings {
+    /// The settings that flags make of the recipe for CIFAR-10.
+    ///
+    /// # Errors
+    ///
+    /// A setting that is wrong.
+    pub fn resolve(&self) -> Result<Config> {
+        let mut arguments = self.0.clone();
+        arguments.given.dataset.get_or_insert(DatasetName::Cifar10.into());
+        arguments.resolve(None)
+    }
+}
+
+impl FromArgMatches for StepSettings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        SettingsArguments::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl Args for StepSettings {
+    fn augment_args(command: Command) -> Command {
+        command.args(TABLE.iter().filter(|setting| OF_STEP.contains(&setting.name)).map(argument))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

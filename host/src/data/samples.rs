@@ -1,6 +1,7 @@
 //! Samples in memory: features as bytes or floats, borrowed or owned, and a label each.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// The features of samples, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +105,22 @@ impl Split<'_> {
         }
     }
 
+    /// Which of two samples is before the other in an order that their content alone decides.
+    pub fn compare(&self, a: usize, b: usize) -> Ordering {
+        let width = self.width();
+        let features = match &self.features {
+            Features::Bytes(values) => sample(values, width, a).cmp(&sample(values, width, b)),
+            Features::Floats(values) => compare_floats(values, width, a, b),
+        };
+        features
+            .then_with(|| self.labels.get(a).cmp(&self.labels.get(b)))
+            .then_with(|| {
+                let values = self.values.len().checked_div(self.len()).unwrap_or(0);
+                compare_floats(&self.values, values, a, b)
+            })
+            .then_with(|| compare_floats(&self.weights, 1, a, b))
+    }
+
     /// The same samples with these features only.
     #[must_use]
     pub fn select(&self, features: &[usize]) -> Split<'static> {
@@ -140,9 +157,34 @@ fn sample<T>(values: &[T], width: usize, index: usize) -> Option<&[T]> {
     values.get(index * width..(index + 1) * width)
 }
 
+/// Which of two samples has the first number that is smaller.
+fn compare_floats(values: &[f32], width: usize, a: usize, b: usize) -> Ordering {
+    let [a, b] = [a, b].map(|index| sample(values, width, index).unwrap_or_default());
+    let differing = a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
+    differing.unwrap_or(Ordering::Equal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_are_ordered_by_all_that_they_hold() {
+        let features = Features::Floats(vec![1.0, -2.0, 1.0, -2.0, 1.0, -3.0, 1.0, -2.0, 0.5, 7.0].into());
+        let values = vec![0.0, 0.0, 0.0, -1.0, 0.0].into();
+        let split = Split {
+            values,
+            weights: vec![1.0, 0.5, 1.0, 1.0, 1.0].into(),
+            ..Split::labelled(features, vec![1, 1, 1, 1, 1])
+        };
+        let mut order = [0, 1, 2, 3, 4];
+        order.sort_by(|&a, &b| split.compare(a, b));
+        assert_eq!(order, [4, 2, 3, 1, 0]);
+        let bytes = Split::of_images(vec![3, 9, 3, 9, 3, 8], vec![2, 1, 5]);
+        order = [0, 1, 2, 0, 1];
+        order.sort_by(|&a, &b| bytes.compare(a, b));
+        assert_eq!(order, [2, 1, 1, 0, 0]);
+    }
 
     #[test]
     fn a_sample_is_as_wide_as_features_and_labels_say() {

@@ -11,7 +11,7 @@ use crate::data::DatasetName;
 use crate::error::Usage;
 use crate::settings::invalid::{Invalid, Place};
 use crate::settings::setting::shown;
-use crate::settings::{Config, Given, Setting, TABLE};
+use crate::settings::{Config, Given, Setting, TABLE, TaskKind};
 use crate::text::similar;
 
 /// The table of a recorded `config.toml` that is not settings.
@@ -97,9 +97,10 @@ impl Config {
         Ok(Self::of(SettingsFile::read(file)?.given()))
     }
 
-    /// What is given, over the defaults of its dataset.
+    /// What is given, over the defaults of its dataset and task.
     pub fn of(given: &Given) -> Self {
-        Self::defaults(given.dataset.clone().unwrap_or(DatasetName::MnistMini.into())).with(given)
+        let dataset = given.dataset.clone().unwrap_or(DatasetName::MnistMini.into());
+        Self::defaults_for(dataset, given.task.unwrap_or(TaskKind::Classify)).with(given)
     }
 
     /// The settings in which another differs: a phrase each.
@@ -115,7 +116,7 @@ impl Config {
     /// The settings with the default of each that has no effect, for comparing what runs did.
     #[must_use]
     pub fn effective(&self) -> Self {
-        let (mut config, defaults) = (self.clone(), Self::defaults(self.dataset.clone()));
+        let (mut config, defaults) = (self.clone(), Self::defaults_for(self.dataset.clone(), self.task));
         for setting in TABLE.iter().filter(|setting| setting.idle(self).is_some()) {
             (setting.copy)(&mut config, &defaults);
         }

@@ -1,6 +1,7 @@
 //! The settings by their names, and their defaults by dataset.
 
 use crate::data::{DataSource, DatasetName};
+use crate::settings::TaskKind;
 use crate::settings::setting::shown;
 use crate::settings::table::{Config, Setting, TABLE};
 
@@ -26,6 +27,12 @@ impl Setting {
         let usual = defaults.iter().map(|(_, value)| value).rev().max_by_key(|value| count(value)).cloned();
         let usual = usual.unwrap_or_default();
         let others = defaults.iter().filter(|(_, value)| *value != usual);
-        others.fold(usual.clone(), |text, (dataset, value)| format!("{text}; {value} for {dataset}"))
+        let text = others.fold(usual.clone(), |text, (dataset, value)| format!("{text}; {value} for {dataset}"));
+        // Numbers and inputs are learned from your own data only.
+        let tasks = [TaskKind::Regress, TaskKind::Reconstruct].map(|task| {
+            let value = (self.get)(&Config::defaults_for(DataSource::Path("own".into()), task));
+            (value != (self.get)(&own) && self.name != "task").then(|| format!("{} with --task {task}", shown(&value)))
+        });
+        tasks.into_iter().flatten().fold(text, |text, task| format!("{text}; {task}"))
     }
 }

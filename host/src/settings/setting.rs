@@ -157,7 +157,7 @@ pub(super) fn shown(value: &toml::Value) -> String {
 
 /// Makes of each row of a table a field of `Config`, a field of `Given`, a default and an entry of `TABLE`.
 macro_rules! settings {
-    (|$dataset:ident, $source:ident| $($group:ident {
+    (|$dataset:ident, $source:ident, $task:ident| $($group:ident {
         $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, { $($attribute:ident: $value:expr),* $(,)? })*
     })*) => {
         /// Every setting of a run.
@@ -176,6 +176,11 @@ macro_rules! settings {
             /// The recipe that a dataset starts from: for CIFAR-10 the tutorial's, for the others one chosen on held-out
             /// training samples, for a path one that suits small tables.
             pub fn defaults(dataset: impl Into<DataSource>) -> Self {
+                Self::defaults_for(dataset, TaskKind::Classify)
+            }
+
+            /// The recipe that a dataset and what is learned from it start from.
+            pub fn defaults_for(dataset: impl Into<DataSource>, $task: TaskKind) -> Self {
                 let $source = dataset.into();
                 let $dataset = $source.known();
                 Self { $($($name: $default,)*)* }

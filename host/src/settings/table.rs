@@ -47,14 +47,14 @@ const STEP: Condition = Condition {
     otherwise: "without --schedule step or --zeta-schedule step",
 };
 
-settings! { |dataset, source|
+settings! { |dataset, source, task|
     Data {
         /// Dataset: mnist-mini, mnist, fashion-mnist, cifar10, or the path of a CSV, TSV, LIBSVM, NPY or NPZ file or of a
         /// folder of pictures or IDX files.
         dataset: DataSource = source, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
 
         /// What the network learns.
-        task: TaskKind = TaskKind::Classify, { common: true }
+        task: TaskKind = task, { common: true }
 
         /// Column of the classes, by name or counted from 0 (none: a column called label, target, class or y, else the last).
         label: String = String::new(), { applies: &[OWN] }
@@ -217,6 +217,8 @@ settings! { |dataset, source|
         /// Learning rate of the first epoch after warm-up.
         learning_rate: f32 = match dataset {
             Some(MnistMini) => 0.03,
+            // The gradient of a squared error has no bound: small tables would diverge.
+            None if task != TaskKind::Classify => 0.002,
             Some(Cifar10) | None => 0.01,
             _ => 0.05,
         }, { common: true, range: Range::Real(Bound::Included(0.0), Bound::Open) }

@@ -44,6 +44,10 @@ impl<'a> Task<'a> {
         let (mut train, validation) = split_samples(config, dataset.train.len());
         // A sample without weight is one that is not there.
         train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
+        // A minibatch of all samples has no order: the same rows in another order must give the same bits.
+        if train.len() <= config.batch_size {
+            train.sort_by(|&a, &b| dataset.train.compare(a as usize, b as usize));
+        }
         let held_out = config.validation_samples;
         let test = if held_out > 0 {
             validation

@@ -350,6 +350,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_in_another_order_give_the_same_bits_where_a_minibatch_holds_all() {
+        let shuffled = |config: &Config| {
+            let Dataset { train: Split { features, labels, .. }, .. } = samples();
+            let Features::Floats(features) = features else { panic!("floats") };
+            let order: Vec<usize> = (0..40).map(|i| i * 7 % 40).collect();
+            let features: Vec<f32> = order.iter().flat_map(|&i| features[3 * i..][..3].to_vec()).collect();
+            let labels: Vec<u16> = order.iter().map(|&i| labels[i]).collect();
+            let train = Split::labelled(Features::Floats(features.into()), labels);
+            fitted(config, Dataset { train, ..samples() })
+        };
+        let whole = Config { batch_size: 40, ..config() };
+        assert_eq!(shuffled(&whole), fitted(&whole, samples()));
+        // Minibatches are of the samples in their order.
+        assert_ne!(shuffled(&config()), fitted(&config(), samples()));
+    }
+
+    #[test]
     fn numbers_and_inputs_are_learned_from_arrays() {
         let regress = Config { task: TaskKind::Regress, dropout: 0.0, epochs: 60, ..config() };
         let dataset = samples();

@@ -44,7 +44,25 @@ fn help_lists_every_flag() {
     expect("data list --help", &["data-dir", "json", "help"]);
     expect("data fetch --help", &["data-dir", "json", "help"]);
     expect("data verify --help", &["data-dir", "json", "help"]);
-    expect("bench --help", &["steps", "no-dense", "graph-challenge", "json", "help"]);
+    let step = [
+        "model",
+        "hidden",
+        "activation",
+        "slope",
+        "fan-in",
+        "storage",
+        "epsilon",
+        "connections",
+        "momentum",
+        "weight-decay",
+        "decay",
+        "dropout",
+        "label-smoothing",
+        "batch-size",
+        "lanes",
+    ];
+    let bench = ["steps", "no-dense", "graph-challenge", "step-only", "inputs", "outputs", "threads", "json", "help"];
+    expect("bench --help", &[&step[..], &bench].concat());
     let help = succeed(folder.path(), "--help");
     for subcommand in
         ["train", "evaluate", "predict", "compare", "footprint", "plot", "report", "features", "data", "bench"]

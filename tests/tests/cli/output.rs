@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::program::{command, succeed};
@@ -105,8 +105,17 @@ fn json_has_the_documented_keys() {
     }
     let timed = json("bench --steps 1 --no-dense --json");
     for row in timed["rows"].as_array().unwrap() {
-        assert_eq!(keys(row), ["what", "threads", "simd", "median_ms", "min_ms", "runs"].into());
+        assert_eq!(keys(row), ["what", "threads", "simd", "median_ms", "min_ms", "max_ms", "runs"].into());
     }
+    let of_step = json(
+        "bench --steps 1 --step-only --inputs 30 --outputs 3 --hidden 20,10 --connections 60,40,12 --batch-size 5 \
+         --threads 1,2 --json",
+    );
+    let row = |row: &Value| (row["what"].as_str().unwrap().to_owned(), row["threads"].as_u64().unwrap());
+    let rows: Vec<_> = of_step["rows"].as_array().unwrap().iter().map(row).collect();
+    assert_eq!(rows, [("sparse step".into(), 1), ("sparse step".into(), 2)]);
+    let network = [&of_step["network"], &of_step["connections"], &of_step["batch_size"]];
+    assert_eq!(network, [&json!("30-20-10-3"), &json!(112), &json!(5)]);
     for cache in timed["caches"].as_array().unwrap() {
         assert_eq!(keys(cache), ["name", "bytes", "rate"].into());
         assert!(cache["rate"].as_f64().unwrap() > 0.0, "{cache}");

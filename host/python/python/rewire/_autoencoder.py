@@ -124,7 +124,13 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
         finally:
             # Also of a network whose training was interrupted.
             if hasattr(self, "_network"):
-                self.offset_ = float(np.percentile(-self._errors(X), 100.0 * self.contamination))
+                self.offset_ = self._threshold(-self._errors(X), weights)
+
+    def _threshold(self, scores, weights):
+        """The score below which are as many samples, by weight, as ``contamination`` says, or a few less."""
+        order = np.argsort(scores, kind="stable")
+        below = np.cumsum(np.ones(len(scores)) if weights is None else weights[order])
+        return float(scores[order[np.searchsorted(below, self.contamination * below[-1], side="right")]])
 
     def _restore(self, network, history, inputs):
         super()._restore(network, history, inputs)

@@ -94,17 +94,29 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         return validate_data(self, X, dtype=TYPES, order="C", **checks)
 
     def _weights(self, sample_weight, X):
-        """Weights with a mean of 1, those of 0 apart, so that their unit does not matter; None where all weigh the same."""
+        """Weights in their own unit; None where all weigh the same."""
         if sample_weight is None:
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("sample_weight is 0 for every sample, so there is no sample to train on")
-        # A sample of weight 0 is not there.
-        return np.ascontiguousarray(weights / weights[weights > 0].mean(), dtype=np.float32)
+        return weights
+
+    def _weighed(self, weights, *samples):
+        """Samples with weights as the native half reads them: their unit does not matter, and 0 leaves a sample out."""
+        if weights is None:
+            return None, samples
+        # Where one minibatch holds them all, a whole number says how often a sample is there, to the last bit. A sample
+        # that is held out must not be trained on too.
+        counts = weights.astype(np.intp)
+        room = self.batch_size if isinstance(self.batch_size, numbers.Integral) else 0
+        if weights.sum() <= room and not self.validation_samples and np.array_equal(counts, weights):
+            return None, tuple(None if array is None else np.repeat(array, counts, axis=0) for array in samples)
+        return np.ascontiguousarray(weights / weights[weights > 0].mean(), dtype=np.float32), samples
 
     def _fit(self, X, labels, values, weights, validation, outputs, one_epoch):
         """Train, and keep what came of it, also where the training was interrupted."""
+        weights, (X, labels, values) = self._weighed(weights, X, labels, values)
         again = one_epoch and hasattr(self, "_network")
         history = {name: list(column) for name, column in self.history_.items()} if again else {}
         inputs = list(self._input_rows) if again else []
