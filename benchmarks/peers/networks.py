@@ -1,7 +1,7 @@
 """The networks that are timed, and one library's training step of one of them.
 
-As a program: `python networks.py LIBRARY THREADS NETWORK` builds the network (JSON, as `Network.to_json` writes it), then
-reads a number of steps a line and answers each with the median time of a step in milliseconds.
+As a program, `python networks.py LIBRARY THREADS` reads lines `[STEPS, NETWORK]` of JSON, and answers each with the median
+time of so many steps of the network in milliseconds.
 """
 
 import dataclasses
@@ -23,9 +23,6 @@ class Network:
     widths: tuple
     connections: tuple
     batch: int
-
-    def to_json(self):
-        return json.dumps(dataclasses.asdict(self))
 
     @property
     def shape(self):
@@ -124,12 +121,10 @@ def build(library, widths, connections, dropout=0.0):
     return torch.nn.Sequential(*layers)
 
 
-def main():
-    library, threads, described = sys.argv[1], int(sys.argv[2]), Network(**json.loads(sys.argv[3]))
+def trainer(library, described):
+    """A function that does one training step."""
     import torch
 
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
     torch.manual_seed(1)
     model = build(library, described.widths, described.connections)
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, fused=True)
@@ -142,16 +137,27 @@ def main():
         loss(model(x), y).backward()
         optimizer.step()
 
-    print(json.dumps({"torch": torch.__version__}), flush=True)
+    return step
+
+
+def main():
+    import torch
+
+    torch.set_num_threads(int(sys.argv[2]))
+    torch.set_flush_denormal(True)
+    described = None
     for line in sys.stdin:
+        steps, asked = json.loads(line)
+        if asked != described:
+            described, step = asked, trainer(sys.argv[1], Network(**asked))
         for _ in range(3):
             step()
         times = []
-        for _ in range(int(line)):
+        for _ in range(steps):
             started = time.perf_counter()
             step()
             times.append(1e3 * (time.perf_counter() - started))
-        print(json.dumps(statistics.median(times)), flush=True)
+        print(statistics.median(times), flush=True)
 
 
 if __name__ == "__main__":

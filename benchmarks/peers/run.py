@@ -13,6 +13,7 @@ each library, and the tables of all its rows in Markdown.
 
 import argparse
 import csv
+import dataclasses
 import datetime
 import json
 import os
@@ -66,68 +67,52 @@ def installed(package):
 class Rewire:
     """The program's own measurement, started anew for each round."""
 
-    def __init__(self, program, described, threads):
-        self.command = [
-            program, "bench", "--json", "--step-only", "--activation", "relu", "--dropout", "0",
-            "--inputs", described.widths[0], "--outputs", described.widths[-1],
-            "--hidden", ",".join(map(str, described.widths[1:-1])),
-            "--connections", ",".join(map(str, described.connections)),
-            "--batch-size", described.batch, "--momentum", MOMENTUM, "--threads", threads,
-        ]  # fmt: skip
-        self.expected = (described.shape, sum(described.connections))
+    def __init__(self, program, threads):
+        flags = f"bench --json --step-only --activation relu --dropout 0 --momentum {MOMENTUM} --threads {threads}"
+        self.command = [program, *flags.split()]
 
-    def time(self, steps):
-        command = [str(word) for word in (*self.command, "--steps", steps)]
+    def time(self, described, steps):
+        widths, connections = described.widths, ",".join(map(str, described.connections))
+        hidden = ",".join(map(str, widths[1:-1]))
+        flags = f"--inputs {widths[0]} --hidden {hidden} --outputs {widths[-1]} --connections {connections}"
+        command = [*self.command, *flags.split(), "--batch-size", str(described.batch), "--steps", str(steps)]
         report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        assert (report["network"], report["connections"]) == self.expected, report
+        assert (report["network"], report["connections"]) == (described.shape, sum(described.connections)), report
         return report["rows"][0]["median_ms"]
-
-    def end(self):
-        pass
 
 
 class Peer:
     """A process of another library, which waits between rounds."""
 
-    def __init__(self, library, described, threads):
-        script = pathlib.Path(__file__).with_name("networks.py")
+    def __init__(self, library, threads):
         self.process = subprocess.Popen(
-            [PYTHON, script, library, str(threads), described.to_json()],
+            [PYTHON, pathlib.Path(__file__).with_name("networks.py"), library, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
         )
-        self._answer()
 
-    def _answer(self):
+    def time(self, described, steps):
+        self.process.stdin.write(json.dumps((steps, dataclasses.asdict(described))) + "\n")
+        self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"a peer ended with exit code {self.process.wait()}; what it said is above")
-        return json.loads(line)
-
-    def time(self, steps):
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+        return float(line)
 
 
-def measure(program, described, threads, libraries, rounds, seconds):
-    """Median, minimum and maximum over rounds of each library's median step, in milliseconds."""
-    subjects = {"rewire": Rewire(program, described, threads)}
-    subjects.update({library: Peer(library, described, threads) for library in libraries})
+def measure(subjects, described, rounds, seconds):
+    """Median, minimum and maximum over rounds of each library's median step, in milliseconds, and the steps of a round."""
     # A round of each takes about as long.
-    steps = {name: max(3, min(1000, round(1e3 * seconds / subject.time(3)))) for name, subject in subjects.items()}
+    steps = {}
+    for name, subject in subjects.items():
+        subject.time(described, 1)
+        steps[name] = max(3, min(1000, round(1e3 * seconds / subject.time(described, 3))))
     times = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, subject in subjects.items():
-            times[name].append(subject.time(steps[name]))
-    for subject in subjects.values():
-        subject.end()
+            times[name].append(subject.time(described, steps[name]))
     return {name: (statistics.median(found), min(found), max(found), steps[name]) for name, found in times.items()}
 
 
@@ -223,11 +208,15 @@ def main():
     file = arguments.results.with_suffix(".csv")
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
+    subjects = {}
+    for threads in arguments.threads or (1, 2):
+        subjects[threads] = {"rewire": Rewire(program, threads)}
+        subjects[threads].update({library: Peer(library, threads) for library in libraries})
     for name in arguments.network or SHAPES:
         for batch in arguments.batch or sorted(BATCHES, reverse=True):
             described = network(name, batch)
-            for threads in arguments.threads or (1, 2):
-                for library, times in measure(program, described, threads, libraries, rounds, seconds).items():
+            for threads, of_threads in subjects.items():
+                for library, times in measure(of_threads, described, rounds, seconds).items():
                     median, least, largest, steps = times
                     values = [
                         datetime.date.today(), commit(), machine(), described.shape, sum(described.connections), batch,

@@ -62,7 +62,7 @@ pub enum Command {
     /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),
     /// Time training steps on this machine, sparse beside dense
-    Bench(bench::Arguments),
+    Bench(Box<bench::Arguments>),
 }
 
 impl Command {
