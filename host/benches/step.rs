@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use rewire::bench::{Timed, with_subject};
+use rewire::bench::{Network, Timed};
 use rewire::engine::native::{Native, SimdLevel};
-use rewire::settings::ModelKind;
 
 fn time(subject: &mut dyn Timed, runs: u64, work: fn(&mut dyn Timed)) -> Duration {
     // The first touches memory and wakes threads.
@@ -21,6 +20,7 @@ fn benchmarks(criterion: &mut Criterion) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let levels = SimdLevel::ALL.into_iter().filter(|level| level.is_available());
     let cases = levels.flat_map(|level| [(level, 1), (level, threads)]);
+    let network = Network::default();
     let mut group = criterion.benchmark_group("3072-4000-1000-4000-10, epsilon 20, batch 128");
     group.sample_size(20);
     for (level, threads) in cases {
@@ -29,7 +29,7 @@ fn benchmarks(criterion: &mut Criterion) {
             group.bench_function(name(what), |bencher| {
                 bencher.iter_custom(|runs| {
                     let native = Native::new(threads).expect("threads").with_simd(level);
-                    with_subject(ModelKind::Set, native, |subject| time(subject, runs, work)).expect("memory")
+                    network.with_subject(native, |subject| time(subject, runs, work)).expect("memory")
                 });
             });
         };
