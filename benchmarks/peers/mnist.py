@@ -23,9 +23,9 @@ COLUMNS = ["date", "commit", "machine", "recipe", "version", "images", "threads"
 
 # Name: library, widths of the hidden layers, keywords of `train`.
 RECIPES = {
-    "PyTorch, dense, 3 x 1000": ("PyTorch, dense", (1000, 1000, 1000), dict(epochs=12)),
-    "PyTorch, dense, 2 x 512": ("PyTorch, dense", (512, 512), dict(epochs=12)),
-    "SparseLab, 3 x 1000": ("SparseLab", (1000, 1000, 1000), dict(epochs=12)),
+    "PyTorch, dense, 2 x 512": ("PyTorch, dense", (512, 512), dict(epochs=10, batch=256, rate=2e-3)),
+    "PyTorch, dense, 2 x 1000": ("PyTorch, dense", (1000, 1000), dict(epochs=8, batch=128, rate=1e-3)),
+    "SparseLab, 2 x 1000": ("SparseLab", (1000, 1000), dict(epochs=10, batch=256, rate=2e-3)),
 }
 
 
@@ -44,7 +44,7 @@ def rewire(validate):
     (X, y), (X_test, y_test) = images(validate)
     started = time.perf_counter()
     classifier = SparseEvolutionaryClassifier(
-        **{**recipe("mnist"), "epochs": 12},
+        **{**recipe("mnist"), "hidden": (1000, 1000), "epsilon": 60, "epochs": 14},
         image_shape=(28, 28),
         pixel_shift=1,
         callbacks=lambda row: row["test_accuracy"] >= TARGET_ACCURACY,
@@ -53,7 +53,7 @@ def rewire(validate):
     return time.perf_counter() - started, classifier.n_iter_, classifier.history_["test_accuracy"][-1]
 
 
-def train(library, hidden, validate, threads, epochs, batch=128, rate=1e-3, dropout=0.2):
+def train(library, hidden, validate, threads, epochs, batch, rate, dropout=0.2):
     """A network of PyTorch's or SparseLab's: Adam, cosine decay, dropout, images moved by up to a pixel."""
     import torch
 
@@ -70,7 +70,7 @@ def train(library, hidden, validate, threads, epochs, batch=128, rate=1e-3, drop
     padded = torch.nn.functional.pad(X.view(-1, 28, 28), (1, 1, 1, 1), value=X.min().item())
     moved = padded.unfold(1, 28, 1).unfold(2, 28, 1)
     widths = (784, *hidden, 10)
-    model = build(library, widths, by_epsilon(widths), dropout)
+    model = build(library, widths, by_epsilon(widths, 60), dropout)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * (len(X) // batch))
     loss = torch.nn.CrossEntropyLoss()
@@ -114,6 +114,7 @@ def main():
     parser.add_argument("--only", action="append", choices=["rewire", *RECIPES])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--as-installed", action="store_true", help="do not build the Python package again")
     parser.add_argument("--results", type=pathlib.Path, help="without extension")
     parser.add_argument("--run", choices=["rewire", *RECIPES], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -129,7 +130,8 @@ def main():
     from run import PYTHON, TARGET, commit, environment, installed, machine, with_package
 
     environment(None)
-    with_package()
+    if not arguments.as_installed:
+        with_package()
     file = (arguments.results or TARGET / "peers" / "mnist").with_suffix(".csv")
     rows = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
     for recipe in arguments.only or ["rewire", *RECIPES]:
