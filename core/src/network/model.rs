@@ -3,8 +3,10 @@
 use crate::activation::kind::Parameters;
 use crate::kernel::gather::TransposedRef;
 use crate::network::spec::LayerSpec;
-use crate::sparse::csr::{CsrMut, CsrRef, transpose_into};
+use crate::sparse::budget::{Pace, Unlimited};
+use crate::sparse::csr::{CsrMut, CsrRef};
 use crate::sparse::index::Format;
+use crate::sparse::transpose::Transposition;
 
 /// A layer's model and optimizer state.
 #[derive(Debug)]
@@ -172,10 +174,14 @@ impl<F: Format> Layer<'_, F> {
 
     /// Rebuilds the transposed structure, if the layer keeps one.
     pub(crate) fn rebuild_transposed(&mut self) {
+        self.transpose_some(&mut Transposition::new(), &mut Unlimited);
+    }
+
+    /// Goes on with that as far as the budget reaches; returns whether all is done.
+    pub(crate) fn transpose_some(&mut self, at: &mut Transposition, budget: &mut impl Pace) -> bool {
         let csr = CsrRef::<F>::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights);
-        if let Some(Transposed { indptr, positions, rows }) = &mut self.transposed {
-            transpose_into(csr, indptr, rows, positions);
-        }
+        let Some(Transposed { indptr, positions, rows }) = &mut self.transposed else { return true };
+        at.go_on(csr, indptr, rows, positions, budget)
     }
 }
 

@@ -238,43 +238,6 @@ impl<'a, F: Format> CsrMut<'a, F> {
     }
 }
 
-/// Writes the transpose's structure: for each column, the rows and value positions of its connections, rows ascending.
-///
-/// A counting sort, O(nnz), no scratch. `indptr` has `ncols + 1` elements, `rows` and `positions` one a connection.
-pub(crate) fn transpose_into<F: Format>(
-    csr: CsrRef<'_, F>,
-    indptr: &mut [F::Pointer],
-    rows: &mut [F::Index],
-    positions: &mut [F::Pointer],
-) {
-    // Count each column one place late, so that the running sum leaves every column's start where its cursor is.
-    indptr.fill(F::Pointer::default());
-    for col in csr.indices {
-        if let Some(count) = indptr.get_mut(col.to_usize() + 2) {
-            *count = F::Pointer::wrapping_from(count.to_usize() + 1);
-        }
-    }
-    let mut sum = 0;
-    for start in indptr.iter_mut() {
-        sum += start.to_usize();
-        *start = F::Pointer::wrapping_from(sum);
-    }
-    let mut position = 0;
-    for (row, (cols, _)) in csr.rows().enumerate() {
-        for col in cols {
-            if let Some(cursor) = indptr.get_mut(col.to_usize() + 1) {
-                let at = cursor.to_usize();
-                *cursor = F::Pointer::wrapping_from(at + 1);
-                if let Some((r, p)) = rows.get_mut(at).zip(positions.get_mut(at)) {
-                    *r = F::Index::wrapping_from(row);
-                    *p = F::Pointer::wrapping_from(position);
-                }
-            }
-            position += 1;
-        }
-    }
-}
-
 /// Copies one element.
 #[inline(always)]
 pub(crate) fn copy_within<T: Copy>(slice: &mut [T], from: usize, to: usize) {
@@ -323,14 +286,5 @@ mod tests {
             assert!(top.rows().chain(bottom.rows()).eq(w.rows()));
             assert_eq!(top.nrows(), at);
         }
-    }
-
-    #[test]
-    fn transpose_lists_rows_in_ascending_order() {
-        // Columns: 0 -> row 1 at 1; 1 -> row 0 at 0; 2 -> row 1 at 2.
-        let w = CsrRef::<Narrow>::new(3, &INDPTR, &INDICES, &VALUES).unwrap();
-        let (mut indptr, mut rows, mut positions) = ([0u16; 4], [0u8; 3], [0u16; 3]);
-        transpose_into(w, &mut indptr, &mut rows, &mut positions);
-        assert_eq!((indptr, rows, positions), ([0, 1, 2, 3], [1, 0, 1], [1, 0, 2]));
     }
 }

@@ -5,9 +5,11 @@ use crate::error::{SettingError, TrainError};
 use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
 use crate::random::{Generator, Purpose};
+use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
+use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
 use crate::topology::init::{FanIn, he_limit};
 use crate::topology::prune::prune_magnitude;
@@ -112,8 +114,9 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
             if layer.spec.is_dense() {
                 return 0;
             }
-            let mut generator = Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index);
-            regrow(layer, evolution, &mut generator, index, scratch)
+            let mut growth = regrowth(layer, id, index);
+            regrow(layer, evolution, &mut growth, index, scratch, &mut Unlimited);
+            growth.additions
         },
     );
     rebuild_transposed(backend, layers);
@@ -145,27 +148,33 @@ fn prune<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
     each_layer(backend, layers, &mut network.workspace, true, &work);
 }
 
-/// Fills a layer up to its connections again; returns how many it grew.
+/// What fills a layer up to its connections again, after it was pruned.
+pub(crate) fn regrowth<F: Format>(layer: &mut Layer<'_, F>, id: StepId, index: u32) -> GrowthState {
+    let matrix = layer.csr_mut();
+    let removed = matrix.capacity().saturating_sub(matrix.nnz());
+    GrowthState::new(removed, Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index))
+}
+
+/// Goes on with that as far as the budget reaches; returns whether all is done.
 // Inlined, so that rules which the settings leave out are not linked; those that are have functions of their own, whose
 // variables are not on the stack below pruning.
 #[inline(always)]
-fn regrow<F: Format>(
+pub(crate) fn regrow<F: Format>(
     layer: &mut Layer<'_, F>,
     evolution: &Evolution,
-    generator: &mut Generator,
+    growth: &mut GrowthState,
     index: u32,
     scratch: &mut Scratch<'_>,
-) -> usize {
+    budget: &mut impl Pace,
+) -> bool {
     let limit = he_limit(match evolution.fan_in {
         FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
         FanIn::Dense => layer.spec.n_in,
     });
-    let matrix = layer.csr_mut();
-    let removed = matrix.capacity().saturating_sub(matrix.nnz());
     let counters = scratch.rows::<F::Counter>(layer.spec.storage);
     let weight = |generator: &mut Generator, _| match evolution.grown {
         GrownWeight::Zero => 0.0,
         GrownWeight::Uniform => generator.symmetric(limit),
     };
-    evolution.growth.grow(layer, index, removed, counters, generator, weight)
+    evolution.growth.grow(layer, index, growth, counters, weight, budget)
 }

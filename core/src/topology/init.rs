@@ -7,10 +7,12 @@ use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::random::{Generator, Purpose};
+use crate::sparse::budget::Unlimited;
 use crate::sparse::csr::{row_lengths, take_mut};
 use crate::sparse::index::{Format, Index};
 use crate::step::tiles::counters;
 use crate::topology::grow::local::Locality;
+use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
 use crate::topology::scratch::{Scratch, each_layer};
 
@@ -82,14 +84,14 @@ fn initialise_layer<F: Format>(
         });
     }
     layer.indptr.fill(F::Pointer::default());
-    let mut positions = Generator::new(seed, Purpose::Topology, 0, 0, index);
     if !spec.is_dense() {
         let counters = scratch.rows::<F::Counter>(spec.storage);
         let rule = match placement {
             Placement::Random => Growth::Random,
             Placement::Local(locality) => Growth::Local(locality),
         };
-        rule.grow(layer, index, spec.connections, counters, &mut positions, |_, _| 0.0);
+        let mut growth = GrowthState::new(spec.connections, Generator::new(seed, Purpose::Topology, 0, 0, index));
+        rule.grow(layer, index, &mut growth, counters, |_, _| 0.0, &mut Unlimited);
     }
     let mut weights = Generator::new(seed, Purpose::Weights, 0, 0, index);
     let by_width = matches!(fan_in, FanIn::Dense) || spec.is_dense();

@@ -9,12 +9,14 @@
 //! | `init.rs` | the initial topology and weights |
 //! | `evolve.rs` | the order of an evolution, and the value of regrown weights |
 //! | `prune.rs` | which connections are pruned |
+//! | `in_parts.rs` | how an evolution is cut into parts that each end soon |
 //! | `grow/` | where connections are regrown, one file a rule |
 //! | `plane.rs` | where neurons lie in the image plane |
 //! | `scratch.rs` | the memory that all of it counts in |
 
 pub(crate) mod evolve;
 pub(crate) mod grow;
+pub(crate) mod in_parts;
 pub(crate) mod init;
 pub(crate) mod plane;
 pub(crate) mod prune;
@@ -22,6 +24,7 @@ pub(crate) mod scratch;
 
 pub use evolve::{Evolution, GrownWeight};
 pub use grow::{Growth, Locality};
+pub use in_parts::EvolutionInParts;
 pub use init::{FanIn, Placement};
 pub use plane::ImagePlane;
 /// For those who record evolution.

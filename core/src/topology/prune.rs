@@ -1,16 +1,18 @@
 //! Prunes the weights of smallest magnitude.
 
+use core::ops::Range;
+
 use crate::sparse::csr::{CsrMut, CsrRef, copy_within};
 use crate::sparse::index::{Format, Index};
 
 /// Counters of a digit in the selection, for each sign: few where the stack is small, and otherwise as many as leave three
 /// digits to a magnitude.
-const FEW_DIGITS: usize = 1 << 6;
+pub(crate) const FEW_DIGITS: usize = 1 << 6;
 const MANY_DIGITS: usize = 1 << 11;
 
 /// Which weights of one sign are pruned: magnitudes below the threshold, and the first few that equal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cut {
+pub(crate) struct Cut {
     /// Bits of the magnitude; positive floats order as their bits do.
     threshold: u32,
     /// How many are pruned whose magnitude equals the threshold.
@@ -29,13 +31,46 @@ struct Cut {
 /// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
 pub(crate) fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
     let nnz = matrix.nnz();
-    let mut cuts = select_for::<F>(matrix.values.get(..nnz).unwrap_or_default(), zeta);
-    let removed = cuts.iter().map(|cut| cut.total as usize).sum();
-    if removed == 0 {
-        return 0;
+    let cuts = select_for::<F>(matrix.values.get(..nnz).unwrap_or_default(), zeta);
+    let removed = count(&cuts);
+    if removed > 0 {
+        let rows = 0..matrix.indptr.len();
+        compact(matrix, &mut Compaction::new(cuts), rows);
     }
-    let (mut read, mut write) = (0, 0);
-    for pointer in matrix.indptr.iter_mut() {
+    removed
+}
+
+/// How many weights of both signs are pruned.
+fn count(cuts: &[Cut; 2]) -> usize {
+    cuts.iter().map(|cut| cut.total as usize).sum()
+}
+
+/// How far the survivors have moved to the front.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compaction {
+    cuts: [Cut; 2],
+    /// The next connection that is looked at.
+    read: usize,
+    /// Where the next survivor goes.
+    write: usize,
+}
+
+impl Compaction {
+    pub(crate) fn new(cuts: [Cut; 2]) -> Self {
+        Self { cuts, read: 0, write: 0 }
+    }
+
+    /// Connections that were looked at: those before the row that comes next.
+    pub(crate) fn read(&self) -> usize {
+        self.read
+    }
+}
+
+/// Moves the survivors of the rows that end at these row pointers to the front, next to those before them.
+#[inline(always)]
+pub(crate) fn compact<F: Format>(matrix: &mut CsrMut<'_, F>, at: &mut Compaction, pointers: Range<usize>) {
+    let Compaction { mut cuts, mut read, mut write } = *at;
+    for pointer in matrix.indptr.get_mut(pointers).unwrap_or_default() {
         // Each pointer ends the row before it; the first one ends nothing.
         let end = pointer.to_usize();
         while read < end {
@@ -50,8 +85,7 @@ pub(crate) fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) 
         }
         *pointer = F::Pointer::wrapping_from(write);
     }
-    debug_assert_eq!(read, nnz);
-    removed
+    *at = Compaction { cuts, read, write };
 }
 
 /// Calls `each` with row and column of every connection that pruning by magnitude would leave.
@@ -94,25 +128,57 @@ fn select_for<F: Format>(values: &[f32], zeta: f32) -> [Cut; 2] {
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
 fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
-    let mut cuts = [Cut::default(); 2];
-    let mut shift = 31u32;
-    while shift > 0 {
-        let bits = DIGITS.trailing_zeros().min(shift);
-        let above = shift;
-        shift -= bits;
-        let mut histogram = [[0u32; DIGITS]; 2];
+    let mut selection = Selection::<DIGITS>::new();
+    loop {
+        selection.count(values);
+        if let Some(cuts) = selection.close(zeta) {
+            return cuts;
+        }
+    }
+}
+
+/// A selection, with `DIGITS` counters of a digit for each sign.
+#[derive(Debug)]
+pub(crate) struct Selection<const DIGITS: usize> {
+    cuts: [Cut; 2],
+    /// Bits of the thresholds that are not known yet.
+    shift: u32,
+    histogram: [[u32; DIGITS]; 2],
+}
+
+impl<const DIGITS: usize> Selection<DIGITS> {
+    const BITS: u32 = 31;
+
+    /// Counters that [`Selection::close`] visits.
+    pub(crate) const CLOSING: usize = 2 * DIGITS;
+
+    /// Before the first digit.
+    pub(crate) fn new() -> Self {
+        Self { cuts: [Cut::default(); 2], shift: Self::BITS, histogram: [[0; DIGITS]; 2] }
+    }
+
+    /// Bits of the digit that is counted.
+    fn bits(&self) -> u32 {
+        DIGITS.trailing_zeros().min(self.shift)
+    }
+
+    /// Counts the next digit of those of some weights that can still be the threshold.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, values: &[f32]) {
+        let (above, low, digits) = (self.shift, self.shift - self.bits(), (1 << self.bits()) - 1);
+        let histogram = self.histogram.as_flattened_mut();
         let mut count = |value: u32| {
-            let digit = (value >> shift) as usize & (DIGITS - 1) & ((1 << bits) - 1);
-            if let Some(count) = histogram.as_flattened_mut().get_mut((value >> 31) as usize * DIGITS + digit) {
+            let digit = (value >> low) as usize & (DIGITS - 1) & digits;
+            if let Some(count) = histogram.get_mut((value >> 31) as usize * DIGITS + digit) {
                 *count += 1;
             }
         };
         let values = values.iter().map(|value| value.to_bits());
-        if above == 31 {
+        if above == Self::BITS {
             values.for_each(count);
         } else {
             // Of each sign, the weights that share the digits so far.
-            let [positive, negative] = cuts;
+            let [positive, negative] = self.cuts;
             let (positive, negative) = (positive.threshold >> above, (1 << 31 | negative.threshold) >> above);
             for value in values {
                 let digits = value >> above;
@@ -121,23 +187,31 @@ fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
                 }
             }
         }
-        for (cut, histogram) in cuts.iter_mut().zip(&histogram) {
-            if above == 31 {
+    }
+
+    /// Takes the digit's counts over all weights into account; returns what is to go once all digits are known.
+    #[inline(always)]
+    pub(crate) fn close(&mut self, zeta: f32) -> Option<[Cut; 2]> {
+        let is_first = self.shift == Self::BITS;
+        self.shift -= self.bits();
+        for (cut, histogram) in self.cuts.iter_mut().zip(&mut self.histogram) {
+            if is_first {
                 let count: u32 = histogram.iter().sum();
                 cut.total = ((count as f32 * zeta) as u32).min(count);
                 cut.ties = cut.total;
             }
             // `ties` is how many of the weights that share the digits so far must go.
-            for (digit, &count) in (0u32..).zip(histogram) {
+            for (digit, &count) in (0u32..).zip(&*histogram) {
                 if cut.ties <= count {
-                    cut.threshold |= digit << shift;
+                    cut.threshold |= digit << self.shift;
                     break;
                 }
                 cut.ties -= count;
             }
+            *histogram = [0; DIGITS];
         }
+        (self.shift == 0).then_some(self.cuts)
     }
-    cuts
 }
 
 #[cfg(test)]

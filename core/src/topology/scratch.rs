@@ -17,7 +17,20 @@ pub(crate) struct Scratch<'a> {
     pub(crate) outputs: &'a mut [u8],
 }
 
-impl Scratch<'_> {
+impl<'a> Scratch<'a> {
+    /// What a layer, by index, of a network that trains may count in: the activations below it and its own deltas.
+    pub(crate) fn of<X: Element, const LANES: usize, const LAYERS: usize>(
+        workspace: &'a mut Workspace<'_, X, LANES, LAYERS>,
+        index: usize,
+    ) -> Option<Self> {
+        let (below, tiles) = workspace.layers.split_at_mut_checked(index)?;
+        let inputs = match below.last_mut() {
+            Some(tile) => bytes(tile.y),
+            None => bytes(workspace.input),
+        };
+        Some(Self { inputs, outputs: bytes(tiles.first_mut()?.delta) })
+    }
+
     /// Counters for the rows of the stored matrix.
     pub(crate) fn rows<P: Index>(&mut self, storage: Storage) -> &mut [P] {
         match storage {

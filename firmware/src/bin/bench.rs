@@ -130,6 +130,13 @@ fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Re
             each(parts.total),
         );
     }
+    for budget in BUDGETS {
+        let parts = evolution_in_parts(&mut network, &evolution, budget)?;
+        info!(
+            "{=str}: evolution in parts of {=usize}: {=u64} parts, each at most {=u64} instructions, together {=u64}",
+            name, budget, parts.count, parts.largest, parts.total,
+        );
+    }
     info!(
         "{=str}: with no input zero {=f32} instructions a connection to infer, {=f32} to train",
         name,
@@ -139,7 +146,7 @@ fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Re
     Ok(())
 }
 
-/// What steps in parts take.
+/// What steps, or an evolution, in parts take.
 #[derive(Default)]
 struct Parts {
     /// Parts of all samples.
@@ -171,6 +178,20 @@ fn in_parts(network: &mut Network<'_>, samples: &Packed, sgd: &Sgd, budget: usiz
         }
     }
     Ok(parts)
+}
+
+/// What an evolution in parts takes.
+fn evolution_in_parts(network: &mut Network<'_>, evolution: &Evolution, budget: usize) -> Result<Parts, TrainError> {
+    let (first, evolving) = instructions(|| network.evolve_in_parts(evolution, SEED, 10));
+    let mut evolving = evolving?;
+    let mut parts = Parts { first, count: 1, total: first, largest: first };
+    loop {
+        let (part, replaced) = instructions(|| evolving.evolve_some(budget));
+        parts = Parts { largest: parts.largest.max(part), count: parts.count + 1, total: parts.total + part, ..parts };
+        if replaced.is_some() {
+            return Ok(parts);
+        }
+    }
 }
 
 /// Mean number of first-layer connections whose input is not zero.

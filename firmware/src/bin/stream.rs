@@ -71,6 +71,7 @@ fn learn(
     let mut network = Mlp::<Narrow, 1, 2>::new(&description, block)?;
     network.initialise(&Portable, 1, FanIn::Connections);
     let sgd = Sgd::new(0.01)?;
+    let evolution = Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?;
     for step in 0..1000 {
         let mut window = [0.0; INPUTS];
         for (reading, value) in (step..).zip(&mut window) {
@@ -92,6 +93,10 @@ fn learn(
         } else {
             let mut parts = network.train_one_in_parts(&window, answer, &sgd, id)?;
             while parts.train_some(&Portable, 50).is_none() {}
+        }
+        if step % 100 == 99 {
+            let mut parts = network.evolve_in_parts(&evolution, 1, step)?;
+            while parts.evolve_some(50).is_none() {}
         }
     }
     Ok(())

@@ -4,8 +4,9 @@ use crate::error::SettingError;
 use crate::network::model::Layer;
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Generator;
+use crate::sparse::budget::Pace;
 use crate::sparse::index::Format;
-use crate::topology::grow::place::{Growing, grow};
+use crate::topology::grow::place::{Growing, GrowthState};
 use crate::topology::plane::{Grid, ImagePlane};
 
 /// Standard deviation of a connection's extent in the image plane.
@@ -55,13 +56,12 @@ impl Locality {
 #[inline(never)]
 pub(crate) fn grow_local<F: Format>(
     layer: &mut Layer<'_, F>,
-    additions: usize,
+    growth: &mut GrowthState,
     counters: &mut [F::Counter],
-    generator: &mut Generator,
     weight: impl FnMut(&mut Generator, usize) -> f32,
-    locality: Locality,
-    index: u32,
-) -> usize {
+    (locality, index): (Locality, u32),
+    budget: &mut impl Pace,
+) -> bool {
     let spec = layer.spec;
     let (inputs, outputs) = (Grid::new(locality.image(), spec.n_in), Grid::new(locality.image(), spec.n_out));
     let (rows, cols) = if spec.storage == Storage::InputMajor { (inputs, outputs) } else { (outputs, inputs) };
@@ -71,7 +71,7 @@ pub(crate) fn grow_local<F: Format>(
         let (dy, dx) = normal_pair(sigma, generator);
         cols.at((y + dy, x + dx), generator)
     };
-    grow(&mut layer.csr_mut(), additions, counters, generator, weight, Some(aim))
+    growth.go_on(&mut layer.csr_mut(), counters, weight, Some(aim), budget)
 }
 
 /// Two independent normal numbers of standard deviation `sigma` (Marsaglia and Bray 1964, doi 10.1137/1006063).

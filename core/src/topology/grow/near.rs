@@ -3,27 +3,29 @@
 use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::random::Generator;
+use crate::sparse::budget::Pace;
 use crate::sparse::index::{Format, Index};
-use crate::topology::grow::place::{Growing, grow};
+use crate::topology::grow::place::{Growing, GrowthState};
 use crate::topology::plane::{Grid, ImagePlane};
 
 /// Grows connections whose inputs lie up to `reach` cells, at least 1, from that of a connection of the same neuron.
 #[inline(never)]
 pub(crate) fn grow_near<F: Format>(
     layer: &mut Layer<'_, F>,
-    additions: usize,
+    growth: &mut GrowthState,
     counters: &mut [F::Counter],
-    generator: &mut Generator,
     weight: impl FnMut(&mut Generator, usize) -> f32,
     (image, reach): (ImagePlane, u32),
-) -> usize {
+    budget: &mut impl Pace,
+) -> bool {
     let (inputs, storage) = (Grid::new(image, layer.spec.n_in), layer.spec.storage);
     let aim =
         |generator: &mut Generator, growing: Growing<'_, F>| near(generator, growing, inputs, reach.max(1), storage);
-    grow(&mut layer.csr_mut(), additions, counters, generator, weight, Some(aim))
+    growth.go_on(&mut layer.csr_mut(), counters, weight, Some(aim), budget)
 }
 
 /// A column of a connection whose input lies near that of a connection of the same neuron.
+#[inline(always)]
 fn near<F: Format>(
     generator: &mut Generator,
     growing: Growing<'_, F>,

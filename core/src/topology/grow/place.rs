@@ -1,13 +1,17 @@
-//! Adds connections at free cells: what every growth rule has in common.
+//! Adds connections at free cells: what every growth rule has in common. Exact counts, columns sorted and unique, in place.
 
 use core::ops::Range;
 
 use crate::random::Generator;
+use crate::sparse::budget::Pace;
 use crate::sparse::csr::{CsrMut, copy_within, row_lengths};
 use crate::sparse::index::{Format, Index};
 
 /// Proposals for one connection before a uniform free column is used.
 const PROPOSALS: u32 = 64;
+
+/// What a draw takes of a budget: about as long as the visits of so many connections.
+const DRAW: usize = 8;
 
 /// The rows of a matrix while it grows: each holds what it had, then what has been added, then room.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,7 @@ pub(crate) struct Growing<'a, F: Format> {
 
 impl<'a, F: Format> Growing<'a, F> {
     /// Columns of the row that grows.
+    #[inline(always)]
     pub(crate) fn filled(&self) -> &'a [F::Index] {
         let start = self.indptr.get(self.row).map_or(0, |start| start.to_usize());
         self.indices.get(start..).and_then(|row| row.get(..self.filled)).unwrap_or_default()
@@ -36,56 +41,233 @@ impl<'a, F: Format> Growing<'a, F> {
     }
 }
 
-/// Adds `additions` connections, at most as many as there is capacity for, and returns how many were added.
-///
-/// A row is chosen with a probability in proportion to its free cells, by rejection. Within it, `aim` proposes a
-/// column, a bounded number of times; without an aim, or where all proposals are taken or outside, the free cell is
-/// drawn by its rank among the row's free cells. `weight` gives each new connection its value from its column; its
-/// velocity is zero.
-/// `counters` is scratch with one element a row.
-pub(crate) fn grow<F: Format>(
-    matrix: &mut CsrMut<'_, F>,
-    additions: usize,
-    counters: &mut [F::Counter],
-    generator: &mut Generator,
-    mut weight: impl FnMut(&mut Generator, usize) -> f32,
-    mut aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
-) -> usize {
-    let (nrows, ncols, nnz) = (matrix.nrows(), matrix.ncols, matrix.nnz());
-    let free = nrows.saturating_mul(ncols).saturating_sub(nnz);
-    let additions = additions.min(matrix.capacity() - nnz).min(free).min(<F::Pointer as Index>::MAX - nnz);
-    let additions = additions.min(countable(matrix));
-    if additions == 0 || counters.len() < nrows {
-        return 0;
-    }
-    share_out(matrix, additions, counters, generator);
-    spread(matrix, nnz + additions, counters);
+/// The growth of a matrix, which can stop where its budget ends and go on from there.
+#[derive(Clone, Debug)]
+pub(crate) struct GrowthState {
+    stage: Stage,
+    generator: Generator,
+    /// Connections to add: what was asked for, from the second stage on what there is room for.
+    pub(crate) additions: usize,
+    /// The stage's next row; in `Spread`, which goes from the last row to the first, the one after it.
+    row: usize,
+    /// `Clear`: connections that the rows before can gain. `ShareOut`: connections that have no row yet. `Spread`: where
+    /// the row before `row` ends. `Fill`: where `row` starts.
+    at: usize,
+    /// `Fill`: new connections that are in place in `row`.
+    placed: usize,
+    /// `Fill`: columns that were proposed for the next one.
+    proposed: u32,
+}
 
-    let CsrMut { indptr, indices, values, velocity, .. } = matrix;
-    let mut end = 0;
-    for (row, (len, added)) in row_lengths(indptr).zip(counters.iter()).enumerate() {
-        let start = end;
-        end += len;
-        for filled in len.saturating_sub(added.to_usize())..len {
-            let growing = Growing { indptr, indices, added: counters, row, filled };
-            let aimed = aim.as_mut().and_then(|aim| {
-                (0..PROPOSALS).find_map(|_| {
-                    let col = aim(generator, growing).filter(|&col| col < ncols)?;
-                    Some((col, free_place(growing.filled(), col)?))
-                })
-            });
-            let (col, at) = aimed.unwrap_or_else(|| {
-                let rank = generator.below((ncols - filled) as u32) as usize;
-                free_column::<F>(growing.filled(), rank)
-            });
-            let value = weight(generator, col);
-            let place = start + at..=start + filled;
-            shift_in::<F, _>(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
-            shift_in::<F, _>(values.get_mut(place.clone()).unwrap_or_default(), value);
-            shift_in::<F, _>(velocity.get_mut(place).unwrap_or_default(), 0.0);
+/// What a growth does. Each stage but one goes over rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Sets the counters to zero.
+    Clear,
+    /// Draws how many new connections each row gets.
+    ShareOut,
+    /// Moves every row to where it starts once all rows have room for their new connections.
+    Spread,
+    /// Puts the new connections in their places.
+    Fill,
+    Done,
+}
+
+impl GrowthState {
+    /// Before the first stage of adding so many connections.
+    pub(crate) fn new(additions: usize, generator: Generator) -> Self {
+        Self { stage: Stage::Clear, generator, additions, row: 0, at: 0, placed: 0, proposed: 0 }
+    }
+
+    /// Adds connections, at most as many as there is capacity for, as far as the budget reaches; returns whether all are
+    /// in place. Until then the matrix is not sound.
+    ///
+    /// A row is chosen with a probability in proportion to its free cells, by rejection. Within it, `aim` proposes a
+    /// column, a bounded number of times; without an aim, or where all proposals are taken or outside, the free cell is
+    /// drawn by its rank among the row's free cells. `weight` gives each new connection its value from its column; its
+    /// velocity is zero.
+    /// `counters` is scratch with one element a row, which nobody else writes until all are in place.
+    #[inline(always)]
+    pub(crate) fn go_on<F: Format>(
+        &mut self,
+        matrix: &mut CsrMut<'_, F>,
+        counters: &mut [F::Counter],
+        weight: impl FnMut(&mut Generator, usize) -> f32,
+        aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
+        budget: &mut impl Pace,
+    ) -> bool {
+        // A copy on the stack, which the compiler can keep in registers.
+        let mut generator = self.generator.clone();
+        if self.stage == Stage::Clear {
+            self.clear(matrix, counters, budget);
+        }
+        if self.stage == Stage::ShareOut {
+            self.share_out(matrix, counters, &mut generator, budget);
+        }
+        if self.stage == Stage::Spread {
+            self.spread(matrix, counters, budget);
+        }
+        if self.stage == Stage::Fill {
+            self.fill(matrix, counters, &mut generator, weight, aim, budget);
+        }
+        self.generator = generator;
+        self.stage == Stage::Done
+    }
+
+    fn begin(&mut self, stage: Stage, row: usize, at: usize) {
+        (self.stage, self.row, self.at) = (stage, row, at);
+    }
+
+    /// Sets the counters to zero, and limits the additions to what there is room for.
+    fn clear<F: Format>(&mut self, matrix: &CsrMut<'_, F>, counters: &mut [F::Counter], budget: &mut impl Pace) {
+        let (nrows, ncols, nnz) = (matrix.nrows(), matrix.ncols, matrix.nnz());
+        if counters.len() < nrows {
+            (self.stage, self.additions) = (Stage::Done, 0);
+            return;
+        }
+        let limit = <F::Counter as Index>::MAX;
+        while self.row < nrows {
+            let end = self.row + budget.rows(nrows - self.row);
+            if end == self.row {
+                return;
+            }
+            counters.get_mut(self.row..end).unwrap_or_default().fill(F::Counter::default());
+            // A row can gain its free cells, as far as a counter reaches.
+            if ncols > limit {
+                let rows = row_lengths(matrix.indptr.get(self.row..=end).unwrap_or_default());
+                self.at += rows.map(|len| ncols.saturating_sub(len).min(limit)).sum::<usize>();
+            }
+            self.row = end;
+        }
+        let countable = if ncols > limit { self.at } else { usize::MAX };
+        let free = nrows.saturating_mul(ncols).saturating_sub(nnz);
+        let additions = self.additions.min(matrix.capacity() - nnz).min(free).min(<F::Pointer as Index>::MAX - nnz);
+        self.additions = additions.min(countable);
+        if self.additions == 0 {
+            self.stage = Stage::Done;
+        } else {
+            self.begin(Stage::ShareOut, 0, self.additions);
         }
     }
-    additions
+
+    /// Draws into `counters` how many new connections each row gets.
+    fn share_out<F: Format>(
+        &mut self,
+        matrix: &CsrMut<'_, F>,
+        counters: &mut [F::Counter],
+        generator: &mut Generator,
+        budget: &mut impl Pace,
+    ) {
+        let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols);
+        while self.at > 0 {
+            if !budget.take(DRAW) {
+                return;
+            }
+            let row = generator.below(nrows) as usize;
+            let ends = matrix.indptr.get(row).zip(matrix.indptr.get(row + 1));
+            let len = ends.map_or(0, |(start, end)| end.to_usize() - start.to_usize());
+            if let Some(counter) = counters.get_mut(row) {
+                let taken = len + counter.to_usize();
+                if generator.below(ncols as u32) as usize >= taken && counter.to_usize() < <F::Counter as Index>::MAX {
+                    *counter = F::Counter::wrapping_from(counter.to_usize() + 1);
+                    self.at -= 1;
+                }
+            }
+        }
+        self.begin(Stage::Spread, matrix.nrows(), matrix.nnz() + self.additions);
+    }
+
+    /// Moves every row to where it starts once all rows have room for their new connections, last row first.
+    fn spread<F: Format>(&mut self, matrix: &mut CsrMut<'_, F>, counters: &[F::Counter], budget: &mut impl Pace) {
+        // Moves forward only, so copying from the back never overwrites what is still to be read.
+        let mut write = self.at;
+        let mut rows = matrix.indptr.get_mut(..=self.row).unwrap_or_default();
+        let mut counters = counters.get(..self.row).unwrap_or_default();
+        while let Some((added, counters_before)) = counters.split_last() {
+            let Some((end, before)) = core::mem::take(&mut rows).split_last_mut() else { break };
+            let start = before.last().map_or(0, |start| start.to_usize());
+            let old_end = end.to_usize();
+            if !budget.take(1 + old_end - start) {
+                (self.row, self.at) = (counters_before.len() + 1, write);
+                return;
+            }
+            *end = F::Pointer::wrapping_from(write);
+            write -= added.to_usize();
+            if write == old_end {
+                write = start;
+            } else if has_long_rows::<F>() {
+                write -= old_end - start;
+                move_to(matrix.indices, start..old_end, write);
+                move_to(matrix.values, start..old_end, write);
+                move_to(matrix.velocity, start..old_end, write);
+            } else {
+                for read in (start..old_end).rev() {
+                    write -= 1;
+                    copy_within(matrix.indices, read, write);
+                    copy_within(matrix.values, read, write);
+                    copy_within(matrix.velocity, read, write);
+                }
+            }
+            (rows, counters) = (before, counters_before);
+        }
+        self.begin(Stage::Fill, 0, 0);
+    }
+
+    /// Puts the new connections of each row in their places.
+    #[inline(always)]
+    fn fill<F: Format>(
+        &mut self,
+        matrix: &mut CsrMut<'_, F>,
+        counters: &[F::Counter],
+        generator: &mut Generator,
+        mut weight: impl FnMut(&mut Generator, usize) -> f32,
+        mut aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
+        budget: &mut impl Pace,
+    ) {
+        let ncols = matrix.ncols;
+        let CsrMut { indptr, indices, values, velocity, .. } = matrix;
+        let rows = row_lengths(indptr.get(self.row..).unwrap_or_default());
+        let each = (self.row..).zip(rows.zip(counters.get(self.row..).unwrap_or_default()));
+        for (row, (len, added)) in each {
+            let (start, added) = (self.at, added.to_usize());
+            if added == 0 && !budget.take(1) {
+                self.row = row;
+                return;
+            }
+            for filled in len.saturating_sub(added) + self.placed..len {
+                // The first proposal is paid for with the place.
+                if self.proposed == 0 && !budget.take(filled + DRAW) {
+                    self.row = row;
+                    return;
+                }
+                let growing = Growing { indptr, indices, added: counters, row, filled };
+                let mut aimed = None;
+                if let Some(aim) = &mut aim {
+                    while aimed.is_none() && self.proposed < PROPOSALS {
+                        if self.proposed > 0 && !budget.take(DRAW) {
+                            self.row = row;
+                            return;
+                        }
+                        self.proposed += 1;
+                        let col = aim(generator, growing).filter(|&col| col < ncols);
+                        aimed = col.and_then(|col| Some((col, free_place(growing.filled(), col)?)));
+                    }
+                }
+                let (col, at) = aimed.unwrap_or_else(|| {
+                    let rank = generator.below((ncols - filled) as u32) as usize;
+                    free_column::<F>(growing.filled(), rank)
+                });
+                let value = weight(generator, col);
+                let place = start + at..=start + filled;
+                shift_in::<F, _>(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
+                shift_in::<F, _>(values.get_mut(place.clone()).unwrap_or_default(), value);
+                shift_in::<F, _>(velocity.get_mut(place).unwrap_or_default(), 0.0);
+                (self.placed, self.proposed) = (self.placed + 1, 0);
+            }
+            (self.at, self.placed) = (start + len, 0);
+        }
+        self.stage = Stage::Done;
+    }
 }
 
 /// Where a column belongs among a row's columns; `None` when it is taken.
@@ -93,70 +275,6 @@ pub(crate) fn grow<F: Format>(
 fn free_place<I: Index>(row: &[I], col: usize) -> Option<usize> {
     let at = row.partition_point(|taken| taken.to_usize() < col);
     row.get(at).is_none_or(|taken| taken.to_usize() != col).then_some(at)
-}
-
-/// Connections that the rows can gain in one growth: their free cells, as far as a counter reaches.
-fn countable<F: Format>(matrix: &CsrMut<'_, F>) -> usize {
-    let limit = <F::Counter as Index>::MAX;
-    if matrix.ncols <= limit {
-        return usize::MAX;
-    }
-    row_lengths(matrix.indptr).map(|len| matrix.ncols.saturating_sub(len).min(limit)).sum()
-}
-
-/// Draws into `counters` how many new connections each row gets.
-fn share_out<F: Format>(
-    matrix: &CsrMut<'_, F>,
-    additions: usize,
-    counters: &mut [F::Counter],
-    generator: &mut Generator,
-) {
-    let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols);
-    counters.fill(F::Counter::default());
-    let mut left = additions;
-    while left > 0 {
-        let row = generator.below(nrows) as usize;
-        let ends = matrix.indptr.get(row).zip(matrix.indptr.get(row + 1));
-        let len = ends.map_or(0, |(start, end)| end.to_usize() - start.to_usize());
-        if let Some(counter) = counters.get_mut(row) {
-            let taken = len + counter.to_usize();
-            if generator.below(ncols as u32) as usize >= taken && counter.to_usize() < <F::Counter as Index>::MAX {
-                *counter = F::Counter::wrapping_from(counter.to_usize() + 1);
-                left -= 1;
-            }
-        }
-    }
-}
-
-/// Moves every row to where it starts once all rows have room for their new connections, last row first.
-fn spread<F: Format>(matrix: &mut CsrMut<'_, F>, nnz: usize, counters: &[F::Counter]) {
-    // Moves forward only, so copying from the back never overwrites what is still to be read.
-    let mut write = nnz;
-    let mut rows = &mut *matrix.indptr;
-    let mut counters = counters.get(..rows.len().saturating_sub(1)).unwrap_or_default();
-    while let Some((end, before)) = core::mem::take(&mut rows).split_last_mut() {
-        let Some((added, counters_before)) = counters.split_last() else { break };
-        let start = before.last().map_or(0, |start| start.to_usize());
-        let old_end = end.to_usize();
-        *end = F::Pointer::wrapping_from(write);
-        write -= added.to_usize();
-        if write == old_end {
-            write = start;
-        } else if has_long_rows::<F>() {
-            write -= old_end - start;
-            move_to(matrix.indices, start..old_end, write);
-            move_to(matrix.values, start..old_end, write);
-            move_to(matrix.velocity, start..old_end, write);
-        } else {
-            for read in (start..old_end).rev() {
-                write -= 1;
-                copy_within(matrix.indices, read, write);
-                copy_within(matrix.values, read, write);
-                copy_within(matrix.velocity, read, write);
-            }
-        }
-        (rows, counters) = (before, counters_before);
-    }
 }
 
 /// Whether rows are long enough for whole moves and counts without a guess to pay: those of a workstation's formats.

@@ -1,11 +1,12 @@
 //! Random growth: uniform over the free cells, as SET has it.
 
 use crate::random::Generator;
+use crate::sparse::budget::Pace;
 use crate::sparse::csr::CsrMut;
 use crate::sparse::index::Format;
-use crate::topology::grow::place::{Growing, grow};
+use crate::topology::grow::place::{Growing, GrowthState};
 
-/// Adds `additions` connections, at most as many as there is capacity for, and returns how many were added.
+/// Adds connections as far as the budget reaches; returns whether all are in place.
 ///
 /// Every set of free cells of that size is equally likely. A row is chosen with a probability in proportion to its free
 /// cells, by rejection; within a row, the free cell by its rank among the row's free cells. `weight` gives each new
@@ -15,19 +16,34 @@ use crate::topology::grow::place::{Growing, grow};
 #[inline(never)]
 pub(crate) fn grow_random<F: Format>(
     matrix: &mut CsrMut<'_, F>,
-    additions: usize,
+    growth: &mut GrowthState,
     counters: &mut [F::Counter],
-    generator: &mut Generator,
     weight: impl FnMut(&mut Generator, usize) -> f32,
-) -> usize {
-    grow(matrix, additions, counters, generator, weight, None::<fn(&mut Generator, Growing<'_, F>) -> Option<usize>>)
+    budget: &mut impl Pace,
+) -> bool {
+    let aim = None::<fn(&mut Generator, Growing<'_, F>) -> Option<usize>>;
+    growth.go_on(matrix, counters, weight, aim, budget)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::Purpose;
+    use crate::sparse::budget::Budget;
     use crate::sparse::index::Narrow;
+
+    /// Grows `additions` connections, a few at a time; returns how many there was room for.
+    fn grow(
+        matrix: &mut CsrMut<'_, Narrow>,
+        additions: usize,
+        counters: &mut [u8],
+        epoch: u32,
+        mut weight: impl FnMut(&mut Generator, usize) -> f32,
+    ) -> usize {
+        let mut growth = GrowthState::new(additions, Generator::new(1, Purpose::Growth, epoch, 0, 0));
+        while !grow_random(matrix, &mut growth, counters, &mut weight, &mut Budget::new(epoch as usize % 20)) {}
+        growth.additions
+    }
 
     #[test]
     fn every_cell_is_equally_likely_beside_those_taken() {
@@ -43,8 +59,7 @@ mod tests {
                 values: &mut values,
                 velocity: &mut [],
             };
-            let mut generator = Generator::new(1, Purpose::Growth, round, 0, 0);
-            assert_eq!(grow_random(&mut matrix, 5, &mut [0; 3], &mut generator, |_, _| 0.5), 5);
+            assert_eq!(grow(&mut matrix, 5, &mut [0; 3], round, |_, _| 0.5), 5);
             for (row, (cols, values)) in matrix.as_ref().rows().enumerate() {
                 assert!(cols.windows(2).all(|pair| pair[0] < pair[1]));
                 for (&col, &value) in cols.iter().zip(values) {
@@ -67,8 +82,7 @@ mod tests {
     fn a_matrix_can_be_filled_to_the_last_cell() {
         let (mut indptr, mut indices, mut values) = ([0u16; 3], [0u8; 6], [0.0f32; 6]);
         let mut matrix = CsrMut::<Narrow>::empty(2, 3, &mut indptr, &mut indices, &mut values, &mut []).unwrap();
-        let mut generator = Generator::new(1, Purpose::Topology, 0, 0, 0);
-        assert_eq!(grow_random(&mut matrix, 99, &mut [0; 2], &mut generator, |_, col| col as f32), 6);
+        assert_eq!(grow(&mut matrix, 99, &mut [0; 2], 0, |_, col| col as f32), 6);
         assert_eq!((indptr, indices, values), ([0, 3, 6], [0, 1, 2, 0, 1, 2], [0.0, 1.0, 2.0, 0.0, 1.0, 2.0]));
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::network::model::Layer;
 use crate::random::Generator;
+use crate::sparse::budget::Pace;
 use crate::sparse::index::Format;
 use crate::topology::grow::local::{Locality, grow_local};
 use crate::topology::grow::near::grow_near;
+use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::random::grow_random;
 use crate::topology::plane::ImagePlane;
 
@@ -28,7 +30,8 @@ pub enum Growth {
 }
 
 impl Growth {
-    /// Adds `additions` connections to a layer, counted from 0, by this rule; returns how many were added.
+    /// Adds connections to a layer, counted from 0, by this rule, as far as the budget reaches; returns whether all are in
+    /// place.
     ///
     /// `counters` is scratch with one element a row of the stored matrix; `weight` gives each connection its value.
     // Inlined: where the rule is a constant, the others are not linked.
@@ -37,15 +40,15 @@ impl Growth {
         self,
         layer: &mut Layer<'_, F>,
         index: u32,
-        additions: usize,
+        growth: &mut GrowthState,
         counters: &mut [F::Counter],
-        generator: &mut Generator,
         weight: impl FnMut(&mut Generator, usize) -> f32,
-    ) -> usize {
+        budget: &mut impl Pace,
+    ) -> bool {
         match self {
-            Self::Random => grow_random(&mut layer.csr_mut(), additions, counters, generator, weight),
-            Self::Near { image, reach } => grow_near(layer, additions, counters, generator, weight, (image, reach)),
-            Self::Local(locality) => grow_local(layer, additions, counters, generator, weight, locality, index),
+            Self::Random => grow_random(&mut layer.csr_mut(), growth, counters, weight, budget),
+            Self::Near { image, reach } => grow_near(layer, growth, counters, weight, (image, reach), budget),
+            Self::Local(locality) => grow_local(layer, growth, counters, weight, (locality, index), budget),
         }
     }
 }
