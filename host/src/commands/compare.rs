@@ -24,7 +24,7 @@ use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
 use crate::training::lock::Lock;
 use crate::training::resumable;
-use crate::training::task::check;
+use crate::training::task::{check, with_fitting_batch};
 use crate::training::warn::Warn;
 
 /// What to compare.
@@ -80,7 +80,7 @@ impl Arguments {
         let mut new = runs.iter().zip(&states).filter(|(_, state)| matches!(state, State::New)).peekable();
         if new.peek().is_some() {
             let dataset = self.data.load(&config, &interrupted)?;
-            new.try_for_each(|((_, config), _)| check(config, &dataset))
+            new.try_for_each(|((_, config), _)| check(&with_fitting_batch(config, &dataset), &dataset))
                 .map_err(|error| self.settings.0.locate(error.into(), None))?;
         }
         let trained = self.train(&config, runs.into_iter().zip(states), &out, &interrupted)?;

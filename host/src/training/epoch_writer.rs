@@ -13,8 +13,9 @@ use crate::settings::Keep;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{BEST, Epoch, Phases, RunDirectory};
 use crate::training::early_stopping::{is_tired, kept};
-use crate::training::monitor::{peak_resident_bytes, resident_between, resident_bytes};
+use crate::training::monitor::{resident_between, resident_bytes};
 use crate::training::recorder::Recorder;
+use crate::training::saver::Saver;
 use crate::training::session::Session;
 use crate::training::watch::Watcher;
 
@@ -26,6 +27,7 @@ pub(super) struct EpochWriter<'a> {
     pub(super) settings: &'a TrainSettings,
     pub(super) directory: &'a mut RunDirectory,
     pub(super) recorder: Option<Recorder>,
+    pub(super) saver: Saver,
     pub(super) epochs: Vec<Epoch>,
     pub(super) watcher: &'a mut dyn Watcher,
     /// Whether the loss has not fallen for too long, which ends the run.
@@ -48,7 +50,7 @@ impl EpochWriter<'_> {
         let Session { config, native, .. } = self.session;
         let (clock, epoch) = (native.clock(), done.epoch);
         let EpochTimes { shares, evaluate, evolve, .. } = clock.times();
-        let resident_bytes = resident_bytes();
+        let (resident_bytes, peak_resident_bytes) = resident_bytes().unzip();
         let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
         let row = self.session.row(done);
         self.directory.append(&row)?;
@@ -67,7 +69,7 @@ impl EpochWriter<'_> {
             }
             let bits = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
             let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
-            Checkpoint { config: (*config).clone(), epoch, layers, tried }.save(self.directory.path())
+            self.saver.save(Checkpoint { config: (*config).clone(), epoch, layers, tried }, self.directory)
         });
         recorded?;
         self.directory.append_phases(&Phases {
@@ -81,7 +83,7 @@ impl EpochWriter<'_> {
             record_seconds: record_time.as_secs_f64(),
             network_resident_bytes,
             resident_bytes,
-            peak_resident_bytes: peak_resident_bytes(),
+            peak_resident_bytes,
         })
     }
 }

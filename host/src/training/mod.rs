@@ -10,6 +10,7 @@
 //! | `early_stopping` | which epoch's network is kept, and when a run ends early |
 //! | `directory` | which files a run directory has, and how they are written |
 //! | `checkpoint` | the state from which a run continues |
+//! | `saver` | when that is flushed to the disk |
 //! | `recorder` | which connections there have been, for SET |
 //! | `monitor` | CPU, memory and I/O while a run trains |
 //! | `lock` | how two programs keep out of each other's runs |
@@ -24,6 +25,7 @@ pub mod lock;
 pub mod monitor;
 pub mod recorder;
 mod run;
+mod saver;
 pub mod session;
 pub mod summary;
 pub mod task;

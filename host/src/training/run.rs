@@ -20,9 +20,10 @@ use crate::training::early_stopping::{is_tired, kept};
 use crate::training::epoch_writer::{EpochWriter, record_topology};
 use crate::training::monitor::{Monitor, resident_bytes};
 use crate::training::recorder::Recorder;
+use crate::training::saver::Saver;
 use crate::training::session::{Session, footprints};
 use crate::training::summary::Summary;
-use crate::training::task::Task;
+use crate::training::task::{Task, with_fitting_batch};
 use crate::training::warn::Warn;
 use crate::training::watch::{Extent, Watcher};
 
@@ -58,9 +59,17 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
         return Err(Invalid::because("test_share", reason).into());
     }
+    let fitting = with_fitting_batch(config, &dataset);
+    if fitting.batch_size != config.batch_size {
+        warn.warn(&format!(
+            "--batch-size is {} instead of {}, because there are fewer training samples than that",
+            fitting.batch_size, config.batch_size
+        ));
+    }
+    let config = &*fitting;
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
-    let before = resident_bytes();
+    let before = resident_bytes().map(|(now, _)| now);
     session.with_network(|network| {
         let run = Run { session: &session, interrupted, warn: &warn };
         let (mut directory, recorder, epochs) = match &checkpoint {
@@ -207,6 +216,7 @@ impl Run<'_> {
             settings: &settings,
             directory,
             recorder,
+            saver: Saver::default(),
             epochs,
             watcher,
             tired: false,
@@ -223,10 +233,11 @@ impl Run<'_> {
             self.session.train(network, next, &mut writer)
         };
         writer.watcher.end();
-        let EpochWriter { directory, epochs, tired, failed, .. } = writer;
+        let EpochWriter { directory, mut saver, epochs, tired, failed, .. } = writer;
         if let Some(error) = failed {
             return Err(error);
         }
+        saver.write(directory)?;
         match ended {
             Ok(ended) => Ok(Ended { epochs, interrupted: ended == Reason::Stopped && !tired }),
             Err(TrainError::Diverged { samples, epoch, step }) => {

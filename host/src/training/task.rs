@@ -1,5 +1,7 @@
 //! What a network is trained and measured on: the samples that the settings draw of a dataset, and how they are scaled.
 
+use std::borrow::Cow;
+
 use rewire_core::step::{Metrics, WeightDecay};
 
 use crate::data::normaliser::Normaliser;
@@ -188,6 +190,29 @@ impl<'a> Task<'a> {
     }
 }
 
+/// The settings with a minibatch that suits the samples: where there are fewer than one of the default size, the largest
+/// power of two of which an epoch has four, or 1. A size that was chosen stays.
+pub fn with_fitting_batch<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
+    let used = used(config, dataset);
+    if used == 0
+        || used >= config.batch_size
+        || config.batch_size != Config::defaults(config.dataset.clone()).batch_size
+    {
+        return Cow::Borrowed(config);
+    }
+    let batch_size = 1 << (used / 4).max(1).ilog2();
+    Cow::Owned(Config { batch_size, ..config.clone() })
+}
+
+/// Training samples that are left to train on.
+fn used(config: &Config, dataset: &Dataset<'_>) -> usize {
+    if config.train_samples > 0 {
+        config.train_samples
+    } else {
+        dataset.train.len().saturating_sub(config.validation_samples)
+    }
+}
+
 /// Checks that a dataset has the samples, and the images, that the settings ask for.
 ///
 /// # Errors
@@ -216,7 +241,7 @@ pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     if config.test_samples > tests {
         return Err(too_many("test_samples", config.test_samples, tests, &format!("{tests} test samples")));
     }
-    let used = if config.train_samples > 0 { config.train_samples } else { available - held_out };
+    let used = used(config, dataset);
     if config.batch_size > used {
         let most = format!("at most {used}: the run has {used} training samples");
         return Err(Invalid::value("batch_size", config.batch_size, most));

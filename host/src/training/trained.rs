@@ -19,7 +19,7 @@ use crate::training::directory::Epoch;
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::recorder::Recorder;
 use crate::training::session::Session;
-use crate::training::task::Task;
+use crate::training::task::{Task, with_fitting_batch};
 
 /// An epoch that has ended.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,7 @@ impl Trained {
         if config.task == TaskKind::Classify {
             check_classes(&dataset.train)?;
         }
+        let config = &*with_fitting_batch(config, &dataset);
         let task = Task::new(config, dataset)?;
         let session = &Session::new(config, &task, native);
         session.with_network(|network| {
@@ -137,6 +138,7 @@ impl Trained {
         };
         config.validate()?;
         check(&dataset, config.task)?;
+        let config = &*with_fitting_batch(config, &dataset);
         let task = Task::new(config, dataset)?;
         let Some(before) = before else {
             let session = &Session::new(config, &task, native);

@@ -44,6 +44,26 @@ pub(crate) fn json(folder: &Path, arguments: &str) -> Value {
 }
 
 #[test]
+fn a_table_smaller_than_a_minibatch_is_trained_with_a_smaller_one() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    for (samples, batch) in [(30, 4), (12, 2), (6, 1)] {
+        let name = format!("{samples}.csv");
+        fs::write(path.join(&name), points(samples, Some(&NAMES))).unwrap();
+        let outcome = run(path, &format!("train {name} --test-share 0.34 {QUICK} --out run{samples}"));
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        let said = format!("--batch-size is {batch} instead of 32, because there are fewer training samples");
+        assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
+        let recorded = fs::read_to_string(path.join(format!("run{samples}/config.toml"))).unwrap();
+        assert!(recorded.contains(&format!("batch_size = {batch}\n")), "{recorded}");
+        succeed(path, &format!("train --resume --out run{samples}"));
+    }
+    // What was asked for is refused where it cannot be.
+    let outcome = run(path, &format!("train 12.csv --test-share 0.34 --batch-size 16 {QUICK} --out refused"));
+    assert_refused(&outcome, 2, &["--batch-size is 16", "at most"]);
+}
+
+#[test]
 fn a_csv_is_described_trained_resumed_measured_and_predicted_by_class_name() {
     let folder = tempdir().unwrap();
     let path = folder.path();

@@ -57,7 +57,7 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
             child.wait().unwrap();
             let before = epochs(&killed).len();
             child = start("train --out killed --resume");
-            // A row without its checkpoint is the one epoch that is lost.
+            // Rows without their checkpoint are the epochs that are lost.
             assert!(before >= enough.min(30), "{name}: {before} rows");
         }
         assert!(child.wait().unwrap().success(), "{name}");
@@ -101,7 +101,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
     fs::write(&checkpoint, &bytes).unwrap();
     let outcome = run(folder.path(), "train --out run --resume");
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    for words in ["run/checkpoint is damaged", "checksum", "checkpoint.previous (epoch 3)"] {
+    for words in ["run/checkpoint is damaged", "checksum", "checkpoint.previous (epoch "] {
         assert!(outcome.stderr.contains(words), "'{words}' is not in: {}", outcome.stderr);
     }
     assert!(results(&folder.path().join("run")) == before);

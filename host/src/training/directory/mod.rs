@@ -252,8 +252,15 @@ impl RunDirectory {
     ///
     /// When the disk is full, for instance.
     pub fn append(&mut self, epoch: &Epoch) -> Result<()> {
-        self.metrics.append(epoch)?;
-        // Before the checkpoint that counts on it.
+        self.metrics.append(epoch)
+    }
+
+    /// Flushes the epochs' rows to the disk, on which a checkpoint counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn flush(&self) -> Result<()> {
         self.metrics.sync()
     }
 

@@ -4,11 +4,7 @@ use anyhow::{Result, bail};
 
 use super::sample::Sample;
 
-pub(super) fn resident_bytes() -> Option<u64> {
-    None
-}
-
-pub(super) fn peak_resident_bytes() -> Option<u64> {
+pub(super) fn resident_bytes() -> Option<(u64, u64)> {
     None
 }
 

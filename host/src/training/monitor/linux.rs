@@ -8,19 +8,10 @@ use procfs::{CurrentSI, KernelStats, page_size, ticks_per_second};
 
 use super::sample::Sample;
 
-fn status(field: fn(&procfs::process::Status) -> Option<u64>) -> Option<u64> {
+/// Memory of this process that is in RAM, in bytes, and the most of it that there has been.
+pub(super) fn resident_bytes() -> Option<(u64, u64)> {
     let status = Process::myself().and_then(|process| process.status()).ok()?;
-    field(&status).map(|kibibytes| kibibytes * 1024)
-}
-
-/// Memory of this process that is in RAM, in bytes.
-pub(super) fn resident_bytes() -> Option<u64> {
-    status(|status| status.vmrss)
-}
-
-/// The most of it that there has been.
-pub(super) fn peak_resident_bytes() -> Option<u64> {
-    status(|status| status.vmhwm)
+    status.vmrss.zip(status.vmhwm).map(|(now, peak)| (now * 1024, peak * 1024))
 }
 
 /// How far this process lets others go first.

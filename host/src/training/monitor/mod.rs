@@ -139,14 +139,10 @@ impl Log {
     }
 }
 
-/// Memory of this process that is in RAM, in bytes; `None` where the system does not tell.
-pub fn resident_bytes() -> Option<u64> {
+/// Memory of this process that is in RAM, in bytes, and the most of it that there has been; `None` where the system does
+/// not tell.
+pub fn resident_bytes() -> Option<(u64, u64)> {
     system::resident_bytes()
-}
-
-/// The most of it that there has been.
-pub fn peak_resident_bytes() -> Option<u64> {
-    system::peak_resident_bytes()
 }
 
 /// Bytes in RAM of the pages between two addresses of this process.
