@@ -36,7 +36,7 @@ mod tests {
     fn grow(
         matrix: &mut CsrMut<'_, Narrow>,
         additions: usize,
-        counters: &mut [u8],
+        counters: &mut [u16],
         epoch: u32,
         mut weight: impl FnMut(&mut Generator, usize) -> f32,
     ) -> usize {
