@@ -7,6 +7,7 @@
 pub mod graph_challenge;
 pub mod machine;
 pub mod profile;
+pub mod schedule;
 mod times;
 
 use anyhow::{Result, anyhow};
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use self::machine::Level;
 use self::profile::Share;
+use self::schedule::Schedule;
 use self::times::{Times, time};
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::Split;
@@ -65,6 +67,8 @@ pub trait Timed {
     fn evolve(&mut self);
     /// Times each kernel of `runs` steps, on one thread; `levels` give the floors.
     fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share>;
+    /// What `runs` steps would take on so many threads.
+    fn schedule(&mut self, threads: usize, runs: usize) -> Schedule;
 }
 
 struct Subject<'a, const LANES: usize> {
@@ -109,6 +113,10 @@ impl<const LANES: usize> Timed for Subject<'_, LANES> {
         profile::profile(self.native, &mut self.network, levels, batch, runs, |profiler, network| {
             train(network, profiler, self.timed, 0);
         })
+    }
+
+    fn schedule(&mut self, threads: usize, runs: usize) -> Schedule {
+        schedule::simulate(self.native, threads, runs, |recorder| train(&mut self.network, recorder, self.timed, 0))
     }
 }
 
@@ -215,6 +223,8 @@ pub struct Report {
     pub caches: Vec<Level>,
     /// The kernels of a step, on one thread.
     pub kernels: Vec<Share>,
+    /// Simulated steps on more threads.
+    pub schedules: Vec<Schedule>,
 }
 
 /// What the row of a sparse step is called.
@@ -223,6 +233,9 @@ pub const STEP: &str = "sparse step";
 pub const DENSE_STEP: &str = "dense step, GEMM";
 /// What the rows of augmented batches are called.
 pub const AUGMENTED: &str = "batch of images, augmented";
+
+/// Threads of the simulated steps.
+const SIMULATED: [usize; 4] = [2, 4, 8, 16];
 
 /// Images among which batches are drawn: far more than the caches hold.
 const IMAGES: usize = 20_000;
@@ -305,6 +318,7 @@ impl Plan {
             rows: Vec::new(),
             caches: Vec::new(),
             kernels: Vec::new(),
+            schedules: Vec::new(),
         };
         if self.step_only {
             return Ok(Report { rows, ..report });
@@ -320,7 +334,10 @@ impl Plan {
         }
         let native = Native::new(1)?.with_simd(best);
         report.caches = machine::measure(&native);
-        report.kernels = network.with_subject(native, |subject| subject.profile(&report.caches, steps))?;
+        (report.kernels, report.schedules) = network.with_subject(native, |subject| {
+            let kernels = subject.profile(&report.caches, steps);
+            (kernels, SIMULATED.map(|threads| subject.schedule(threads, steps)).into())
+        })?;
         Ok(Report { rows, ..report })
     }
 }

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::bench::graph_challenge::{self, Challenge, Size};
 use crate::bench::machine::Level;
 use crate::bench::profile::Share;
+use crate::bench::schedule::Schedule;
 use crate::bench::{AUGMENTED, DENSE_STEP, Network, Plan, Report, Row, STEP};
 use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
@@ -150,7 +151,29 @@ fn table(report: &Report) -> String {
     let rate = |level: &Level| format!("{:.2} from {} ({} KB)", level.rate, level.name, level.bytes >> 10);
     let rates = report.caches.iter().map(rate).collect::<Vec<_>>().join(", ");
     let rates = format!("multiply-adds of 16 lanes a nanosecond, one thread: {rates}");
-    format!("{table}\n{rates}\n{}", kernel_table(&report.kernels))
+    format!("{table}\n{rates}\n{}\n{}", kernel_table(&report.kernels), schedule_table(&report.schedules))
+}
+
+/// What a step would take on more threads.
+fn schedule_table(schedules: &[Schedule]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "step, simulated",
+        "threads",
+        "step ms",
+        "longest chain ms",
+        "all blocks ms",
+        "all / step",
+    ]);
+    for Schedule { threads, work_ms, chain_ms, step_ms } in schedules {
+        let [step, chain, work] = [step_ms, chain_ms, work_ms].map(|ms| format!("{ms:.3}"));
+        let faster = format!("{:.1}", work_ms / step_ms);
+        table.add_row(["", &threads.to_string(), &step, &chain, &work, &faster]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// Each kernel's time beside its floor's.

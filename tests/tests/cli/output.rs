@@ -120,6 +120,13 @@ fn json_has_the_documented_keys() {
         assert_eq!(keys(cache), ["name", "bytes", "rate"].into());
         assert!(cache["rate"].as_f64().unwrap() > 0.0, "{cache}");
     }
+    let schedules = timed["schedules"].as_array().unwrap();
+    assert_eq!(schedules.len(), 4);
+    for schedule in schedules {
+        assert_eq!(keys(schedule), ["threads", "work_ms", "chain_ms", "step_ms"].into());
+        let ms = |key: &str| schedule[key].as_f64().unwrap();
+        assert!(ms("chain_ms") <= ms("step_ms") && ms("step_ms") <= ms("work_ms") + 1e-9, "{schedule}");
+    }
     // Forward and update of four layers, the input gradient of three.
     let kernels = timed["kernels"].as_array().unwrap();
     assert_eq!(kernels.len(), 11);
