@@ -119,6 +119,19 @@ fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     cut.total > 0 && magnitude < cut.threshold
 }
 
+/// The fraction `zeta` of a count, rounded down.
+///
+/// In single precision as far as that has every count, so that a third of a round number is what people expect; beyond
+/// it, of the fraction as it is stored, to the last connection.
+fn share(count: u32, zeta: f32) -> u32 {
+    let share = if count < 1 << f32::MANTISSA_DIGITS {
+        (count as f32 * zeta) as u32
+    } else {
+        (f64::from(count) * f64::from(zeta)) as u32
+    };
+    share.min(count)
+}
+
 /// [`select`] with as many counters as suit the machine of a format.
 fn select_for<F: Format>(values: &[f32], zeta: f32) -> [Cut; 2] {
     if size_of::<F::Pointer>() > 2 { select::<MANY_DIGITS>(values, zeta) } else { select::<FEW_DIGITS>(values, zeta) }
@@ -197,7 +210,7 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         for (cut, histogram) in self.cuts.iter_mut().zip(&mut self.histogram) {
             if is_first {
                 let count: u32 = histogram.iter().sum();
-                cut.total = ((count as f32 * zeta) as u32).min(count);
+                cut.total = share(count, zeta);
                 cut.ties = cut.total;
             }
             // `ties` is how many of the weights that share the digits so far must go.
@@ -308,6 +321,15 @@ mod tests {
         for (zeta, expected) in [(0.1, 1), (0.2, 2), (0.3, 3), (0.6, 6), (0.7, 7), (0.9, 9)] {
             assert_eq!(prune(&[1.0; 10], zeta).2, expected, "{zeta}");
         }
+    }
+
+    #[test]
+    fn the_share_of_a_count_that_single_precision_rounds_is_exact() {
+        assert_eq!(share(10, 0.3), 3);
+        assert_eq!(share((1 << 24) + 1, 0.5), 1 << 23);
+        // In single precision, 33,554,431 and 33,554,435 are 33,554,432 and 33,554,436: half of them is one too many.
+        assert_eq!([share(33_554_431, 0.5), share(33_554_435, 0.5)], [16_777_215, 16_777_217]);
+        assert_eq!(share(u32::MAX, 0.999_999_94), 4_294_967_039);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 use crate::data::source::Source;
 use crate::engine::native::Native;
-use crate::model::layer::LayerData;
+use crate::model::layer::{LayerData, MAX_LAYERS};
 use crate::training::recorder::Recorder;
 
 /// Why a network cannot be built or loaded.
@@ -63,8 +63,8 @@ pub trait RunObserver {
 /// A [`RunObserver`] as the core's.
 struct Adapter<'a>(&'a mut (dyn RunObserver + Send));
 
-impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES> for Adapter<'_> {
-    fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
+impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_> {
+    fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
         self.0.step(step)
     }
 
@@ -75,7 +75,7 @@ impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES> for Adapter<
         }
     }
 
-    fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES>) -> ControlFlow<()> {
+    fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
         self.0.epoch(epoch, network)
     }
 }
@@ -121,7 +121,7 @@ pub trait Network: Send {
     fn address(&self) -> usize;
 }
 
-impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
+impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES, MAX_LAYERS> {
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement) {
         native.install(|| Mlp::initialise_placed(self, native, seed, fan_in, placement));
     }
@@ -183,8 +183,8 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES> {
 /// # Errors
 ///
 /// The first layer that does not fit, and why.
-pub fn load_layers<F: Format, const LANES: usize>(
-    network: &mut Mlp<'_, F, LANES>,
+pub fn load_layers<F: Format, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'_, F, LANES, LAYERS>,
     layers: &[LayerData],
 ) -> Result<(), NetworkError> {
     for (i, data) in layers.iter().enumerate() {
@@ -278,7 +278,7 @@ fn network_in<'a>(
     description: &Description<'_>,
     block: &'a mut [u8],
 ) -> Result<Box<dyn Network + 'a>, BuildError> {
-    by_type!(layers, lanes, F, L => Ok(Box::new(Mlp::<F, L>::new(description, block)?)))
+    by_type!(layers, lanes, F, L => Ok(Box::new(Mlp::<F, L, MAX_LAYERS>::new(description, block)?)))
 }
 
 /// Hands `work` a block of zeros, aligned and as large as `footprint` says.

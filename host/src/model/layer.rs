@@ -16,6 +16,9 @@ pub use rewire_core::network::Storage;
 use rewire_core::network::{LayerRef, LayerSpec};
 use rewire_core::sparse::{Format, Index};
 
+/// Layers that a network of this library has at most, the output layer included.
+pub const MAX_LAYERS: usize = 32;
+
 /// One layer with its integers widened to 32 bits, whatever the network's format.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerData {

@@ -2,6 +2,7 @@
 
 pub mod chip;
 mod folding;
+mod header;
 pub mod layer;
 pub mod predict;
 pub mod safetensors;

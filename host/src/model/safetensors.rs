@@ -1,6 +1,7 @@
 //! `model.safetensors`: a trained network that other programs can read.
 //!
-//! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32), `layers.i.values` (F32) of its CSR
+//! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32, or I64 where a layer has more
+//! connections or columns than that counts), `layers.i.values` (F32) of its CSR
 //! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it
 //! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
 //! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
@@ -13,20 +14,19 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rewire_core::activation::{Activation, Parameters};
 use rewire_core::network::Description;
-use rewire_core::network::MAX_LAYERS;
-use rewire_core::network::{LayerSpec, Storage};
+use rewire_core::network::LayerSpec;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::Wide;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
-use serde::{Deserialize, Serialize};
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{DatasetName, ImageShape, Names};
 use crate::files::write_atomically;
-use crate::model::layer::LayerData;
+use crate::model::header::{Header, LayerHeader};
+use crate::model::layer::{LayerData, MAX_LAYERS};
 use crate::settings::TaskKind;
 
 const VERSION: u32 = 1;
@@ -51,73 +51,27 @@ pub struct Model {
     pub layers: Vec<LayerData>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Header {
-    version: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    dataset: Option<DatasetName>,
-    /// Absent for a classifier, as in files that are older.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    task: Option<TaskKind>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    shape: Option<ImageShape>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    features: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    outputs: Vec<String>,
-    layers: Vec<LayerHeader>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LayerHeader {
-    n_in: usize,
-    n_out: usize,
-    storage: String,
-    activation: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    slope: Option<f32>,
-}
-
-impl LayerHeader {
-    fn new(spec: &LayerSpec) -> Self {
-        let (activation, slope) = match spec.activation {
-            Activation::Identity => ("identity", None),
-            Activation::Relu => ("relu", None),
-            Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
-            Activation::SRelu => ("srelu", None),
-            Activation::BatchNormRelu => ("batch-norm-relu", None),
-        };
-        let storage = match spec.storage {
-            Storage::Dense => "dense",
-            Storage::OutputMajor => "csr",
-            Storage::InputMajor => "csc",
-        };
-        let (n_in, n_out) = (spec.n_in, spec.n_out);
-        Self { n_in, n_out, storage: storage.into(), activation: activation.into(), slope }
-    }
-
-    fn spec(&self, connections: usize) -> Result<LayerSpec> {
-        let activation = match (self.activation.as_str(), self.slope) {
-            ("relu", None) => Activation::Relu,
-            ("identity", None) => Activation::Identity,
-            ("srelu", None) => Activation::SRelu,
-            ("batch-norm-relu", None) => Activation::BatchNormRelu,
-            ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
-            (other, _) => bail!("the activation '{other}' is unknown"),
-        };
-        let storage = match self.storage.as_str() {
-            "dense" => Storage::Dense,
-            "csr" => Storage::OutputMajor,
-            "csc" => Storage::InputMajor,
-            other => bail!("the storage '{other}' is unknown"),
-        };
-        Ok(LayerSpec { n_in: self.n_in, n_out: self.n_out, connections, storage, activation })
-    }
-}
-
 /// Little-endian bytes of numbers.
 fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.iter().flat_map(|&value| encode(value)).collect()
+}
+
+/// Integers of which none is larger than `largest`: of 32 bits where they have room, else of 64.
+fn encode(values: &[u32], largest: usize) -> (Dtype, Vec<u8>) {
+    if i32::try_from(largest).is_ok() {
+        (Dtype::I32, bytes(values, u32::to_le_bytes))
+    } else {
+        (Dtype::I64, bytes(values, |value| u64::from(value).to_le_bytes()))
+    }
+}
+
+/// The integers of a tensor; fails with the first that is below zero or beyond 32 bits.
+fn decode(tensor: &TensorView<'_>) -> Result<Vec<u32>, i64> {
+    let narrow = |value: i64| u32::try_from(value).map_err(|_| value);
+    if tensor.dtype() == Dtype::I32 {
+        return tensor.data().as_chunks().0.iter().map(|&word| narrow(i32::from_le_bytes(word).into())).collect();
+    }
+    tensor.data().as_chunks().0.iter().map(|&word| narrow(i64::from_le_bytes(word))).collect()
 }
 
 /// What the tensor with the parameters of an activation is called.
@@ -140,7 +94,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// When a weight is NaN or infinite, which no reader would accept, or a layer has more connections than 31 bits count.
+    /// When a weight is NaN or infinite, which no reader would accept.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         for (i, layer) in self.layers.iter().enumerate() {
             ensure!(
@@ -178,13 +132,12 @@ impl Model {
             if layer.spec.is_dense() {
                 add("weight", Dtype::F32, vec![layer.spec.n_out, layer.spec.n_in], float(&layer.weights));
             } else {
-                let integer = |value: u32| i32::try_from(value).unwrap_or(i32::MAX).to_le_bytes();
-                ensure!(
-                    layer.weights.len() < i32::MAX as usize,
-                    "layer {i} has more connections than the file can index"
-                );
-                add("indptr", Dtype::I32, vec![layer.indptr.len()], bytes(&layer.indptr, integer));
-                add("indices", Dtype::I32, vec![layer.indices.len()], bytes(&layer.indices, integer));
+                let mut integers = |name, values: &[u32], largest| {
+                    let (dtype, data) = encode(values, largest);
+                    add(name, dtype, vec![values.len()], data);
+                };
+                integers("indptr", &layer.indptr, layer.weights.len());
+                integers("indices", &layer.indices, layer.spec.ncols());
                 add("values", Dtype::F32, vec![layer.weights.len()], float(&layer.weights));
             }
             add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
@@ -242,13 +195,15 @@ impl Model {
             header.layers.len()
         );
         let tensors = SafeTensors::deserialize(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
-        let tensor = |name: &str, dtype: Dtype| -> Result<Vec<[u8; 4]>> {
+        let tensor = |name: &str, dtypes: &[Dtype]| {
             let view = tensors.tensor(name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
-            ensure!(view.dtype() == dtype, "the tensor '{name}' holds {:?}, expected {dtype:?}", view.dtype());
-            Ok(view.data().as_chunks::<4>().0.to_vec())
+            let (found, expected) = (view.dtype(), dtypes[0]);
+            ensure!(dtypes.contains(&found), "the tensor '{name}' holds {found:?}, expected {expected:?}");
+            Ok(view)
         };
         let floats = |name: &str, len: Option<usize>| -> Result<Vec<f32>> {
-            let values: Vec<f32> = tensor(name, Dtype::F32)?.into_iter().map(f32::from_le_bytes).collect();
+            let words = tensor(name, &[Dtype::F32])?.data().as_chunks::<4>().0;
+            let values: Vec<f32> = words.iter().copied().map(f32::from_le_bytes).collect();
             ensure!(
                 len.is_none_or(|len| len == values.len()),
                 "the tensor '{name}' has {} elements, expected {}",
@@ -259,9 +214,9 @@ impl Model {
             ensure!(bad.is_none(), "element {} of the tensor '{name}' is not finite", bad.unwrap_or(0));
             Ok(values)
         };
-        let integers = |name: &str| -> Result<Vec<u32>> {
-            let values = tensor(name, Dtype::I32)?.into_iter().map(i32::from_le_bytes);
-            values.map(|value| u32::try_from(value).map_err(|_| anyhow!("the tensor '{name}' holds {value}"))).collect()
+        let integers = |name: &str| {
+            let view = tensor(name, &[Dtype::I32, Dtype::I64])?;
+            decode(&view).map_err(|value| anyhow!("the tensor '{name}' holds {value}"))
         };
         let n_in = header.layers[0].n_in;
         let normaliser =
@@ -295,19 +250,17 @@ impl Model {
             } else {
                 Vec::new()
             };
-            let (velocity, bias_velocity, activation_velocity) = (Vec::new(), Vec::new(), Vec::new());
-            let data = LayerData {
+            layers.push(LayerData {
                 spec,
                 indptr,
                 indices,
                 weights,
                 bias,
-                velocity,
-                bias_velocity,
+                velocity: Vec::new(),
+                bias_velocity: Vec::new(),
                 activation_parameters,
-                activation_velocity,
-            };
-            layers.push(data);
+                activation_velocity: Vec::new(),
+            });
         }
         let task = header.task.unwrap_or(TaskKind::Classify);
         let n_out = header.layers.last().map_or(0, |layer| layer.n_out);
@@ -366,16 +319,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_activation_comes_back_from_its_name() {
-        for activation in [
-            Activation::Identity,
-            Activation::Relu,
-            Activation::LeakyRelu { slope: -0.5 },
-            Activation::SRelu,
-            Activation::BatchNormRelu,
-        ] {
-            let spec = LayerSpec::dense(3, 2, activation);
-            assert_eq!(LayerHeader::new(&spec).spec(6).unwrap(), spec);
-        }
+    fn integers_have_64_bits_where_32_are_too_few() {
+        let values = [0, 7, u32::MAX];
+        assert_eq!(encode(&values[..2], i32::MAX as usize), (Dtype::I32, vec![0, 0, 0, 0, 7, 0, 0, 0]));
+        let (dtype, wide) = encode(&values, i32::MAX as usize + 1);
+        assert_eq!((dtype, wide.len()), (Dtype::I64, 24));
+        assert_eq!(wide[16..], [255, 255, 255, 255, 0, 0, 0, 0]);
     }
 }

@@ -1,5 +1,8 @@
 //! Whether settings are in their ranges and go with each other.
 
+use rewire_core::network::MAX_LAYERS as MOST_SIGMAS;
+
+use crate::model::layer::MAX_LAYERS;
 use crate::settings::choice::ActivationKind;
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
@@ -18,8 +21,8 @@ impl Config {
         if self.hidden.is_empty() {
             return Err(Invalid::because("hidden", "needs at least one layer, such as --hidden 1000,1000"));
         }
-        if self.hidden.len() >= rewire_core::network::MAX_LAYERS {
-            let (layers, most) = (self.hidden.len(), rewire_core::network::MAX_LAYERS - 1);
+        if self.hidden.len() >= MAX_LAYERS {
+            let (layers, most) = (self.hidden.len(), MAX_LAYERS - 1);
             return Err(Invalid::because("hidden", format!("has {layers} layers; at most {most} are supported")));
         }
         let layers = self.hidden.len() + 1;
@@ -30,6 +33,12 @@ impl Config {
         }
         if self.sigma.is_empty() {
             return Err(Invalid::because("sigma", "needs at least one number of pixels, such as --sigma 2,4,8"));
+        }
+        if self.sigma.len() > MOST_SIGMAS {
+            let given = self.sigma.len();
+            let reason =
+                format!("has {given} numbers; give at most {MOST_SIGMAS}, the last holds for the layers after it");
+            return Err(Invalid::because("sigma", reason));
         }
         if self.activation == ActivationKind::BatchNormRelu && self.lanes().min(self.batch_size) < 2 {
             let setting = if self.batch_size == 1 { "batch_size" } else { "lanes" };
@@ -85,6 +94,7 @@ mod tests {
         refused(|c| c.connections = vec![10, 10], "--connections");
         refused(|c| c.connections = vec![10, 0, 10, 10], "layer 2");
         refused(|c| c.sigma = vec![], "--sigma");
+        refused(|c| c.sigma = vec![2.0; 9], "--sigma has 9 numbers; give at most 8");
         refused(|c| c.sigma = vec![2.0, 0.0], "--sigma: layer 2 is 0");
         refused(|c| c.step_every = 0, "--step-every");
         refused(|c| c.step_factor = f32::NAN, "--step-factor");

@@ -117,7 +117,7 @@ settings! { |dataset, source, task|
             None => vec![256, 128],
         }, {
             common: true,
-            range: Range::Whole(1, 1 << 24),
+            range: Range::Whole(1, u32::MAX as u64),
         }
 
         /// Activation of the hidden layers. A dense model has relu where a sparse one has all-relu by default.

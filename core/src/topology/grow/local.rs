@@ -22,11 +22,14 @@ impl Locality {
     ///
     /// # Errors
     ///
-    /// When there is none, or one is not finite and above 0.
+    /// When there is none, more than [`MAX_LAYERS`], or one that is not finite and above 0.
     pub const fn new(image: ImagePlane, sigmas: &[f32]) -> Result<Self, SettingError> {
         let Some(&last) = sigmas.last() else {
             return Err(SettingError { name: "sigma", value: 0.0, expected: "given for at least one layer" });
         };
+        if sigmas.len() > MAX_LAYERS {
+            return Err(SettingError { name: "sigma", value: last, expected: "given for at most eight layers" });
+        }
         let mut all = [last; MAX_LAYERS];
         let mut layer = 0;
         while layer < sigmas.len() {
@@ -34,9 +37,7 @@ impl Locality {
             if !value.is_finite() || value <= 0.0 {
                 return Err(SettingError { name: "sigma", value, expected: "finite and above 0" });
             }
-            if layer < MAX_LAYERS {
-                all[layer] = value;
-            }
+            all[layer] = value;
             layer += 1;
         }
         Ok(Self { image, sigmas: all })
@@ -112,6 +113,7 @@ mod tests {
         assert!(Locality::new(IMAGE, &[]).is_err());
         assert!(Locality::new(IMAGE, &[2.0, 0.0]).is_err());
         assert!(Locality::new(IMAGE, &[f32::NAN]).is_err());
+        assert!(Locality::new(IMAGE, &[2.0; MAX_LAYERS + 1]).is_err());
         assert_eq!(Locality::new(IMAGE, &[2.0, 4.0]).unwrap().sigma(5), 4.0);
     }
 }
