@@ -3,6 +3,7 @@
 //! A new subcommand is a file here and a line in [`Command`] and in [`Command::run`]. A new flag of one subcommand is a field
 //! of its `Arguments`; a new setting of a run is an entry of the table in [`settings`](crate::settings).
 
+mod average;
 mod bench;
 mod compare;
 pub mod data;
@@ -59,6 +60,8 @@ pub enum Command {
     Report(report::Arguments),
     /// Rank the inputs of a run by their connections, and train new networks on the best inputs alone
     Features(features::Arguments),
+    /// Average saved models of the same shape: union of their connections, cut back to as many as each has
+    Average(average::Arguments),
     /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),
     /// Time training steps on this machine, sparse beside dense
@@ -83,6 +86,7 @@ impl Command {
             Self::Plot(arguments) => arguments.run(),
             Self::Report(arguments) => arguments.run(),
             Self::Features(arguments) => arguments.run(),
+            Self::Average(arguments) => arguments.run(),
             Self::Data(arguments) => arguments.run(),
             Self::Bench(arguments) => arguments.run(),
         }

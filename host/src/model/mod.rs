@@ -1,5 +1,6 @@
 //! Trained networks: a layer as a program reads it, `model.safetensors`, predictions, and images for a chip.
 
+pub mod average;
 pub mod chip;
 mod folding;
 mod header;
