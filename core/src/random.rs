@@ -31,6 +31,8 @@ pub enum Purpose {
     Subset = 7,
     /// Initial parameters of a layer's activation.
     Activation = 8,
+    /// The settings of a trial.
+    Search = 9,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).

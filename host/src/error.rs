@@ -34,6 +34,11 @@ pub enum FitError {
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Training whose loss became NaN or infinite.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Diverged(pub String);
+
 /// The user ended the work with Ctrl-C: exit code 130, as shells expect.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]

@@ -64,6 +64,7 @@ pub mod npy;
 #[cfg(feature = "figures")]
 pub mod report;
 pub mod settings;
+pub mod sweep;
 mod text;
 pub mod training;
 

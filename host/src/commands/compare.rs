@@ -11,21 +11,16 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::analysis::comparison::{COLUMNS, Row, cells, conclude};
-use crate::analysis::saved::SavedRun;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::progress::say;
 use crate::commands::settings::SharedSettings;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
+use crate::commands::state::{State, state};
 use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
 use crate::settings::{ActivationKind, Config, ModelKind};
-use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{MODEL, RunDirectory};
-use crate::training::lock::Lock;
-use crate::training::resumable;
 use crate::training::task::{check, with_fitting_batch};
-use crate::training::warn::Warn;
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
@@ -187,42 +182,6 @@ struct Trained {
     done: Vec<PathBuf>,
     /// Those that did not, for a reason that they said.
     failed: Vec<PathBuf>,
-}
-
-/// How far a run is.
-enum State {
-    New,
-    Begun,
-    Done,
-}
-
-fn state(path: &Path, config: &Config) -> Result<State> {
-    if !path.join("config.toml").exists() {
-        return Ok(State::New);
-    }
-    // What another process trains is neither removed nor continued.
-    let lock = Lock::take(path)?;
-    let saved = SavedRun::read(path)?;
-    if !Checkpoint::exists(path) && saved.epochs.is_empty() {
-        // It ended within its first epoch: nothing of it is worth keeping.
-        RunDirectory::discard(path, lock)?;
-        return Ok(State::New);
-    }
-    let same_length = Config { epochs: config.epochs, ..saved.config.clone() };
-    let differences = same_length.differences(config);
-    let shown = path.display();
-    if !differences.is_empty() {
-        let differences = differences.join("; ");
-        return Err(Usage(format!("{shown} holds another run: {differences}; name another --out")).into());
-    }
-    if saved.config.epochs != config.epochs {
-        // Longer or shorter, where its schedules allow it.
-        resumable(path, config, &Warn::new(say)).with_context(|| format!("{shown} cannot be continued"))?;
-    }
-    if saved.done() == config.epochs && path.join(MODEL).exists() {
-        return Ok(State::Done);
-    }
-    Ok(State::Begun)
 }
 
 /// The widest line of a table for a terminal.

@@ -23,6 +23,8 @@ mod progress;
 mod report;
 mod settings;
 mod shared;
+mod state;
+mod sweep;
 mod train;
 
 use anyhow::Result;
@@ -48,6 +50,8 @@ pub enum Command {
     Predict(predict::Arguments),
     /// Train the three models side by side and print the results
     Compare(Box<compare::Arguments>),
+    /// Search settings: train many runs, compare them on validation samples, go on with the best
+    Sweep(sweep::Arguments),
     /// Predict the memory of a network, buffer by buffer, sparse beside dense
     Footprint(Box<footprint::Arguments>),
     /// Write a saved model as an image for a microcontroller, which reads it in place from flash
@@ -80,6 +84,7 @@ impl Command {
             Self::Evaluate(arguments) => arguments.run(),
             Self::Predict(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),
+            Self::Sweep(arguments) => arguments.run(),
             Self::Footprint(arguments) => arguments.run(),
             Self::Export(arguments) => arguments.run(),
             Self::Image(arguments) => arguments.run(),

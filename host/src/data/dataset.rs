@@ -31,6 +31,19 @@ pub struct Names {
 }
 
 impl Dataset<'_> {
+    /// The same samples, not copied.
+    pub fn view(&self) -> Dataset<'_> {
+        let Self { name, shape, outputs, names, train, test } = self;
+        Dataset {
+            name: *name,
+            shape: *shape,
+            outputs: *outputs,
+            names: names.clone(),
+            train: train.view(),
+            test: test.view(),
+        }
+    }
+
     /// Features of each sample: inputs of a network.
     pub fn features(&self) -> usize {
         self.train.width()

@@ -65,6 +65,16 @@ impl Split<'_> {
         weights: Cow::Borrowed(&[]),
     };
 
+    /// The same samples, not copied.
+    pub fn view(&self) -> Split<'_> {
+        Split {
+            features: self.features.view(),
+            labels: Cow::Borrowed(&self.labels),
+            values: Cow::Borrowed(&self.values),
+            weights: Cow::Borrowed(&self.weights),
+        }
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()

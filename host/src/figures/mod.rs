@@ -7,6 +7,7 @@
 //! | `curves`, `network`, `machine` | charts of learning, of structure and weights, of memory and time |
 //! | `evaluation` | what `rewire evaluate` measured |
 //! | `inputs`, `animation`, `features` | maps of input connections, still and moving; selected inputs |
+//! | `sweep` | scores by the values of searched settings |
 //! | `bars` | input connections by the names of features, where these are no image |
 //! | `chart`, `axis`, `path`, `maps` | what these are made of: charts and panels of pixels |
 //! | `figure`, `canvas`, `style` | panels to SVG and PNG; sizes and colours |
@@ -26,6 +27,7 @@ pub mod maps;
 pub mod network;
 pub mod path;
 pub mod style;
+pub mod sweep;
 
 use std::path::{Path, PathBuf};
 

@@ -33,6 +33,15 @@ impl SettingsFile {
     ///
     /// When it cannot be read, is not TOML, or has an unknown key or a value of the wrong type: with file and line.
     pub fn read(path: &Path) -> Result<Self> {
+        Ok(Self::read_beside(path, &[])?.0)
+    }
+
+    /// Reads a settings file that also holds `tables`, which it returns as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`SettingsFile::read`].
+    pub fn read_beside(path: &Path, tables: &[&str]) -> Result<(Self, toml::Table)> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Usage(format!("cannot read the settings in {}: {error}", path.display())))?;
         let not_toml = |error: toml::de::Error| {
@@ -41,24 +50,37 @@ impl SettingsFile {
         };
         let table: toml::Table = text.parse().map_err(not_toml)?;
         let keys = toml::de::DeTable::parse(&text).map_err(not_toml)?;
-        let lines = keys.get_ref().keys().map(|key| (key.get_ref().to_string(), line_at(&text, key.span().start)));
-        let mut file = Self { path: path.to_owned(), given: Given::default(), lines: lines.collect() };
-        for (key, value) in &table {
+        let line = |key: &toml::Spanned<toml::de::DeString<'_>>| line_at(&text, key.span().start);
+        let mut lines: Vec<(String, usize)> =
+            keys.get_ref().keys().map(|key| (key.get_ref().to_string(), line(key))).collect();
+        for (name, value) in keys.get_ref() {
+            if let toml::de::DeValue::Table(table) = value.get_ref() {
+                let inner = |key| (format!("{}.{}", name.get_ref(), toml::Spanned::get_ref(key)), line(key));
+                lines.extend(table.keys().map(inner));
+            }
+        }
+        let mut file = Self { path: path.to_owned(), given: Given::default(), lines };
+        let mut beside = toml::Table::new();
+        for (key, value) in table {
             // What a run recorded about itself is no setting.
             if key == RECORD {
                 continue;
             }
-            let setting = Setting::named(key).ok_or_else(|| {
-                let place = file.place(key).map_or_else(|| path.display().to_string(), |place| place.to_string());
-                Usage(format!("{place}: {}", unknown(key)))
+            if tables.contains(&key.as_str()) {
+                beside.insert(key, value);
+                continue;
+            }
+            let setting = Setting::named(&key).ok_or_else(|| {
+                let place = file.place(&key).map_or_else(|| path.display().to_string(), |place| place.to_string());
+                Usage(format!("{place}: {}", unknown(&key)))
             })?;
-            if !(setting.read_toml)(&mut file.given, value) {
-                let value = shown(value);
+            if !(setting.read_toml)(&mut file.given, &value) {
+                let value = shown(&value);
                 let must_be = setting.expected(&value);
-                return Err(Invalid::value(setting.name, value, must_be).at(file.place(key)).into());
+                return Err(Invalid::value(setting.name, value, must_be).at(file.place(&key)).into());
             }
         }
-        Ok(file)
+        Ok((file, beside))
     }
 
     /// The settings that it gives.
@@ -66,7 +88,7 @@ impl SettingsFile {
         &self.given
     }
 
-    /// Where it gives a setting.
+    /// Where it gives a setting, or the key of a table: `table.key`.
     pub fn place(&self, name: &str) -> Option<Place> {
         let (_, line) = self.lines.iter().find(|(key, _)| key == name)?;
         Some(Place { file: self.path.clone(), line: *line })

@@ -31,5 +31,6 @@ pub use choice::{
 pub use file::{RECORD, SettingsFile};
 pub use invalid::{Invalid, Place};
 pub use setting::Group;
+pub(crate) use setting::shown;
 pub use table::{Condition, Config, Given, LANES, Setting, TABLE};
 pub use value::{Bound, Choice, Kind, Outside, Range, Value};

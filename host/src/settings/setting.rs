@@ -144,7 +144,7 @@ impl<C, G> Setting<C, G> {
 }
 
 /// A value as a flag takes it.
-pub(super) fn shown(value: &toml::Value) -> String {
+pub(crate) fn shown(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) if text.is_empty() => "none".into(),
         toml::Value::String(text) => text.clone(),

@@ -11,7 +11,7 @@ use rewire_core::train::Ended as Reason;
 use crate::data::Dataset;
 use crate::engine::dynamic::Network;
 use crate::engine::native::Native;
-use crate::error::{Interrupted, Usage};
+use crate::error::{Diverged, Interrupted, Usage};
 use crate::model::safetensors::Model;
 use crate::settings::{Config, Invalid, Keep, ModelKind};
 use crate::training::checkpoint::Checkpoint;
@@ -255,11 +255,12 @@ impl Run<'_> {
 
 /// The error for training that diverged: its loss is NaN or infinite.
 fn diverged(config: &Config, directory: &RunDirectory, loss: &str, epoch: u32, step: u64) -> anyhow::Error {
-    anyhow!(
+    Diverged(format!(
         "training diverged: the {loss} loss is NaN or infinite at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
          metrics.csv in {} keeps the {} epochs before",
         config.learning_rate,
         directory.path().display(),
         epoch - 1
-    )
+    ))
+    .into()
 }

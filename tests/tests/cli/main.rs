@@ -18,3 +18,4 @@ mod run_directory;
 mod settings;
 mod settings_files;
 mod support;
+mod sweep;
