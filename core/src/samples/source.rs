@@ -62,6 +62,20 @@ pub trait SampleSource: Sync {
         let _ = (index, label);
         1.0
     }
+
+    /// Whether [`Samples::fill`] blends samples in training, so that a target is shared between two classes.
+    #[inline(always)]
+    fn is_blended(&self) -> bool {
+        false
+    }
+
+    /// The second class in the target of the sample in `lane` of a tile of these `indices`, and its share, below 1; the
+    /// rest is the sample's own. Asked for with [`Target::Class`] only. Metrics know the sample's own class alone.
+    #[inline(always)]
+    fn blended(&self, indices: &[u32], lane: usize, epoch: u32) -> (u16, f32) {
+        let _ = (indices, lane, epoch);
+        (0, 0.0)
+    }
 }
 
 /// A source of samples, whose features are floats unless `X` says otherwise.

@@ -13,7 +13,7 @@ use crate::step::backward::backward;
 use crate::step::block::Workers;
 use crate::step::forward::{TileSamples, forward};
 use crate::step::id::StepId;
-use crate::step::loss::cross_entropy::softmax_cross_entropy;
+use crate::step::loss::cross_entropy::{share_target, softmax_cross_entropy};
 use crate::step::loss::metrics::Metrics;
 use crate::step::loss::squared_error::mean_squared_error;
 use crate::step::sgd::{Sgd, flush};
@@ -281,7 +281,19 @@ impl<S> Measure<'_, S> {
         let metrics = match self.samples.target() {
             Target::Class => {
                 let smoothing = self.training.map_or(0.0, |(sgd, _)| sgd.label_smoothing());
-                softmax_cross_entropy(outputs, labels, used, smoothing, deltas)
+                let metrics = softmax_cross_entropy(outputs, labels, used, smoothing, deltas);
+                if let Some((sgd, id)) = self.training
+                    && self.samples.is_blended()
+                {
+                    let indices = self.indices::<LANES>(tile);
+                    let indices = indices.get(..used).unwrap_or_default();
+                    for (lane, &label) in labels.iter().enumerate().take(used) {
+                        let (second, share) = self.samples.blended(indices, lane, id.epoch);
+                        let share = share * (1.0 - sgd.label_smoothing());
+                        share_target(deltas, lane, [label, second], share);
+                    }
+                }
+                metrics
             }
             Target::Values => {
                 let indices = self.indices::<LANES>(tile);

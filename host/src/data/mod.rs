@@ -27,7 +27,7 @@
 //! | `dataset` | what is trained on and what is measured |
 //! | `normaliser` | how features become inputs of a network |
 //! | `source` | how samples come into a network's tiles |
-//! | `augment` | how images are changed in training |
+//! | `augment`, `mixup` | how images are changed in training, and how samples are blended |
 //! | `data_source` | where samples come from: a known dataset or a path |
 //! | `formats` | how files of the user's own are read |
 //! | `open` | how they become a dataset: samples set apart for testing, missing values |
@@ -51,6 +51,7 @@ pub mod idx;
 mod load;
 pub mod manifest;
 pub mod mini;
+pub mod mixup;
 mod name;
 pub mod normaliser;
 #[cfg(feature = "formats")]

@@ -6,6 +6,7 @@ use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::{PixelShift, SampleSource, Samples, Target};
 
 use crate::data::augment::{Augmentation, FRACTION_BITS};
+use crate::data::mixup::MixUp;
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
 
@@ -28,6 +29,7 @@ pub struct Source<'a> {
     normaliser: &'a Normaliser,
     augmentation: Option<Augmentation>,
     pixel_shift: Option<PixelShift>,
+    mixup: Option<MixUp>,
     target: Target,
     /// From numbers to learn to outputs.
     targets: Option<&'a Normaliser>,
@@ -44,6 +46,7 @@ impl<'a> Source<'a> {
             normaliser,
             augmentation: None,
             pixel_shift: None,
+            mixup: None,
             target: Target::Class,
             targets: None,
             weights: &[],
@@ -62,6 +65,12 @@ impl<'a> Source<'a> {
     pub fn with_pixel_shift(mut self, shift: PixelShift) -> Self {
         self.pixel_shift = (shift.reach > 0).then_some(shift);
         self
+    }
+
+    /// The same samples, blended in pairs in training.
+    #[must_use]
+    pub fn with_mixup(self, mixup: Option<MixUp>) -> Self {
+        Self { mixup, ..self }
     }
 
     /// The same samples for a network that learns to give the numbers of the split, scaled.
@@ -157,7 +166,14 @@ impl Source<'_> {
             fit_scratch(augmentation, words, changed);
             for (stage, samples) in samples.chunks(STAGE).enumerate() {
                 for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
-                    augmentation.apply(self.sample(pixels, sample), sample, epoch, words, changed);
+                    augmentation.apply(
+                        self.sample(pixels, sample),
+                        &self.normaliser.mean,
+                        sample,
+                        epoch,
+                        words,
+                        changed,
+                    );
                 }
                 let mut images: [&[u16]; STAGE] = [&[]; STAGE];
                 for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {
@@ -232,6 +248,21 @@ impl SampleSource for Source<'_> {
         let of_sample = self.split.weights.get(self.indices[index as usize] as usize).copied().unwrap_or(1.0);
         of_class * of_sample
     }
+
+    fn is_blended(&self) -> bool {
+        self.mixup.is_some()
+    }
+
+    fn blended(&self, indices: &[u32], lane: usize, epoch: u32) -> (u16, f32) {
+        let sample = |lane: usize| self.indices[indices[lane] as usize];
+        let Some(mixup) = &self.mixup else { return (0, 0.0) };
+        let distance = mixup.distance(sample(0), epoch, indices.len());
+        if distance == 0 {
+            return (0, 0.0);
+        }
+        let second = sample((lane + distance) % indices.len());
+        (self.split.labels[second as usize], mixup.share(sample(lane), epoch))
+    }
 }
 
 impl<const LANES: usize> Samples<LANES> for Source<'_> {
@@ -257,6 +288,10 @@ impl<const LANES: usize> Samples<LANES> for Source<'_> {
             }
             (Features::Bytes(values), None, None) => self.write_unchanged(values, samples, x),
             (Features::Floats(values), _, None) => self.write_unchanged(values, samples, x),
+        }
+        // Evaluation is epoch 0 here too.
+        if let Some(mixup) = self.mixup.as_ref().filter(|_| epoch > 0) {
+            mixup.blend(samples, epoch, x);
         }
     }
 }

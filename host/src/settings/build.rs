@@ -12,10 +12,11 @@ use rewire_core::train::{TrainSettings, evolves};
 
 use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
+use crate::data::mixup::MixUp;
 use crate::settings::Config;
 use crate::settings::choice::{
-    ActivationKind, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind, TaskKind,
-    TopologyKind,
+    ActivationKind, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind,
+    TaskKind, TopologyKind,
 };
 use crate::text::as_written;
 
@@ -124,8 +125,15 @@ impl Config {
 
     /// Data augmentation, if there is any.
     pub fn augmentation(&self, shape: ImageShape) -> Option<Augmentation> {
-        let Self { rotation, shift, flip, seed, .. } = *self;
-        self.augment.then_some(Augmentation { rotation, shift, flip, shape, seed })
+        let Self { rotation, shift, flip, jitter, erase, seed, .. } = *self;
+        let reflect = self.edge == EdgeKind::Reflect;
+        self.augment.then_some(Augmentation { rotation, shift, reflect, flip, jitter, erase, shape, seed })
+    }
+
+    /// Blends of training samples, if there are any.
+    pub fn mixup(&self) -> Option<MixUp> {
+        let blends = self.mixup > 0.0 && self.task == TaskKind::Classify;
+        blends.then_some(MixUp { alpha: self.mixup, seed: self.seed })
     }
 
     /// Random translation by whole pixels.

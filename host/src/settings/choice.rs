@@ -117,6 +117,14 @@ choice! {
         Local = "local",
     }
 
+    /// What comes into an image from outside its edges.
+    EdgeKind {
+        /// The nearest pixel.
+        Nearest = "nearest",
+        /// The mirror image.
+        Reflect = "reflect",
+    }
+
     /// Order in which the first layer's connections are stored.
     StorageKind {
         /// One row a neuron, which threads can share.

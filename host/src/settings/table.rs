@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use crate::data::DatasetName::{self, Cifar10, MnistMini};
 use crate::data::{DataSource, ImageShape};
 use crate::settings::choice::{
-    ActivationKind, ClassWeights, DecayKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind, Scaling,
-    ScheduleKind, StorageKind, TaskKind, TopologyKind,
+    ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind,
+    Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::settings::setting::{self, Field, Group, settings};
 use crate::settings::value::{Bound, Range, Value};
@@ -288,7 +288,7 @@ settings! { |dataset, source, task|
     }
 
     Augmentation {
-        /// Data augmentation: random rotation, translation and horizontal flip.
+        /// Data augmentation: random rotation, translation, horizontal flip, and what the settings below add.
         augment: bool = false, {}
 
         /// Largest rotation either way, in degrees.
@@ -300,8 +300,24 @@ settings! { |dataset, source, task|
         /// Largest translation either way, as a fraction of height and width.
         shift: f32 = 0.1, { range: FRACTION, applies: &[AUGMENT] }
 
+        /// What comes into an image from outside its edges.
+        edge: EdgeKind = EdgeKind::Nearest, { applies: &[AUGMENT] }
+
         /// Horizontal flip of half of the images.
         flip: bool = dataset == Some(Cifar10), { applies: &[AUGMENT] }
+
+        /// Largest change either way of brightness, contrast and saturation, as a fraction.
+        jitter: f32 = 0.0, { range: FRACTION, applies: &[AUGMENT] }
+
+        /// Random erasing: largest side of a rectangle that is erased from half of the images, as a fraction of height and width.
+        erase: f32 = 0.0, { range: FRACTION, applies: &[AUGMENT] }
+
+        /// MixUp: train on blends of two samples and of their classes. The share of each is drawn from a beta distribution
+        /// with this parameter (0: none).
+        mixup: f32 = 0.0, {
+            range: Range::Real(Bound::Included(0.0), Bound::Included(2.0)),
+            applies: &[CLASSIFY],
+        }
 
         /// Random translation by up to this many whole pixels either way, without interpolation.
         pixel_shift: u16 = 0, {}

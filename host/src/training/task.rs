@@ -147,6 +147,7 @@ impl<'a> Task<'a> {
             .with_weights(&self.weights)
             .with_augmentation(config.augmentation(shape))
             .with_pixel_shift(config.pixel_shift(shape))
+            .with_mixup(config.mixup())
     }
 
     /// The samples that are measured.

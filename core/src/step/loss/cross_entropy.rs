@@ -55,6 +55,20 @@ pub(crate) fn softmax_cross_entropy<const LANES: usize>(
     metrics
 }
 
+/// Moves a share of a sample's target from its own class to a second one, in the deltas of its lane.
+pub(crate) fn share_target<const LANES: usize>(
+    deltas: &mut [[f32; LANES]],
+    lane: usize,
+    [own, second]: [u16; 2],
+    share: f32,
+) {
+    for (class, change) in [(own, share), (second, -share)] {
+        if let Some(delta) = deltas.get_mut(usize::from(class)).and_then(|row| row.get_mut(lane)) {
+            *delta = flush(*delta + change);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +108,25 @@ mod tests {
         for label in [2, u16::MAX] {
             let metrics = softmax_cross_entropy(&[[0.0], [1.0]], &[label], 1, 0.0, &mut [[0.0f32; 1]; 2]);
             assert!(metrics.loss().is_nan(), "{label}");
+        }
+    }
+
+    #[test]
+    fn a_shared_target_has_the_gradient_of_its_two_cross_entropies() {
+        let logits = [[0.5f32, -1.0], [1.5, 0.25], [-0.75, 2.0]];
+        let gradient = |labels: &[u16; 2]| {
+            let mut deltas = [[0.0f32; 2]; 3];
+            softmax_cross_entropy(&logits, labels, 2, 0.1, &mut deltas);
+            deltas
+        };
+        let (own, second, mut shared) = (gradient(&[0, 2]), gradient(&[1, 2]), gradient(&[0, 2]));
+        share_target(&mut shared, 0, [0, 1], 0.3 * 0.9);
+        share_target(&mut shared, 1, [2, 2], 0.4 * 0.9);
+        for ((shared, own), second) in shared.iter().zip(own).zip(second) {
+            for lane in 0..2 {
+                let expected = if lane == 0 { 0.7 * own[lane] + 0.3 * second[lane] } else { own[lane] };
+                assert!((shared[lane] - expected).abs() < 1e-6, "{shared:?}");
+            }
         }
     }
 }

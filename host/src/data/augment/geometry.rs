@@ -1,36 +1,14 @@
-//! Random changes of training images: rotation, shifts, flips.
+//! Rotation, shift and flip.
 //!
 //! What Keras' `ImageDataGenerator` does: a rotation about the centre and a shift, drawn uniformly, one bilinear
-//! interpolation for both, pixels outside taken from the nearest edge; then a horizontal flip with probability one half.
-//! The draw is a function of (seed, epoch, sample), so it is the same for any number of threads.
+//! interpolation for both, pixels outside taken from the nearest edge, or from the mirror image; then a horizontal flip with
+//! probability one half.
 //!
 //! Positions are fixed-point with 16 fractional bits and weights have 8, so that one 64-bit multiplication blends all
 //! channels of a pixel at once. The result is the interpolated byte times 256.
 
-use rewire_core::random::{Generator, Purpose};
-
 use crate::data::ImageShape;
-
-/// Fractional bits of what [`Augmentation::apply`] writes.
-pub const FRACTION_BITS: u32 = 8;
-
-/// How much images change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Augmentation {
-    /// Largest rotation either way, in degrees.
-    pub rotation: f32,
-    /// Largest shift either way, as a share of height and of width.
-    pub shift: f32,
-    /// Whether half of the images are mirrored.
-    pub flip: bool,
-    /// Extent of the images.
-    pub shape: ImageShape,
-    /// Seed of the run.
-    pub seed: u64,
-}
-
-/// The most channels whose bytes share a 64-bit word, 16 bits each.
-pub const MAX_CHANNELS: usize = 4;
+use crate::data::augment::{Augmentation, Draw};
 
 impl Augmentation {
     /// Words of scratch that [`Augmentation::apply`] works in.
@@ -39,15 +17,14 @@ impl Augmentation {
         (height + 1) * (width + 1) + width
     }
 
-    /// Writes the changed image, in the order of `image`, as bytes times 256. `scratch` has [`Augmentation::scratch`]
-    /// words.
-    pub fn apply(&self, image: &[u8], sample: u32, epoch: u32, scratch: &mut [u64], out: &mut [u16]) {
+    /// Writes the moved image, in the order of `image`, as bytes times 256.
+    pub(super) fn transform(&self, image: &[u8], sample: u32, epoch: u32, scratch: &mut [u64], out: &mut [u16]) {
         let ImageShape { height, width, .. } = self.shape;
         let plane = height * width;
         // A pixel's channels in one word, and one row and column more than the image has: what lies there has weight 0.
         let stride = width + 1;
         let (pixels, blended) = scratch.split_at_mut((height + 1) * stride);
-        let mut generator = Generator::new(self.seed, Purpose::Augmentation, epoch, 0, sample);
+        let mut generator = self.generator(Draw::Geometry, sample, epoch);
         let angle = generator.symmetric(self.rotation).to_radians();
         let (shift_y, shift_x) =
             (generator.symmetric(self.shift) * height as f32, generator.symmetric(self.shift) * width as f32);
@@ -74,8 +51,11 @@ impl Augmentation {
             let mut source_y = fixed(centre_y + cos * y - sin * x0);
             let mut source_x = fixed(centre_x + sin * y + cos * x0);
             for blended in blended.iter_mut() {
-                // The nearest pixel inside stands for what is outside.
-                let (sy, sx) = (source_y.clamp(0, last_y), source_x.clamp(0, last_x));
+                let (sy, sx) = if self.reflect {
+                    (reflected(source_y, last_y), reflected(source_x, last_x))
+                } else {
+                    (source_y.clamp(0, last_y), source_x.clamp(0, last_x))
+                };
                 let (top, left) = ((sy >> 16) as usize, (sx >> 16) as usize);
                 let (wy, wx) = (((sy >> 8) & 0xFF) as u64, ((sx >> 8) & 0xFF) as u64);
                 let corners = &pixels[top * stride + left..][..stride + 2];
@@ -100,16 +80,24 @@ impl Augmentation {
     }
 }
 
+/// A position mirrored at the first and the last pixel.
+fn reflected(at: i32, last: i32) -> i32 {
+    let at = if at < 0 { -at } else { at };
+    // A second reflection only follows a move of more than the whole image.
+    (if at > last { 2 * last - at } else { at }).clamp(0, last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rewire_core::random::{Generator, Purpose};
 
     const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
 
     fn apply(augmentation: Augmentation, image: &[u8], sample: u32, epoch: u32) -> Vec<u16> {
         let mut out = vec![0; image.len()];
         let mut scratch = vec![0; augmentation.scratch()];
-        augmentation.apply(image, sample, epoch, &mut scratch, &mut out);
+        augmentation.apply(image, &[], sample, epoch, &mut scratch, &mut out);
         out
     }
 
@@ -119,14 +107,14 @@ mod tests {
 
     #[test]
     fn nothing_changes_without_rotation_shift_and_flip() {
-        let still = Augmentation { rotation: 0.0, shift: 0.0, flip: false, shape: SHAPE, seed: 1 };
+        let still = Augmentation::none(SHAPE, 1);
         let expected: Vec<u16> = image().iter().map(|&byte| u16::from(byte) << 8).collect();
         assert_eq!(apply(still, &image(), 5, 1), expected);
     }
 
     #[test]
     fn half_of_the_images_are_mirrored() {
-        let mirror = Augmentation { rotation: 0.0, shift: 0.0, flip: true, shape: SHAPE, seed: 1 };
+        let mirror = Augmentation { flip: true, ..Augmentation::none(SHAPE, 1) };
         let image = image();
         let still: Vec<u16> = image.iter().map(|&byte| u16::from(byte) << 8).collect();
         let mirrored: Vec<u16> = still.chunks(32).flat_map(|row| row.iter().rev().copied()).collect();
@@ -141,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_draw_depends_on_sample_and_epoch_alone() {
-        let all = Augmentation { rotation: 10.0, shift: 0.1, flip: true, shape: SHAPE, seed: 1 };
+        let all = Augmentation { rotation: 10.0, shift: 0.1, flip: true, ..Augmentation::none(SHAPE, 1) };
         assert_eq!(apply(all, &image(), 5, 1), apply(all, &image(), 5, 1));
         assert_ne!(apply(all, &image(), 5, 1), apply(all, &image(), 6, 1));
         assert_ne!(apply(all, &image(), 5, 1), apply(all, &image(), 5, 2));
@@ -152,7 +140,7 @@ mod tests {
         // A plane 2 x + y: interpolation is exact, so away from edges every value tells where it came from.
         let shape = ImageShape { channels: 1, height: 32, width: 32 };
         let plane: Vec<u8> = (0..1024).map(|i| ((i % 32) * 2 + i / 32) as u8).collect();
-        let all = Augmentation { rotation: 10.0, shift: 0.1, flip: false, shape, seed: 3 };
+        let all = Augmentation { rotation: 10.0, shift: 0.1, ..Augmentation::none(shape, 3) };
         for sample in 0..50 {
             let out = apply(all, &plane, sample, 1);
             let mut generator = Generator::new(3, Purpose::Augmentation, 1, 0, sample);
@@ -170,5 +158,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_comes_in_from_outside_is_the_mirror_image() {
+        let shape = ImageShape { channels: 1, height: 1, width: 16 };
+        let image: Vec<u8> = (0..16).map(|i| i * 10).collect();
+        for sample in 0..100 {
+            let moved = Augmentation { shift: 0.5, reflect: true, ..Augmentation::none(shape, 1) };
+            let out = apply(moved, &image, sample, 1);
+            let mut generator = Generator::new(1, Purpose::Augmentation, 1, 0, sample);
+            generator.symmetric(0.0);
+            generator.symmetric(0.5);
+            let shift = f64::from(generator.symmetric(0.5)) * 16.0;
+            for (col, &found) in (0..16).zip(&out) {
+                let at = (f64::from(col) + shift).abs();
+                let expected = 10.0 * if at > 15.0 { 30.0 - at } else { at };
+                assert!((f64::from(found) / 256.0 - expected).abs() < 0.1, "{shift} {col}: {found} {expected}");
+            }
+        }
+        assert_eq!([-3, 0, 5, 9, 12].map(|at| reflected(at, 9)), [3, 0, 5, 9, 6]);
     }
 }
