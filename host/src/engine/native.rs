@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gemm::{Parallelism, gemm};
+use gemm_common::Parallelism;
+use gemm_f32::gemm::f32::get_gemm_fn;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
 use rewire_core::backend::{Backend, MatrixMultiply, Phase};
@@ -192,25 +193,26 @@ impl Backend for Native {
         }
         let threads = if self.threads() == 1 { Parallelism::None } else { Parallelism::Rayon(self.threads()) };
         let stride = |stride: usize| isize::try_from(stride).unwrap_or(isize::MAX);
-        // The crate's `alpha` is the factor of what the result holds, `beta` that of the product.
+        // The crate wants the longer steps between columns of the result, so all is transposed: c' = b' a'. Its `alpha` is the
+        // factor of what the result holds, `beta` that of the product.
         #[expect(unsafe_code, reason = "the GEMM crate takes pointers")]
         // SAFETY: the checks above put every element that the strides and sizes reach inside its slice; `c` is borrowed
         // mutably, so it overlaps neither operand.
         unsafe {
-            gemm(
-                m,
+            get_gemm_fn()(
                 n,
+                m,
                 k,
                 c.as_mut_ptr(),
-                1,
                 stride(n),
+                1,
                 beta != 0.0,
-                a.values.as_ptr(),
-                stride(a.col_stride),
-                stride(a.row_stride),
                 b.values.as_ptr(),
-                stride(b.col_stride),
                 stride(b.row_stride),
+                stride(b.col_stride),
+                a.values.as_ptr(),
+                stride(a.row_stride),
+                stride(a.col_stride),
                 beta,
                 alpha,
                 false,
