@@ -3,7 +3,7 @@
 use rewire_core::random::Generator;
 
 use crate::data::ImageShape;
-use crate::data::augment::FRACTION_BITS;
+use crate::data::augment::geometry::FRACTION_BITS;
 
 /// The share of red, green and blue in what the eye takes for brightness (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];

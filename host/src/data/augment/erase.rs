@@ -4,7 +4,7 @@
 use rewire_core::random::Generator;
 
 use crate::data::ImageShape;
-use crate::data::augment::FRACTION_BITS;
+use crate::data::augment::geometry::FRACTION_BITS;
 
 /// Erases a rectangle from half of the images. Its sides are uniform between one pixel and the share `most` of height and
 /// of width, and its place is uniform inside the image.

@@ -7,24 +7,40 @@
 //! Positions are fixed-point with 16 fractional bits and weights have 8, so that one 64-bit multiplication blends all
 //! channels of a pixel at once. The result is the interpolated byte times 256.
 
-use crate::data::ImageShape;
-use crate::data::augment::{Augmentation, Draw};
+use rewire_core::random::Generator;
 
-impl Augmentation {
-    /// Words of scratch that [`Augmentation::apply`] works in.
-    pub fn scratch(&self) -> usize {
+use crate::data::ImageShape;
+
+/// Fractional bits of the numbers of a changed image: a byte is written times 256.
+pub const FRACTION_BITS: u32 = 8;
+
+/// The most channels whose bytes share a 64-bit word, 16 bits each.
+pub const MAX_CHANNELS: usize = 4;
+
+/// How far images move.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Motion {
+    pub(super) rotation: f32,
+    pub(super) shift: f32,
+    pub(super) reflect: bool,
+    pub(super) flip: bool,
+    pub(super) shape: ImageShape,
+}
+
+impl Motion {
+    /// Words of scratch that [`Motion::apply`] works in.
+    pub(super) fn scratch(&self) -> usize {
         let ImageShape { height, width, .. } = self.shape;
         (height + 1) * (width + 1) + width
     }
 
     /// Writes the moved image, in the order of `image`, as bytes times 256.
-    pub(super) fn transform(&self, image: &[u8], sample: u32, epoch: u32, scratch: &mut [u64], out: &mut [u16]) {
+    pub(super) fn apply(&self, generator: &mut Generator, image: &[u8], scratch: &mut [u64], out: &mut [u16]) {
         let ImageShape { height, width, .. } = self.shape;
         let plane = height * width;
         // A pixel's channels in one word, and one row and column more than the image has: what lies there has weight 0.
         let stride = width + 1;
         let (pixels, blended) = scratch.split_at_mut((height + 1) * stride);
-        let mut generator = self.generator(Draw::Geometry, sample, epoch);
         let angle = generator.symmetric(self.rotation).to_radians();
         let (shift_y, shift_x) =
             (generator.symmetric(self.shift) * height as f32, generator.symmetric(self.shift) * width as f32);
@@ -90,93 +106,9 @@ fn reflected(at: i32, last: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rewire_core::random::{Generator, Purpose};
-
-    const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
-
-    fn apply(augmentation: Augmentation, image: &[u8], sample: u32, epoch: u32) -> Vec<u16> {
-        let mut out = vec![0; image.len()];
-        let mut scratch = vec![0; augmentation.scratch()];
-        augmentation.apply(image, &[], sample, epoch, &mut scratch, &mut out);
-        out
-    }
-
-    fn image() -> Vec<u8> {
-        (0..3072u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
-    }
 
     #[test]
-    fn nothing_changes_without_rotation_shift_and_flip() {
-        let still = Augmentation::none(SHAPE, 1);
-        let expected: Vec<u16> = image().iter().map(|&byte| u16::from(byte) << 8).collect();
-        assert_eq!(apply(still, &image(), 5, 1), expected);
-    }
-
-    #[test]
-    fn half_of_the_images_are_mirrored() {
-        let mirror = Augmentation { flip: true, ..Augmentation::none(SHAPE, 1) };
-        let image = image();
-        let still: Vec<u16> = image.iter().map(|&byte| u16::from(byte) << 8).collect();
-        let mirrored: Vec<u16> = still.chunks(32).flat_map(|row| row.iter().rev().copied()).collect();
-        let mut count = 0;
-        for sample in 0..1000 {
-            let out = apply(mirror, &image, sample, 1);
-            assert!(out == still || out == mirrored);
-            count += usize::from(out == mirrored);
-        }
-        assert!((420..580).contains(&count), "{count}");
-    }
-
-    #[test]
-    fn a_draw_depends_on_sample_and_epoch_alone() {
-        let all = Augmentation { rotation: 10.0, shift: 0.1, flip: true, ..Augmentation::none(SHAPE, 1) };
-        assert_eq!(apply(all, &image(), 5, 1), apply(all, &image(), 5, 1));
-        assert_ne!(apply(all, &image(), 5, 1), apply(all, &image(), 6, 1));
-        assert_ne!(apply(all, &image(), 5, 1), apply(all, &image(), 5, 2));
-    }
-
-    #[test]
-    fn a_smooth_image_is_moved_as_the_geometry_says() {
-        // A plane 2 x + y: interpolation is exact, so away from edges every value tells where it came from.
-        let shape = ImageShape { channels: 1, height: 32, width: 32 };
-        let plane: Vec<u8> = (0..1024).map(|i| ((i % 32) * 2 + i / 32) as u8).collect();
-        let all = Augmentation { rotation: 10.0, shift: 0.1, ..Augmentation::none(shape, 3) };
-        for sample in 0..50 {
-            let out = apply(all, &plane, sample, 1);
-            let mut generator = Generator::new(3, Purpose::Augmentation, 1, 0, sample);
-            let angle = f64::from(generator.symmetric(10.0)).to_radians();
-            let (shift_y, shift_x) =
-                (f64::from(generator.symmetric(0.1)) * 32.0, f64::from(generator.symmetric(0.1)) * 32.0);
-            for row in 10..22 {
-                for col in 10..22 {
-                    let (y, x) = (f64::from(row) - 15.5 + shift_y, f64::from(col) - 15.5 + shift_x);
-                    let (sin, cos) = angle.sin_cos();
-                    let (sy, sx) = (15.5 + cos * y - sin * x, 15.5 + sin * y + cos * x);
-                    let found = f64::from(out[(row * 32 + col) as usize]) / 256.0;
-                    // Weights have 8 bits, and each step of the position at most 2^-16.
-                    assert!((found - (2.0 * sx + sy)).abs() < 0.1, "{found} {}", 2.0 * sx + sy);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_comes_in_from_outside_is_the_mirror_image() {
-        let shape = ImageShape { channels: 1, height: 1, width: 16 };
-        let image: Vec<u8> = (0..16).map(|i| i * 10).collect();
-        for sample in 0..100 {
-            let moved = Augmentation { shift: 0.5, reflect: true, ..Augmentation::none(shape, 1) };
-            let out = apply(moved, &image, sample, 1);
-            let mut generator = Generator::new(1, Purpose::Augmentation, 1, 0, sample);
-            generator.symmetric(0.0);
-            generator.symmetric(0.5);
-            let shift = f64::from(generator.symmetric(0.5)) * 16.0;
-            for (col, &found) in (0..16).zip(&out) {
-                let at = (f64::from(col) + shift).abs();
-                let expected = 10.0 * if at > 15.0 { 30.0 - at } else { at };
-                assert!((f64::from(found) / 256.0 - expected).abs() < 0.1, "{shift} {col}: {found} {expected}");
-            }
-        }
+    fn positions_are_mirrored_at_the_first_and_the_last_pixel() {
         assert_eq!([-3, 0, 5, 9, 12].map(|at| reflected(at, 9)), [3, 0, 5, 9, 6]);
     }
 }
