@@ -41,6 +41,11 @@ pub(super) fn state(path: &Path, config: &Config) -> Result<State> {
         RunDirectory::discard(path, lock)?;
         return Ok(State::New);
     }
+    // A minibatch of the default size may have been fitted to few samples.
+    let fitted = config.batch_size == Config::defaults(config.dataset.clone()).batch_size
+        && saved.config.batch_size < config.batch_size;
+    let batch_size = if fitted { saved.config.batch_size } else { config.batch_size };
+    let config = &Config { batch_size, ..config.clone() };
     let same_length = Config { epochs: config.epochs, ..saved.config.clone() };
     let differences = same_length.differences(config);
     let shown = path.display();

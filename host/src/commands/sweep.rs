@@ -18,7 +18,7 @@ use crate::error::{Diverged, Interrupted};
 use crate::settings::Config;
 use crate::sweep::{Outcome, Plan, Round, Table, Trial};
 use crate::training::summary::Summary;
-use crate::training::task::check;
+use crate::training::task::{check, with_fitting_batch};
 use crate::training::warn::Warn;
 use crate::training::{Surroundings, resumable};
 
@@ -57,7 +57,8 @@ impl Arguments {
         let dataset = self.data.load(&first.config, &interrupted)?;
         // What can be refused is refused before the first run.
         for trial in &plan.trials {
-            check(&trial.config, &dataset).with_context(|| format!("trial {} of the sweep", trial.number))?;
+            check(&with_fitting_batch(&trial.config, &dataset), &dataset)
+                .with_context(|| format!("trial {} of the sweep", trial.number))?;
         }
         std::fs::create_dir_all(&out)
             .with_context(|| format!("cannot make the folder --out {}; choose another", out.display()))?;
@@ -107,6 +108,7 @@ impl Sweep<'_> {
         let mut runs = Vec::new();
         for &seed in &self.plan.seeds {
             let config = Config { seed, ..config.clone() };
+            let config = with_fitting_batch(&config, self.dataset);
             let name = format!("epochs{}-trial{:03}-seed{seed}", config.epochs, trial.number);
             let names = self.plan.searched.iter().map(|searched| searched.setting.name);
             let values: Vec<String> = names.zip(&trial.values).map(|(name, value)| format!("{name} {value}")).collect();

@@ -44,3 +44,15 @@ fn runs_of_another_length_that_cannot_be_continued_are_refused_with_the_reason_a
     refused(&format!("{} --zeta 0.1 --out both", linear(3)), &["both/set-seed1 holds another run: zeta is"]);
     assert!(fs::exists(folder.path().join("both/set-seed2/model.safetensors")).unwrap());
 }
+
+#[test]
+fn a_comparison_on_few_samples_whose_minibatch_was_fitted_is_used_again() {
+    let folder = tempdir().unwrap();
+    let rows: Vec<String> = (0..24).map(|i| format!("{},{},{}", i % 7, i % 5, i % 2)).collect();
+    fs::write(folder.path().join("few.csv"), format!("a,b,class\n{}\n", rows.join("\n"))).unwrap();
+    let command = "compare few.csv --epochs 2 --hidden 8 --models set --out few";
+    succeed(folder.path(), command);
+    let again = run(folder.path(), command);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(!again.stderr.contains("epoch "), "nothing is trained twice: {}", again.stderr);
+}
