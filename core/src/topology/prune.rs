@@ -119,17 +119,20 @@ fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     cut.total > 0 && magnitude < cut.threshold
 }
 
-/// The fraction `zeta` of a count, rounded down.
+/// The fraction `zeta`, below 1, of a count, rounded down.
 ///
 /// In single precision as far as that has every count, so that a third of a round number is what people expect; beyond
 /// it, of the fraction as it is stored, to the last connection.
 fn share(count: u32, zeta: f32) -> u32 {
-    let share = if count < 1 << f32::MANTISSA_DIGITS {
-        (count as f32 * zeta) as u32
-    } else {
-        (f64::from(count) * f64::from(zeta)) as u32
-    };
-    share.min(count)
+    if count < 1 << f32::MANTISSA_DIGITS {
+        return ((count as f32 * zeta) as u32).min(count);
+    }
+    // The fraction is a whole number of 24 bits, times a power of two. In integers: not every chip has doubles.
+    let bits = zeta.to_bits();
+    let (exponent, digits) = (bits >> (f32::MANTISSA_DIGITS - 1), bits & ((1 << (f32::MANTISSA_DIGITS - 1)) - 1));
+    let digits = u64::from(digits | 1 << (f32::MANTISSA_DIGITS - 1));
+    // A fraction so small that its digits begin with zeros leaves nothing of any count.
+    (u64::from(count) * digits).checked_shr(150u32.saturating_sub(exponent)).unwrap_or(0) as u32
 }
 
 /// [`select`] with as many counters as suit the machine of a format.
