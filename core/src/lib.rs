@@ -31,6 +31,7 @@
 //! | train on what arrives, one sample at a time | [`Mlp::train_one`](network::Mlp::train_one), [`Moments`](samples::Moments) |
 //! | predict | [`Mlp::predict_one`](network::Mlp::predict_one), [`Frozen`](network::Frozen) |
 //! | store a model | [`storage`] |
+//! | receive and send over a serial line | `frames`, with the feature of that name |
 //! | bring threads and vectors | [`backend`] |
 //! | read the structure | [`sparse`] |
 //!
@@ -46,6 +47,8 @@ extern crate std;
 pub mod activation;
 pub mod backend;
 pub mod error;
+#[cfg(feature = "frames")]
+pub mod frames;
 mod kernel;
 pub mod network;
 pub mod random;

@@ -12,6 +12,7 @@ use crate::firmware::on_chip::OnChip;
 use crate::firmware::project::{Core, Project, RunOn, board, check_folder};
 use crate::firmware::samples::Packed;
 use crate::firmware::source::Training;
+use crate::firmware::uart::frame_bytes;
 use crate::text::thousands;
 use crate::training::task::{test_samples, train_samples};
 
@@ -51,12 +52,13 @@ impl FirmwareArguments {
         };
         let failed = || format!("{} cannot go to {}", path.display(), board.name);
         let network = OnChip::new(&trained.model).with_context(failed)?;
-        let room = network.room(board).with_context(failed)?;
+        let run_on = self.run_on.unwrap_or_default();
+        let line = if run_on == RunOn::Uart { frame_bytes(&network) } else { 0 };
+        let room = network.room(board, line).with_context(failed)?;
         let dataset = self.cache.load(config, &interruption()?).with_context(|| {
             format!("the samples of {} cannot be read, of which some go to the chip", path.display())
         })?;
         network.check_features(&dataset.test).with_context(failed)?;
-        let run_on = self.run_on.unwrap_or_default();
         let (samples, room) = (test_samples(Some(config), &dataset), run_on.room(room));
         let samples = Packed::new(&dataset.test, &samples, trained.model.task, network.bytes, config.seed, room);
         samples.check_enough().with_context(failed)?;
@@ -69,6 +71,8 @@ impl FirmwareArguments {
             network,
             training: Training::of(config, train_samples(config, &dataset), dataset.plane()),
             seed: config.seed,
+            names: trained.model.output_names(trained.model.widths().1),
+            targets: trained.model.targets.clone(),
             samples,
         };
         project.write(folder)?;

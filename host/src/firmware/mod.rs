@@ -6,6 +6,7 @@
 //! | `project` | which files a project for a board has |
 //! | `on_chip` | whether a network fits a board |
 //! | `source` | how settings of a run are written as Rust |
+//! | `uart` | how a board's serial line is read and written |
 //! | `samples` | which samples lie in flash |
 
 pub mod boards;
@@ -13,3 +14,4 @@ pub mod on_chip;
 pub mod project;
 pub mod samples;
 pub mod source;
+pub mod uart;

@@ -85,14 +85,14 @@ impl OnChip {
         Ok(())
     }
 
-    /// Bytes of flash that are left for samples.
+    /// Bytes of flash that are left for samples. `line` bytes of RAM are for frames on a serial line.
     ///
     /// # Errors
     ///
     /// A network that the board cannot train, or not even run, with the numbers and what to do.
-    pub fn room(&self, board: &Board) -> Result<usize> {
+    pub fn room(&self, board: &Board, line: usize) -> Result<usize> {
         let [train, run] = self.ram;
-        let besides = self.widths().0 * self.feature() + BESIDES;
+        let besides = self.widths().0 * self.feature() + line + BESIDES;
         let number = |bytes: usize| thousands(bytes as u64);
         let larger = |needed: &dyn Fn(&Board) -> bool| {
             let names: Vec<&str> =

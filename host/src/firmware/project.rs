@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::data::normaliser::Normaliser;
 use crate::error::Usage;
 use crate::firmware::boards::{BOARDS, Board, find};
 use crate::firmware::on_chip::{BESIDES, OnChip};
 use crate::firmware::samples::Packed;
 use crate::firmware::source::{Training, layer};
+use crate::firmware::uart::Driver;
 use crate::settings::TaskKind;
 use crate::text::thousands;
 
@@ -24,6 +26,8 @@ pub enum RunOn {
     Sensor,
     /// As many test samples of the run as fit the flash
     Flash,
+    /// The board's UART: `send.py` in the project sends samples and prints the predictions
+    Uart,
 }
 
 impl RunOn {
@@ -31,7 +35,7 @@ impl RunOn {
     pub fn room(self, left: usize) -> usize {
         match self {
             // A program for a sensor leaves most of the flash to what its user adds.
-            Self::Sensor => left / 4,
+            Self::Sensor | Self::Uart => left / 4,
             Self::Flash => left,
         }
     }
@@ -131,6 +135,10 @@ pub struct Project<'a> {
     pub training: Training,
     /// Seed of the run.
     pub seed: u64,
+    /// Names of the outputs.
+    pub names: Vec<String>,
+    /// From numbers to learn to outputs.
+    pub targets: Normaliser,
     /// Samples of its test set.
     pub samples: Packed,
 }
@@ -189,6 +197,7 @@ impl Project<'_> {
         let windows = match self.run_on {
             RunOn::Sensor => template!("src/windows/sensor.rs"),
             RunOn::Flash => template!("src/windows/flash.rs"),
+            RunOn::Uart => template!("src/windows/uart.rs"),
         };
         let task = match self.task {
             TaskKind::Classify => template!("src/task/classify.rs"),
@@ -216,6 +225,14 @@ impl Project<'_> {
         .map(|(path, text)| File { path, bytes: fill(text, &values).into_bytes(), executable: false })
         .into();
         let mut add = |path, bytes, executable| files.push(File { path, bytes, executable });
+        if self.run_on == RunOn::Uart {
+            let Driver { uart, registers } = Driver::of(board);
+            add("src/uart.rs", uart.into(), false);
+            if let Some(registers) = registers {
+                add("src/registers.rs", registers.into(), false);
+            }
+            add("send.py", fill(template!("send.py"), &values).into(), true);
+        }
         if board.boot_bytes() > 0 {
             add("src/boot.rs", template!("src/boot.rs").into(), false);
         }
@@ -234,7 +251,12 @@ impl Project<'_> {
         let (inputs, outputs) = network.widths();
         let target = board.target.unwrap_or_default();
         let modules = ["end", "fault", "feature", "network", "samples", "stack", "task", "windows"];
+        let on_uart = self.run_on == RunOn::Uart;
         let modules = ["boot"].into_iter().filter(|_| board.boot_bytes() > 0).chain(modules);
+        let registers = on_uart && Driver::of(board).registers.is_some();
+        let serial =
+            [("registers", registers), ("uart", on_uart)].into_iter().filter_map(|(name, has)| has.then_some(name));
+        let modules = modules.chain(serial);
         let flash = |probe: &str| format!("probe-rs run --chip {probe}");
         let runner = match (board.qemu, board.probe) {
             (None, Some(probe)) => flash(probe),
@@ -266,6 +288,16 @@ impl Project<'_> {
             ("machine", board.qemu.unwrap_or_default().to_owned()),
             ("dependencies", dependencies.collect::<String>()),
             ("core", self.core.dependency()),
+            ("core_features", if on_uart { "\"defmt\", \"frames\"" } else { "\"defmt\"" }.into()),
+            (
+                "serial",
+                if on_uart { "\"${REWIRE_UART:-tcp:localhost:5555,server=on,wait=off}\"" } else { "none" }.into(),
+            ),
+            ("task", self.task.to_string()),
+            ("feature_code", if network.bytes { "B" } else { "f" }.into()),
+            ("names", python_list(self.names.iter().map(|name| format!("{name:?}")))),
+            ("target_mean", python_list(self.targets.mean.iter().map(f32::to_string))),
+            ("target_factor", python_list(self.targets.scale.iter().map(f32::to_string))),
             ("modules", modules.map(|module| format!("mod {module};")).collect::<Vec<_>>().join("\n")),
             ("format", network.format.to_owned()),
             ("inputs", inputs.to_string()),
@@ -291,6 +323,7 @@ impl Project<'_> {
         match self.run_on {
             RunOn::Sensor => "**the file to edit for your sensor**; until then, samples of the run",
             RunOn::Flash => "samples in flash",
+            RunOn::Uart => "the board's UART (`src/uart.rs`), over which `send.py` sends samples",
         }
     }
 
@@ -339,6 +372,11 @@ impl File {
         }
         Ok(())
     }
+}
+
+/// A list as Python has it.
+fn python_list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
 /// A name for the package, made from that of its folder.

@@ -61,12 +61,17 @@ fn learn(about: &About<'_>, network: &mut Network<'_>, window: &mut [Feature; IN
         network.predict_one(&Portable, window, &mut outputs);
         task::say(about, number, window, &outputs);
         number += 1;
-        let Some(known) = known else { continue };
-        let answer = task::answer(about, &known, &mut values);
-        let id = StepId { seed: SEED, epoch: 1, step };
+        let trained = known.map(|known| {
+            let answer = task::answer(about, &known, &mut values);
+            network.train_one(&Portable, window, answer, &sgd, StepId { seed: SEED, epoch: 1, step })
+        });
         // A window with a number that is infinite or NaN changes nothing.
-        if let Err(error) = network.train_one(&Portable, window, answer, &sgd, id) {
+        if let Some(Err(error)) = &trained {
             defmt::warn!("window {=u32} is not learned: {}", number - 1, error);
+        }
+        let learned = matches!(trained, Some(Ok(_)));
+        windows.answer(&outputs, learned);
+        if !learned {
             continue;
         }
         step += 1;

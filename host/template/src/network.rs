@@ -26,7 +26,7 @@ pub type Network<'a> = Mlp<'a, Integers, 1, {{count}}>;
 /// Bytes for stack and log.
 const BESIDES: usize = {{besides}};
 const _: () = assert!(
-    NETWORK.bytes::<Integers, 1>() + INPUTS * size_of::<crate::feature::Feature>() + BESIDES <= RAM,
+    NETWORK.bytes::<Integers, 1>() + INPUTS * size_of::<crate::feature::Feature>() + crate::windows::BYTES + BESIDES <= RAM,
     "the network does not fit the board's RAM beside stack and log: train a smaller one or choose another board"
 );
 

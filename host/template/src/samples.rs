@@ -27,9 +27,14 @@ pub enum Window {
 
 /// Reads a sample into a window, and says what is known of it.
 pub fn get(index: usize, window: &mut [Feature; INPUTS]) -> Known {
-    let (features, known) = BYTES[index * SAMPLE..][..SAMPLE].split_at(FEATURES);
+    task::known(features(&BYTES[index * SAMPLE..][..SAMPLE], window))
+}
+
+/// Reads the features at the start of some bytes, as many as there are, into a window; returns the bytes after them.
+pub fn features<'b>(bytes: &'b [u8], window: &mut [Feature; INPUTS]) -> &'b [u8] {
+    let (features, known) = bytes.split_at(FEATURES.min(bytes.len()));
     for (to, bytes) in window.iter_mut().zip(features.as_chunks().0) {
         *to = Feature::from_le_bytes(*bytes);
     }
-    task::known(known)
+    known
 }

@@ -13,7 +13,7 @@ use crate::program::{self, succeed};
 const PAGE: &str = include_str!("../../../docs/microcontroller.md");
 
 /// A training set such as sensors give: 36 features, and either a class or a number in the last column.
-fn csv(path: &Path, is_class: bool) {
+pub(crate) fn csv(path: &Path, is_class: bool) {
     let names = (0..36).map(|i| format!("{}{}", ["x", "y", "z"][i % 3], i / 3));
     let mut rows =
         vec![names.chain([if is_class { "label" } else { "speed" }.into()]).collect::<Vec<String>>().join(",")];
@@ -33,20 +33,20 @@ fn csv(path: &Path, is_class: bool) {
 }
 
 /// `cargo` in a project, with the target folder of these tests.
-fn cargo(project: &Path, arguments: &str) -> String {
+pub(crate) fn cargo(project: &Path, arguments: &str) -> String {
     let mut cargo = in_firmware("cargo");
     succeeded(&cargo.current_dir(project).args(arguments.split_whitespace()).output().unwrap())
 }
 
 /// What a program said of its windows, and its model: numbers at the ends of lines.
 #[derive(Debug, PartialEq)]
-struct Said {
+pub(crate) struct Said {
     windows: Vec<(String, f32)>,
     hash: u64,
 }
 
 impl Said {
-    fn of(log: &str) -> Self {
+    pub(crate) fn of(log: &str) -> Self {
         let windows = log.lines().filter(|line| line.starts_with("window ")).map(|line| {
             let (what, number) = line.rsplit_once(' ').unwrap();
             (what.to_owned(), number.parse().unwrap())
@@ -57,7 +57,7 @@ impl Said {
     }
 
     /// The same by this machine, from the files of a project and the settings of its run.
-    fn here<F: Format<Input = f32>>(project: &Path, run: &Path) -> Self {
+    pub(crate) fn here<F: Format<Input = f32>>(project: &Path, run: &Path) -> Self {
         let settings: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();
         let number = |name: &str| settings[name].as_float().unwrap();
         let count = |name: &str| u32::try_from(settings[name].as_integer().unwrap()).unwrap();

@@ -15,3 +15,4 @@ mod power_loss;
 mod program;
 mod promises;
 mod readme;
+mod uart;

@@ -13,6 +13,10 @@ pub type Known = u16;
 /// Bytes of it in `samples.bin`.
 pub const BYTES: usize = 2;
 
+/// The task, as a serial line has it.
+#[allow(dead_code, reason = "other sources of windows do not say it")]
+pub const CODE: u8 = 0;
+
 /// Reads it.
 pub fn known(bytes: &[u8]) -> Known {
     u16::from_le_bytes([bytes[0], bytes[1]])

@@ -1,8 +1,11 @@
 //! The windows of your sensor. This is the file to edit.
 
 use crate::feature::Feature;
-use crate::network::INPUTS;
+use crate::network::{INPUTS, OUTPUTS};
 use crate::samples::{self, Window};
+
+/// Bytes of RAM that it takes.
+pub const BYTES: usize = 0;
 
 /// The sensor, and what its driver needs.
 pub struct Windows {
@@ -27,6 +30,13 @@ impl Windows {
         let known = samples::get(self.next, window);
         self.next += 1;
         Window::Known(known)
+        // ================================================================================================================
+    }
+
+    /// Hears what the network gave for the window that was read last, and whether it has learned the window.
+    pub fn answer(&mut self, _outputs: &[f32; OUTPUTS], _learned: bool) {
+        // ==== YOUR DEVICE ===============================================================================================
+        // Do here what your device does with a prediction, such as to switch a lamp on.
         // ================================================================================================================
     }
 }
