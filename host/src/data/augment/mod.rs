@@ -1,6 +1,6 @@
 //! Random changes of training images, drawn anew for each epoch.
 //!
-//! An image is first moved ([`geometry`]), then its colours change ([`colour`]), then a rectangle is erased ([`erase`]).
+//! An image is first moved, then its colours change, then a rectangle is erased; each has a file of its own.
 //! Each draw is a function of (seed, epoch, sample), so it is the same for any number of threads, and each kind has draws
 //! of its own: one does not change with another.
 
