@@ -9,7 +9,7 @@
 //! modulo `M`; from the second block on, that of the number which a permutation gives it. The published files hold other
 //! permutations, which no formula gives, so the outputs differ from theirs while the work is the same.
 //!
-//! The layers are networks of the library, [`PART`] at a time, and all arithmetic is their forward pass.
+//! The layers are networks of the library, 8 layers at a time, and all arithmetic is their forward pass.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
