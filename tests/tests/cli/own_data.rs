@@ -133,7 +133,8 @@ fn numbers_are_learned_and_measured_in_their_own_unit() {
         writeln!(text, "{a},{b},{},{},{}", i * 7 % 11, 1000.0 + 30.0 * a - 20.0 * b, 0.01 * b).unwrap();
     }
     fs::write(path.join("houses.csv"), text).unwrap();
-    let flags = "--task regress --target price,weight --learning-rate 0.01 --epochs 60 --hidden 32,16 --monitor-interval 0";
+    let flags =
+        "--task regress --target price,weight --learning-rate 0.01 --epochs 60 --hidden 32,16 --monitor-interval 0";
     let summary = json(path, &format!("train houses.csv {flags} --out run --json"));
     assert!(summary["test_accuracy"].as_f64().unwrap() > 0.95, "{summary}");
     let evaluated = json(path, "evaluate run --json");
