@@ -79,9 +79,14 @@ impl Plan {
         let Some(toml::Value::Table(search)) = tables.get("search") else {
             return Err(usage("there is no table [search] that says which settings are searched".into()).into());
         };
-        let read =
-            |(name, value): (&String, &toml::Value)| Searched::read(name, value, &place(&format!("search.{name}")));
-        let searched = search.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let mut searched = Vec::new();
+        for (name, value) in search {
+            let place = place(&format!("search.{name}"));
+            searched.push((place.line, Searched::read(name, value, &place)?));
+        }
+        // In the order of the file, which a table of TOML does not keep.
+        searched.sort_by_key(|(line, _)| *line);
+        let searched: Vec<Searched> = searched.into_iter().map(|(_, searched)| searched).collect();
         let base = Config::of(file.given());
         base.validate().map_err(|error| place_of(error, &file))?;
         if base.validation_samples == 0 {
