@@ -169,6 +169,8 @@ impl<const DIGITS: usize> Selection<DIGITS> {
     pub(crate) const CLOSING: usize = 2 * DIGITS;
 
     /// Before the first digit.
+    // Inlined: its counters would be on the stack twice.
+    #[inline(always)]
     pub(crate) fn new() -> Self {
         Self { cuts: [Cut::default(); 2], shift: Self::BITS, histogram: [[0; DIGITS]; 2] }
     }
