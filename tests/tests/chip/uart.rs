@@ -99,7 +99,8 @@ fn what_comes_over_a_uart_is_predicted_and_learned_as_this_machine_does() {
     let folder = tempfile::tempdir().unwrap();
     csv(&folder.path().join("my.csv"), true);
     succeed(folder.path(), "train my.csv --hidden 12 --epochs 5 --evolve-every 32 --out run");
-    for board in ["mps2-an386", "lm3s6965evb", "netduinoplus2", "microbit"] {
+    // Two of the four UARTs, with and without a floating-point unit: the other boards differ in the registers alone.
+    for board in ["mps2-an386", "microbit"] {
         succeed(folder.path(), &format!("export run --firmware {board} --board {board} --run-on uart"));
         let project = folder.path().join(board);
         let samples = std::fs::read(project.join("samples.bin")).unwrap();
