@@ -241,7 +241,7 @@ impl Network {
             project::check_folder(&folder)?;
             let core = project::Core::find(None)?;
             let network = OnChip::new(model)?;
-            let room = network.room(board)?;
+            let room = network.room(board, 0)?;
             network.check_features(&split)?;
             let run_on = if flash { RunOn::Flash } else { RunOn::Sensor };
             let indices: Vec<u32> = (0..split.len() as u32).collect();
@@ -252,7 +252,9 @@ impl Network {
             let plane = model.shape.or(known).unwrap_or(row);
             let training = Training::of(config, trained_on, plane);
             let (run, task, seed) = (Path::new("a training in Python"), model.task, config.seed);
-            Project { run, board, run_on, core, task, network, training, seed, samples }.write(&folder)?;
+            let (names, targets) = (model.output_names(model.widths().1), model.targets.clone());
+            Project { run, board, run_on, core, task, network, training, seed, names, targets, samples }
+                .write(&folder)?;
             Ok(())
         })
     }
