@@ -14,7 +14,9 @@ pub(super) fn jitter(most: f32, generator: &mut Generator, shape: ImageShape, im
     let [saturation, contrast, brightness] = [(); 3].map(|()| 1.0 + generator.symmetric(most));
     let plane = shape.height * shape.width;
     let largest = (255u32 << FRACTION_BITS) as f32;
-    if let Ok([red, green, blue]) = <[&mut [u16]; 3]>::try_from(image.chunks_exact_mut(plane).collect::<Vec<_>>()) {
+    if shape.channels == 3 {
+        let (red, rest) = image.split_at_mut(plane);
+        let (green, blue) = rest.split_at_mut(plane);
         for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
             let colours = [&*red, &*green, &*blue].map(|&value| f32::from(value));
             let grey: f32 = colours.iter().zip(LUMA).map(|(colour, share)| colour * share).sum();
