@@ -1,4 +1,4 @@
-//! `rewire average`: what it makes of two runs, and what it refuses.
+//! `rewire average`: the average of two runs, and what is refused.
 
 use rewire::model::safetensors::Model;
 use tempfile::tempdir;

@@ -85,7 +85,7 @@ fn an_autoencoder_has_as_many_outputs_as_inputs() {
     assert_eq!(run(&network, &data.values(), &data.unlabelled()), refused);
     assert_eq!(run(&network, &data.values(), &data.values()), Ok(Ended::Finished));
     assert_eq!(run(&layers(INPUT), &data.unlabelled(), &data.unlabelled()), Ok(Ended::Finished));
-    // A step by hand measures what is no number.
+    // The loss of a step that nobody checked is NaN.
     assert!(step::<4>(&network, 5, &data.unlabelled()).1.loss().is_nan());
 }
 

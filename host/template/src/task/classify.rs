@@ -27,7 +27,7 @@ pub fn answer<'a>(_about: &About<'_>, known: &Known, _values: &'a mut [f32; OUTP
     Answer::Class(*known)
 }
 
-/// Says what the network makes of a window.
+/// Writes what the network predicts for a window to the log.
 pub fn say(about: &About<'_>, number: u32, _inputs: &[Feature; INPUTS], outputs: &[f32; OUTPUTS]) {
     let class = largest(outputs);
     let probability = probability(outputs, class);

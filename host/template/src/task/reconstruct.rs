@@ -34,7 +34,7 @@ fn score(inputs: &[Feature; INPUTS], outputs: &[f32; OUTPUTS]) -> f32 {
     squares.sum::<f32>() / INPUTS as f32
 }
 
-/// Says what the network makes of a window.
+/// Writes what the network predicts for a window to the log.
 pub fn say(_about: &About<'_>, number: u32, inputs: &[Feature; INPUTS], outputs: &[f32; OUTPUTS]) {
     info!("window {=u32}: score {=f32}", number, score(inputs, outputs));
 }

@@ -33,7 +33,7 @@ pub fn answer<'a>(about: &About<'_>, known: &Known, values: &'a mut [f32; OUTPUT
     Answer::Values(values)
 }
 
-/// Says what the network makes of a window.
+/// Writes what the network predicts for a window to the log.
 pub fn say(about: &About<'_>, number: u32, _inputs: &[Feature; INPUTS], outputs: &[f32; OUTPUTS]) {
     for (output, &value) in outputs.iter().enumerate() {
         let (name, value) = (about.outputs.get(output).unwrap_or("value"), about.targets.invert(output, value));
