@@ -10,7 +10,6 @@ images come with `rewire data fetch mnist`, the Python package from this checkou
 """
 
 import argparse
-import csv
 import datetime
 import json
 import pathlib
@@ -127,13 +126,13 @@ def main():
         print(json.dumps(found))
         return
 
-    from run import PYTHON, TARGET, commit, environment, installed, machine, with_package
+    from run import PYTHON, TARGET, commit, environment, installed, machine, record, recorded, with_package
 
     environment(None)
     if not arguments.as_installed:
         with_package()
     file = (arguments.results or TARGET / "peers" / "mnist").with_suffix(".csv")
-    rows = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
+    rows = recorded(file)
     for recipe in arguments.only or ["rewire", *RECIPES]:
         command = [PYTHON, __file__, "--run", recipe, "--threads", str(arguments.threads)]
         command += ["--validate"] * arguments.validate
@@ -147,12 +146,7 @@ def main():
         ]  # fmt: skip
         rows.append(dict(zip(COLUMNS, map(str, values))))
         print(f"{recipe}: {seconds:.1f} s, {epochs} epochs, {100 * accuracy:.2f} %", flush=True)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w", newline="") as written:
-            writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        file.with_suffix(".md").write_text(tables(rows))
+        record(file, COLUMNS, rows, tables)
 
 
 if __name__ == "__main__":

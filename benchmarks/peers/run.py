@@ -136,6 +136,21 @@ def commit():
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
+def recorded(file):
+    """The rows of a CSV file; none where it is not there yet."""
+    return list(csv.DictReader(file.open(newline=""))) if file.exists() else []
+
+
+def record(file, columns, rows, tables):
+    """Writes rows to a CSV file, and their tables in Markdown beside it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as written:
+        writer = csv.DictWriter(written, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    file.with_suffix(".md").write_text(tables(rows))
+
+
 def tables(rows):
     """All rows of a CSV file as tables."""
     lines = ["# One training step, beside other libraries", ""]
@@ -206,8 +221,7 @@ def main():
         versions["SparseProp"] = installed("sparseprop")
 
     file = arguments.results.with_suffix(".csv")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = list(csv.DictReader(file.open(newline=""))) if file.exists() else []
+    rows = recorded(file)
     subjects = {}
     for threads in arguments.threads or (1, 2):
         subjects[threads] = {"rewire": Rewire(program, threads)}
@@ -226,11 +240,7 @@ def main():
                     rows.append(dict(zip(COLUMNS, map(str, values))))
                     print(f"{described.shape}, batch {batch}, threads {threads}: {library} {median:.3f} ms", flush=True)
                 # After each network, so that what was measured stays.
-                with file.open("w", newline="") as written:
-                    writer = csv.DictWriter(written, COLUMNS, lineterminator="\n")
-                    writer.writeheader()
-                    writer.writerows(rows)
-                file.with_suffix(".md").write_text(tables(rows))
+                record(file, COLUMNS, rows, tables)
 
 
 if __name__ == "__main__":
