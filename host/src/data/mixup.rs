@@ -3,10 +3,9 @@
 //! The second sample of a blend is another of the same tile, changed as it is, so that a blend costs no second image. Its
 //! share is drawn from a beta distribution; the larger share is the sample's own.
 
-use rewire_core::random::{Generator, Purpose};
+use rewire_core::random::Generator;
 
-/// What tells these draws from those of other changes of samples.
-const STEP: u32 = 3;
+use crate::data::augment::Draw;
 
 /// Blends of the samples of a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,13 +22,13 @@ impl MixUp {
         if used < 2 {
             return 0;
         }
-        let mut generator = Generator::new(self.seed, Purpose::Augmentation, epoch, STEP + 1, sample);
+        let mut generator = Draw::Second.generator(self.seed, sample, epoch);
         1 + generator.below(used as u32 - 1) as usize
     }
 
     /// The share of the second sample in the blend of a sample: at most a half.
     pub fn share(&self, sample: u32, epoch: u32) -> f32 {
-        let mut generator = Generator::new(self.seed, Purpose::Augmentation, epoch, STEP, sample);
+        let mut generator = Draw::Share.generator(self.seed, sample, epoch);
         let share = beta(self.alpha, &mut generator);
         share.min(1.0 - share)
     }
@@ -69,6 +68,7 @@ fn beta(alpha: f32, generator: &mut Generator) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rewire_core::random::Purpose;
 
     #[test]
     fn shares_have_the_moments_of_their_distribution() {

@@ -35,12 +35,21 @@ pub struct Augmentation {
     pub seed: u64,
 }
 
-/// What is drawn; the number tells the draws apart.
+/// What is drawn for a sample; the number tells the draws apart.
 #[derive(Clone, Copy)]
-enum Draw {
+pub(super) enum Draw {
     Geometry = 0,
     Colour = 1,
     Erase = 2,
+    /// The share of the second sample in a blend, and which sample that is.
+    Share = 3,
+    Second = 4,
+}
+
+impl Draw {
+    pub(super) fn generator(self, seed: u64, sample: u32, epoch: u32) -> Generator {
+        Generator::new(seed, Purpose::Augmentation, epoch, self as u32, sample)
+    }
 }
 
 impl Augmentation {
@@ -60,7 +69,7 @@ impl Augmentation {
     }
 
     fn generator(&self, draw: Draw, sample: u32, epoch: u32) -> Generator {
-        Generator::new(self.seed, Purpose::Augmentation, epoch, draw as u32, sample)
+        draw.generator(self.seed, sample, epoch)
     }
 
     /// Writes the changed image, in the order of `image`, as bytes times 256. `scratch` has [`Augmentation::scratch`]
