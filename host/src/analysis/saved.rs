@@ -15,10 +15,8 @@ use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{EVALUATION, Epoch, INPUT_CONNECTIONS, MODEL, Phases, Record, START, rows};
-use crate::training::early_stopping::kept;
 use crate::training::monitor::{self, MONITOR, Sample};
 use crate::training::recorder::LayerRow;
-use crate::training::session::footprints;
 use crate::training::summary::Summary;
 
 /// The file that makes a folder a run directory.
@@ -180,9 +178,7 @@ impl SavedRun {
 
     /// Its closing figures; none before an epoch is finished.
     pub fn summary(&self) -> Option<Summary> {
-        let Self { config, epochs, path, widths: (inputs, outputs), .. } = self;
-        let (layers, bytes) = (config.layers(*inputs, *outputs), footprints(config, *inputs, *outputs));
-        kept(config, epochs).map(|kept| Summary::new(config, &layers, bytes, path, epochs, kept))
+        Summary::new(&self.config, self.widths, &self.path, &self.epochs)
     }
 }
 

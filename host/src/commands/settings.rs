@@ -45,8 +45,10 @@ impl SettingsArguments {
     /// Adds to a refused setting the line of `file` that set it, if no flag did.
     fn place(&self, error: Invalid, file: Option<&SettingsFile>) -> Invalid {
         let is_flag = Setting::named(error.setting).is_some_and(|setting| (setting.is_given)(&self.given));
-        let place = file.filter(|_| !is_flag).and_then(|file| file.place(error.setting));
-        error.at(place)
+        match file.filter(|_| !is_flag) {
+            Some(file) => file.locate(error),
+            None => error,
+        }
     }
 
     /// Adds to a setting that is refused after [`resolve`](Self::resolve), because the data do not allow it, the line that

@@ -12,6 +12,7 @@ use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
 use crate::training::lock::Lock;
 use crate::training::resumable;
+use crate::training::task::has_default_batch;
 use crate::training::warn::Warn;
 
 /// How far a run is.
@@ -42,8 +43,7 @@ pub(super) fn state(path: &Path, config: &Config) -> Result<State> {
         return Ok(State::New);
     }
     // A minibatch of the default size may have been fitted to few samples.
-    let fitted = config.batch_size == Config::defaults(config.dataset.clone()).batch_size
-        && saved.config.batch_size < config.batch_size;
+    let fitted = has_default_batch(config) && saved.config.batch_size < config.batch_size;
     let batch_size = if fitted { saved.config.batch_size } else { config.batch_size };
     let config = &Config { batch_size, ..config.clone() };
     let same_length = Config { epochs: config.epochs, ..saved.config.clone() };

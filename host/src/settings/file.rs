@@ -74,11 +74,8 @@ impl SettingsFile {
                 let place = file.place(&key).map_or_else(|| path.display().to_string(), |place| place.to_string());
                 Usage(format!("{place}: {}", unknown(&key)))
             })?;
-            if !(setting.read_toml)(&mut file.given, &value) {
-                let value = shown(&value);
-                let must_be = setting.expected(&value);
-                return Err(Invalid::value(setting.name, value, must_be).at(file.place(&key)).into());
-            }
+            let read = setting.read(&mut file.given, &value);
+            read.map_err(|error| file.locate(error))?;
         }
         Ok((file, beside))
     }
@@ -86,6 +83,12 @@ impl SettingsFile {
     /// The settings that it gives.
     pub fn given(&self) -> &Given {
         &self.given
+    }
+
+    /// Adds to a refused setting the line that set it, if one did.
+    pub fn locate(&self, error: Invalid) -> Invalid {
+        let place = self.place(error.setting);
+        error.at(place)
     }
 
     /// Where it gives a setting, or the key of a table: `table.key`.
@@ -162,11 +165,7 @@ impl<'de> Deserialize<'de> for Config {
         let mut given = Given::default();
         for (key, value) in toml::Table::deserialize(deserializer)? {
             let setting = Setting::named(&key).ok_or_else(|| D::Error::custom(unknown(&key)))?;
-            if !(setting.read_toml)(&mut given, &value) {
-                let value = shown(&value);
-                let must_be = setting.expected(&value);
-                return Err(D::Error::custom(Invalid::value(setting.name, value, must_be)));
-            }
+            setting.read(&mut given, &value).map_err(D::Error::custom)?;
         }
         Ok(Self::of(&given))
     }

@@ -2,13 +2,28 @@
 
 use crate::data::{DataSource, DatasetName};
 use crate::settings::TaskKind;
+use crate::settings::invalid::Invalid;
 use crate::settings::setting::shown;
-use crate::settings::table::{Config, Setting, TABLE};
+use crate::settings::table::{Config, Given, Setting, TABLE};
 
 impl Setting {
     /// The setting of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         TABLE.iter().find(|setting| setting.name == name)
+    }
+
+    /// Reads it from a file's value.
+    ///
+    /// # Errors
+    ///
+    /// A value of another type: what it must be instead.
+    pub fn read(&self, given: &mut Given, value: &toml::Value) -> Result<(), Invalid> {
+        if (self.read_toml)(given, value) {
+            return Ok(());
+        }
+        let text = shown(value);
+        let must_be = self.expected(&text);
+        Err(Invalid::value(self.name, text, must_be))
     }
 
     /// The default for people: of most datasets, and then of each that has another.

@@ -88,7 +88,7 @@ impl Plan {
         searched.sort_by_key(|(line, _)| *line);
         let searched: Vec<Searched> = searched.into_iter().map(|(_, searched)| searched).collect();
         let base = Config::of(file.given());
-        base.validate().map_err(|error| place_of(error, &file))?;
+        base.validate().map_err(|error| file.locate(error))?;
         if base.validation_samples == 0 {
             let why = "a sweep compares runs on validation samples, never on test samples; set validation_samples";
             return Err(usage(why.into()).into());
@@ -158,12 +158,6 @@ impl Round {
         let epochs = self.epochs.unwrap_or(config.epochs);
         Config { epochs, warmup: config.warmup.min(epochs.saturating_sub(1)), ..config.clone() }
     }
-}
-
-/// Adds the line that set a setting.
-fn place_of(error: crate::settings::Invalid, file: &SettingsFile) -> crate::settings::Invalid {
-    let place = file.place(error.setting);
-    error.at(place)
 }
 
 /// How many combinations of values there are.

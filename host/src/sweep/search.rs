@@ -3,7 +3,7 @@
 use rewire_core::random::{Generator, Purpose};
 
 use crate::error::Usage;
-use crate::settings::{Given, Group, Invalid, Kind, Place, Setting};
+use crate::settings::{Given, Group, Kind, Place, Setting};
 
 /// The values of one setting.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,8 @@ impl Searched {
         let values = match value {
             toml::Value::Array(choices) if !choices.is_empty() => {
                 for choice in choices {
-                    check(setting, choice).map_err(|invalid| invalid.at(Some(place.clone())))?;
+                    let read = setting.read(&mut Given::default(), choice);
+                    read.map_err(|invalid| invalid.at(Some(place.clone())))?;
                 }
                 Values::Choices(choices.clone())
             }
@@ -115,16 +116,6 @@ impl Searched {
             }
         }
     }
-}
-
-/// Checks that a setting can have a value, as far as its type goes.
-fn check(setting: &'static Setting, value: &toml::Value) -> Result<(), Invalid> {
-    if (setting.read_toml)(&mut Given::default(), value) {
-        return Ok(());
-    }
-    let text = crate::settings::shown(value);
-    let must_be = setting.expected(&text);
-    Err(Invalid::value(setting.name, text, must_be))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ fn best(epochs: &[Epoch]) -> Option<&Epoch> {
 }
 
 /// The epoch whose network is kept: the last, or that of the smallest loss on the validation samples.
-pub(crate) fn kept<'e>(config: &Config, epochs: &'e [Epoch]) -> Option<&'e Epoch> {
+pub(super) fn kept<'e>(config: &Config, epochs: &'e [Epoch]) -> Option<&'e Epoch> {
     match config.keep {
         Keep::Best if config.validation_samples > 0 => best(epochs),
         Keep::Last | Keep::Best => epochs.last(),

@@ -19,7 +19,7 @@
 
 pub mod checkpoint;
 pub mod directory;
-pub(crate) mod early_stopping;
+mod early_stopping;
 mod epoch_writer;
 pub mod lock;
 pub mod monitor;

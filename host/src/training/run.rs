@@ -16,12 +16,12 @@ use crate::model::safetensors::Model;
 use crate::settings::{Config, Invalid, Keep, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
-use crate::training::early_stopping::{is_tired, kept};
+use crate::training::early_stopping::is_tired;
 use crate::training::epoch_writer::{EpochWriter, record_topology};
 use crate::training::monitor::{Monitor, resident_bytes};
 use crate::training::recorder::Recorder;
 use crate::training::saver::Saver;
-use crate::training::session::{Session, footprints};
+use crate::training::session::Session;
 use crate::training::summary::Summary;
 use crate::training::task::{Task, with_fitting_batch};
 use crate::training::warn::Warn;
@@ -94,10 +94,7 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
         } else {
             session.model(network.export()).save(&model)?;
         }
-        let (features, outputs) = task.widths();
-        let bytes = footprints(config, features, outputs);
-        let summary = kept(config, &ended.epochs)
-            .map(|kept| Summary::new(config, &session.layers(), bytes, directory.path(), &ended.epochs, kept));
+        let summary = Summary::new(config, task.widths(), directory.path(), &ended.epochs);
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(

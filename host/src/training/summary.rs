@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use rewire_core::network::Footprint;
 use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
 use crate::data::DataSource;
 use crate::settings::{Config, ModelKind, TaskKind};
 use crate::training::directory::Epoch;
+use crate::training::early_stopping::kept;
+use crate::training::session::footprints;
 
 /// The closing figures of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,19 +60,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The figures of a run's epochs, of which one is kept.
-    pub fn new(
-        config: &Config,
-        layers: &[LayerSpec],
-        (sparse, dense): (Footprint, Footprint),
-        out: &Path,
-        epochs: &[Epoch],
-        kept: &Epoch,
-    ) -> Self {
-        let last = kept;
+    /// The figures of a run with so many inputs and outputs; none before an epoch is finished.
+    pub fn new(config: &Config, (inputs, outputs): (usize, usize), out: &Path, epochs: &[Epoch]) -> Option<Self> {
+        let last = kept(config, epochs)?;
+        let layers = config.layers(inputs, outputs);
+        let (sparse, dense) = footprints(config, inputs, outputs);
         let dense_connections: usize = layers.iter().map(LayerSpec::cells).sum();
         let total = |part: fn(&Epoch) -> f64| epochs.iter().map(part).sum();
-        Self {
+        Some(Self {
             dataset: config.dataset.clone(),
             task: config.task,
             model: config.model,
@@ -93,6 +89,6 @@ impl Summary {
             evaluate_seconds: total(|epoch| epoch.evaluate_seconds),
             evolve_seconds: total(|epoch| epoch.evolve_seconds),
             out: out.to_owned(),
-        }
+        })
     }
 }

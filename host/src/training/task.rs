@@ -195,14 +195,16 @@ impl<'a> Task<'a> {
 /// power of two of which an epoch has four, or 1. A size that was chosen stays.
 pub fn with_fitting_batch<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
     let used = used(config, dataset);
-    if used == 0
-        || used >= config.batch_size
-        || config.batch_size != Config::defaults(config.dataset.clone()).batch_size
-    {
+    if used == 0 || used >= config.batch_size || !has_default_batch(config) {
         return Cow::Borrowed(config);
     }
     let batch_size = 1 << (used / 4).max(1).ilog2();
     Cow::Owned(Config { batch_size, ..config.clone() })
+}
+
+/// Whether the minibatch has the size that it has by default, which is fitted to few samples.
+pub fn has_default_batch(config: &Config) -> bool {
+    config.batch_size == Config::defaults(config.dataset.clone()).batch_size
 }
 
 /// Training samples that are left to train on.
