@@ -2,6 +2,9 @@
 
 /// Says whether work goes on.
 pub(crate) trait Pace {
+    /// Whether work may be cut. Where it may not, it can use memory that is not sound in between.
+    const PAUSES: bool;
+
     /// Pays for something; returns whether it is to be done.
     fn take(&mut self, cost: usize) -> bool;
     /// Pays for as many of `count` small things as it can; returns how many.
@@ -13,6 +16,8 @@ pub(crate) trait Pace {
 pub(crate) struct Unlimited;
 
 impl Pace for Unlimited {
+    const PAUSES: bool = false;
+
     #[inline(always)]
     fn take(&mut self, _cost: usize) -> bool {
         true
@@ -39,6 +44,8 @@ impl Budget {
 }
 
 impl Pace for Budget {
+    const PAUSES: bool = true;
+
     fn take(&mut self, cost: usize) -> bool {
         let paid = cost <= self.left || self.fresh;
         if paid {

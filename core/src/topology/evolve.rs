@@ -171,10 +171,10 @@ pub(crate) fn regrow<F: Format>(
         FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
         FanIn::Dense => layer.spec.n_in,
     });
-    let counters = scratch.rows::<F::Counter>(layer.spec.storage);
-    let weight = |generator: &mut Generator, _| match evolution.grown {
+    let room = scratch.room(layer.spec.storage);
+    let weight = |generator: &mut Generator| match evolution.grown {
         GrownWeight::Zero => 0.0,
         GrownWeight::Uniform => generator.symmetric(limit),
     };
-    evolution.growth.grow(layer, index, growth, counters, weight, budget)
+    evolution.growth.grow(layer, index, growth, room, weight, budget)
 }

@@ -85,13 +85,13 @@ fn initialise_layer<F: Format>(
     }
     layer.indptr.fill(F::Pointer::default());
     if !spec.is_dense() {
-        let counters = scratch.rows::<F::Counter>(spec.storage);
+        let room = scratch.room(spec.storage);
         let rule = match placement {
             Placement::Random => Growth::Random,
             Placement::Local(locality) => Growth::Local(locality),
         };
         let mut growth = GrowthState::new(spec.connections, Generator::new(seed, Purpose::Topology, 0, 0, index));
-        rule.grow(layer, index, &mut growth, counters, |_, _| 0.0, &mut Unlimited);
+        rule.grow(layer, index, &mut growth, room, |_| 0.0, &mut Unlimited);
     }
     let mut weights = Generator::new(seed, Purpose::Weights, 0, 0, index);
     let by_width = matches!(fan_in, FanIn::Dense) || spec.is_dense();

@@ -17,6 +17,14 @@ pub(crate) struct Scratch<'a> {
     pub(crate) outputs: &'a mut [u8],
 }
 
+/// What the growth of a matrix works in.
+pub(crate) struct Room<'a, C> {
+    /// One a row.
+    pub(crate) counters: &'a mut [C],
+    /// What is left over: four bytes a column, where inputs are floats.
+    pub(crate) spare: &'a mut [u32],
+}
+
 impl<'a> Scratch<'a> {
     /// What a layer, by index, of a network that trains may count in: the activations below it and its own deltas.
     pub(crate) fn of<X: Element, const LANES: usize, const LAYERS: usize>(
@@ -31,12 +39,13 @@ impl<'a> Scratch<'a> {
         Some(Self { inputs, outputs: bytes(tiles.first_mut()?.delta) })
     }
 
-    /// Counters for the rows of the stored matrix.
-    pub(crate) fn rows<P: Index>(&mut self, storage: Storage) -> &mut [P] {
-        match storage {
-            Storage::InputMajor => counters(self.inputs),
-            Storage::Dense | Storage::OutputMajor => counters(self.outputs),
-        }
+    /// Room for the rows of the stored matrix to grow.
+    pub(crate) fn room<C: Index>(&mut self, storage: Storage) -> Room<'_, C> {
+        let (rows, cols) = match storage {
+            Storage::InputMajor => (&mut *self.inputs, &mut *self.outputs),
+            Storage::Dense | Storage::OutputMajor => (&mut *self.outputs, &mut *self.inputs),
+        };
+        Room { counters: counters(rows), spare: counters(cols) }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::sparse::budget::Pace;
 use crate::sparse::index::Format;
 use crate::topology::grow::place::{Growing, GrowthState};
 use crate::topology::plane::{Grid, ImagePlane};
+use crate::topology::scratch::Room;
 
 /// Standard deviation of a connection's extent in the image plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,8 +59,8 @@ impl Locality {
 pub(crate) fn grow_local<F: Format>(
     layer: &mut Layer<'_, F>,
     growth: &mut GrowthState,
-    counters: &mut [F::Counter],
-    weight: impl FnMut(&mut Generator, usize) -> f32,
+    room: Room<'_, F::Counter>,
+    weight: impl FnMut(&mut Generator) -> f32,
     (locality, index): (Locality, u32),
     budget: &mut impl Pace,
 ) -> bool {
@@ -72,7 +73,7 @@ pub(crate) fn grow_local<F: Format>(
         let (dy, dx) = normal_pair(sigma, generator);
         cols.at((y + dy, x + dx), generator)
     };
-    growth.go_on(&mut layer.csr_mut(), counters, weight, Some(aim), budget)
+    growth.go_on(&mut layer.csr_mut(), room, weight, Some(aim), budget)
 }
 
 /// Two independent normal numbers of standard deviation `sigma` (Marsaglia and Bray 1964, doi 10.1137/1006063).

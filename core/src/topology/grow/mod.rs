@@ -7,12 +7,16 @@
 //! | `rule.rs` | which rules there are |
 //! | `random.rs`, `near.rs`, `local.rs` | where each of them places a connection |
 //! | `place.rs` | how a connection gets into a matrix: exact counts, columns sorted and unique, in place |
+//! | `row.rs` | which columns of a row are free |
+//! | `runs.rs` | the same for rows so long that single connections would take too long |
 
 pub(crate) mod local;
 pub(crate) mod near;
 pub(crate) mod place;
 pub(crate) mod random;
+pub(crate) mod row;
 pub(crate) mod rule;
+pub(crate) mod runs;
 
 pub use local::Locality;
 pub use rule::Growth;

@@ -7,21 +7,22 @@ use crate::sparse::budget::Pace;
 use crate::sparse::index::{Format, Index};
 use crate::topology::grow::place::{Growing, GrowthState};
 use crate::topology::plane::{Grid, ImagePlane};
+use crate::topology::scratch::Room;
 
 /// Grows connections whose inputs lie up to `reach` cells, at least 1, from that of a connection of the same neuron.
 #[inline(never)]
 pub(crate) fn grow_near<F: Format>(
     layer: &mut Layer<'_, F>,
     growth: &mut GrowthState,
-    counters: &mut [F::Counter],
-    weight: impl FnMut(&mut Generator, usize) -> f32,
+    room: Room<'_, F::Counter>,
+    weight: impl FnMut(&mut Generator) -> f32,
     (image, reach): (ImagePlane, u32),
     budget: &mut impl Pace,
 ) -> bool {
     let (inputs, storage) = (Grid::new(image, layer.spec.n_in), layer.spec.storage);
     let aim =
         |generator: &mut Generator, growing: Growing<'_, F>| near(generator, growing, inputs, reach.max(1), storage);
-    growth.go_on(&mut layer.csr_mut(), counters, weight, Some(aim), budget)
+    growth.go_on(&mut layer.csr_mut(), room, weight, Some(aim), budget)
 }
 
 /// A column of a connection whose input lies near that of a connection of the same neuron.

@@ -6,12 +6,19 @@ use crate::random::Generator;
 use crate::sparse::budget::Pace;
 use crate::sparse::csr::{CsrMut, copy_within, row_lengths};
 use crate::sparse::index::{Format, Index};
+use crate::topology::grow::row::{free_column, has_long_rows, shift_in};
+use crate::topology::grow::runs::{LongRow, RUN};
+use crate::topology::scratch::Room;
 
 /// Proposals for one connection before a uniform free column is used.
 const PROPOSALS: u32 = 64;
 
 /// What a draw takes of a budget: about as long as the visits of so many connections.
 const DRAW: usize = 8;
+
+/// Draws that are made before their rows are looked at, where the work is not cut. Draws do not depend on what is taken,
+/// and memory that is read for several at once is waited for once.
+const DRAWS: usize = 64;
 
 /// The rows of a matrix while it grows: each holds what it had, then what has been added, then room.
 #[derive(Clone, Copy, Debug)]
@@ -84,18 +91,18 @@ impl GrowthState {
     ///
     /// A row is chosen with a probability in proportion to its free cells, by rejection. Within it, `aim` proposes a
     /// column, a bounded number of times; without an aim, or where all proposals are taken or outside, the free cell is
-    /// drawn by its rank among the row's free cells. `weight` gives each new connection its value from its column; its
-    /// velocity is zero.
-    /// `counters` is scratch with one element a row, which nobody else writes until all are in place.
+    /// drawn by its rank among the row's free cells. `weight` gives each new connection its value; its velocity is
+    /// zero. Nobody else writes into the counters of `room` until all are in place.
     #[inline(always)]
     pub(crate) fn go_on<F: Format>(
         &mut self,
         matrix: &mut CsrMut<'_, F>,
-        counters: &mut [F::Counter],
-        weight: impl FnMut(&mut Generator, usize) -> f32,
+        room: Room<'_, F::Counter>,
+        weight: impl FnMut(&mut Generator) -> f32,
         aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
         budget: &mut impl Pace,
     ) -> bool {
+        let Room { counters, spare } = room;
         // A copy on the stack, which the compiler can keep in registers.
         let mut generator = self.generator.clone();
         if self.stage == Stage::Clear {
@@ -108,7 +115,7 @@ impl GrowthState {
             self.spread(matrix, counters, budget);
         }
         if self.stage == Stage::Fill {
-            self.fill(matrix, counters, &mut generator, weight, aim, budget);
+            self.fill(matrix, Room { counters, spare }, &mut generator, weight, aim, budget);
         }
         self.generator = generator;
         self.stage == Stage::Done
@@ -151,14 +158,17 @@ impl GrowthState {
     }
 
     /// Draws into `counters` how many new connections each row gets.
-    fn share_out<F: Format>(
+    fn share_out<F: Format, B: Pace>(
         &mut self,
         matrix: &CsrMut<'_, F>,
         counters: &mut [F::Counter],
         generator: &mut Generator,
-        budget: &mut impl Pace,
+        budget: &mut B,
     ) {
         let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols);
+        if has_long_rows::<F>() && !B::PAUSES {
+            share_out_at_once(matrix, core::mem::take(&mut self.at), counters, generator);
+        }
         while self.at > 0 {
             if !budget.take(DRAW) {
                 return;
@@ -215,15 +225,16 @@ impl GrowthState {
 
     /// Puts the new connections of each row in their places.
     #[inline(always)]
-    fn fill<F: Format>(
+    fn fill<F: Format, B: Pace>(
         &mut self,
         matrix: &mut CsrMut<'_, F>,
-        counters: &[F::Counter],
+        room: Room<'_, F::Counter>,
         generator: &mut Generator,
-        mut weight: impl FnMut(&mut Generator, usize) -> f32,
+        mut weight: impl FnMut(&mut Generator) -> f32,
         mut aim: Option<impl FnMut(&mut Generator, Growing<'_, F>) -> Option<usize>>,
-        budget: &mut impl Pace,
+        budget: &mut B,
     ) {
+        let Room { counters, spare } = room;
         let ncols = matrix.ncols;
         let CsrMut { indptr, indices, values, velocity, .. } = matrix;
         let rows = row_lengths(indptr.get(self.row..).unwrap_or_default());
@@ -233,6 +244,16 @@ impl GrowthState {
             if added == 0 && !budget.take(1) {
                 self.row = row;
                 return;
+            }
+            if has_long_rows::<F>() && !B::PAUSES && aim.is_none() && len > RUN && added > 0 && spare.len() >= 2 * RUN {
+                let row = start..start + len;
+                let indices = indices.get_mut(row.clone()).unwrap_or_default();
+                let values = values.get_mut(row.clone()).unwrap_or_default();
+                let velocity = velocity.get_mut(row).unwrap_or_default();
+                let mut row = LongRow::<F> { indices, values, velocity };
+                row.fill(ncols, len.saturating_sub(added), spare, generator, &mut weight);
+                self.at = start + len;
+                continue;
             }
             for filled in len.saturating_sub(added) + self.placed..len {
                 // The first proposal is paid for with the place.
@@ -257,7 +278,7 @@ impl GrowthState {
                     let rank = generator.below((ncols - filled) as u32) as usize;
                     free_column::<F>(growing.filled(), rank)
                 });
-                let value = weight(generator, col);
+                let value = weight(generator);
                 let place = start + at..=start + filled;
                 shift_in::<F, _>(indices.get_mut(place.clone()).unwrap_or_default(), F::Index::wrapping_from(col));
                 shift_in::<F, _>(values.get_mut(place.clone()).unwrap_or_default(), value);
@@ -270,16 +291,46 @@ impl GrowthState {
     }
 }
 
+/// As the stage `ShareOut`, with the same draws, where the work is not cut: each counter holds all connections of its row
+/// meanwhile, so that one place is read for a draw.
+fn share_out_at_once<F: Format>(
+    matrix: &CsrMut<'_, F>,
+    mut left: usize,
+    counters: &mut [F::Counter],
+    generator: &mut Generator,
+) {
+    let (nrows, ncols) = (matrix.nrows() as u32, matrix.ncols as u32);
+    for (counter, len) in counters.iter_mut().zip(row_lengths(matrix.indptr)) {
+        *counter = F::Counter::wrapping_from(len);
+    }
+    while left > 0 {
+        let mut draws = [(0, 0); DRAWS];
+        // Never more than can be taken.
+        let draws = draws.get_mut(..left.min(DRAWS)).unwrap_or_default();
+        for (row, cell) in draws.iter_mut() {
+            (*row, *cell) = (generator.below(nrows) as usize, generator.below(ncols) as usize);
+        }
+        let read = |sum: usize, &(row, _): &(usize, usize)| sum ^ counters.get(row).map_or(0, |c| c.to_usize());
+        core::hint::black_box(draws.iter().fold(0, read));
+        for &mut (row, cell) in draws {
+            if let Some(counter) = counters.get_mut(row)
+                && cell >= counter.to_usize()
+            {
+                *counter = F::Counter::wrapping_from(counter.to_usize() + 1);
+                left -= 1;
+            }
+        }
+    }
+    for (counter, len) in counters.iter_mut().zip(row_lengths(matrix.indptr)) {
+        *counter = F::Counter::wrapping_from(counter.to_usize() - len);
+    }
+}
+
 /// Where a column belongs among a row's columns; `None` when it is taken.
 #[inline(always)]
 fn free_place<I: Index>(row: &[I], col: usize) -> Option<usize> {
     let at = row.partition_point(|taken| taken.to_usize() < col);
     row.get(at).is_none_or(|taken| taken.to_usize() != col).then_some(at)
-}
-
-/// Whether rows are long enough for whole moves and counts without a guess to pay: those of a workstation's formats.
-const fn has_long_rows<F: Format>() -> bool {
-    size_of::<F::Pointer>() > 2
 }
 
 /// Moves a range of elements; nothing where there are none, as of a velocity that is not kept.
@@ -290,58 +341,9 @@ fn move_to<T: Copy>(slice: &mut [T], range: Range<usize>, to: usize) {
     }
 }
 
-/// The free column of this rank in a row, and where it belongs among the row's columns.
-#[inline(always)]
-fn free_column<F: Format>(row: &[F::Index], rank: usize) -> (usize, usize) {
-    let at = if has_long_rows::<F>() {
-        // Columns less their place never fall along a row, so those before the free one come first: counting is enough.
-        let (mut count, mut free) = (0u32, rank as u32);
-        for taken in row {
-            count += u32::from(taken.to_usize() as u32 <= free);
-            free = free.wrapping_add(1);
-        }
-        count as usize
-    } else {
-        row.iter().zip(rank..).take_while(|(taken, free)| taken.to_usize() <= *free).count()
-    };
-    (rank + at, at)
-}
-
-/// Puts a value first and moves the rest up by one; what was last falls out.
-#[inline(always)]
-fn shift_in<F: Format, T: Copy>(slice: &mut [T], mut value: T) {
-    if has_long_rows::<F>() {
-        let rest = slice.len().saturating_sub(1);
-        slice.copy_within(..rest, slice.len() - rest);
-        if let Some(first) = slice.first_mut() {
-            *first = value;
-        }
-    } else {
-        for slot in slice {
-            core::mem::swap(slot, &mut value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sparse::index::{Narrow, Standard};
-
-    #[test]
-    fn ranks_count_free_columns_whatever_the_format() {
-        for (row, rank, expected) in [
-            (&[1][..], 0, (0, 0)),
-            (&[1], 1, (2, 1)),
-            (&[1], 2, (3, 1)),
-            (&[0, 1, 3], 0, (2, 2)),
-            (&[0, 1, 3], 1, (4, 3)),
-        ] {
-            let wide: std::vec::Vec<u16> = row.iter().map(|&col: &u8| col.into()).collect();
-            assert_eq!(free_column::<Narrow>(row, rank), expected);
-            assert_eq!(free_column::<Standard>(&wide, rank), expected);
-        }
-    }
 
     #[test]
     fn a_range_is_moved_where_there_are_elements() {
@@ -350,17 +352,6 @@ mod tests {
         assert_eq!(values, [1, 2, 3, 2, 3]);
         for range in [0..2, 1..1] {
             move_to::<f32>(&mut [], range, 3);
-        }
-    }
-
-    #[test]
-    fn a_value_is_put_first_whatever_the_format() {
-        for len in 0..4 {
-            let (mut narrow, mut wide) = ([1, 2, 3, 4], [1, 2, 3, 4]);
-            shift_in::<Narrow, _>(&mut narrow[..len], 9);
-            shift_in::<Standard, _>(&mut wide[..len], 9);
-            assert_eq!(narrow, wide);
-            assert_eq!(narrow, [[1, 2, 3, 4], [9, 2, 3, 4], [9, 1, 3, 4], [9, 1, 2, 4]][len]);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::topology::grow::near::grow_near;
 use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::random::grow_random;
 use crate::topology::plane::ImagePlane;
+use crate::topology::scratch::Room;
 
 /// Where evolution regrows connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,7 +34,7 @@ impl Growth {
     /// Adds connections to a layer, counted from 0, by this rule, as far as the budget reaches; returns whether all are in
     /// place.
     ///
-    /// `counters` is scratch with one element a row of the stored matrix; `weight` gives each connection its value.
+    /// `room` is for the rows of the stored matrix; `weight` gives each connection its value.
     // Inlined: where the rule is a constant, the others are not linked.
     #[inline(always)]
     pub(crate) fn grow<F: Format>(
@@ -41,14 +42,14 @@ impl Growth {
         layer: &mut Layer<'_, F>,
         index: u32,
         growth: &mut GrowthState,
-        counters: &mut [F::Counter],
-        weight: impl FnMut(&mut Generator, usize) -> f32,
+        room: Room<'_, F::Counter>,
+        weight: impl FnMut(&mut Generator) -> f32,
         budget: &mut impl Pace,
     ) -> bool {
         match self {
-            Self::Random => grow_random(&mut layer.csr_mut(), growth, counters, weight, budget),
-            Self::Near { image, reach } => grow_near(layer, growth, counters, weight, (image, reach), budget),
-            Self::Local(locality) => grow_local(layer, growth, counters, weight, (locality, index), budget),
+            Self::Random => grow_random(&mut layer.csr_mut(), growth, room, weight, budget),
+            Self::Near { image, reach } => grow_near(layer, growth, room, weight, (image, reach), budget),
+            Self::Local(locality) => grow_local(layer, growth, room, weight, (locality, index), budget),
         }
     }
 }
