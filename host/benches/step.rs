@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rewire::bench::{Network, Timed};
 use rewire::engine::native::{Native, SimdLevel};
 
-fn time(subject: &mut dyn Timed, runs: u64, work: fn(&mut dyn Timed)) -> Duration {
+fn time(subject: &mut Timed<'_>, runs: u64, work: fn(&mut Timed<'_>)) -> Duration {
     // The first touches memory and wakes threads.
     work(subject);
     let started = Instant::now();
@@ -14,6 +14,14 @@ fn time(subject: &mut dyn Timed, runs: u64, work: fn(&mut dyn Timed)) -> Duratio
         work(subject);
     }
     started.elapsed()
+}
+
+fn step(subject: &mut Timed<'_>) {
+    subject.step();
+}
+
+fn evolve(subject: &mut Timed<'_>) {
+    subject.evolve();
 }
 
 fn benchmarks(criterion: &mut Criterion) {
@@ -25,7 +33,7 @@ fn benchmarks(criterion: &mut Criterion) {
     group.sample_size(20);
     for (level, threads) in cases {
         let name = |what: &str| format!("{what}, {level}, {threads} threads");
-        let mut add = |what: &str, work: fn(&mut dyn Timed)| {
+        let mut add = |what: &str, work: fn(&mut Timed<'_>)| {
             group.bench_function(name(what), |bencher| {
                 bencher.iter_custom(|runs| {
                     let native = Native::new(threads).expect("threads").with_simd(level);
@@ -33,8 +41,8 @@ fn benchmarks(criterion: &mut Criterion) {
                 });
             });
         };
-        add("step", |subject| subject.step());
-        add("evolve", |subject| subject.evolve());
+        add("step", step);
+        add("evolve", evolve);
     }
     group.finish();
 }

@@ -1,11 +1,11 @@
 //! What goes wrong: why a network cannot be trained or used, and what the exit code tells apart.
 
 use rewire_core::error::TrainError;
+use rewire_engine::dynamic::NetworkError;
+use rewire_engine::native::NoThreads;
 
 use crate::data;
 use crate::data::ArrayError;
-use crate::engine::dynamic::NetworkError;
-use crate::engine::native::NoThreads;
 use crate::settings::Invalid;
 
 /// Why a network could not be trained or used.

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use rewire_core::train::Epoch;
+use rewire_engine::native::Native;
 
 use crate::data::samples::Split;
 use crate::data::{ArrayError, Arrays, Dataset, Names};
-use crate::engine::native::Native;
 use crate::error::FitError;
 use crate::model::safetensors::Model;
 use crate::settings::Config;

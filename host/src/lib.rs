@@ -52,7 +52,6 @@ pub mod bench;
 #[cfg(feature = "cli")]
 pub mod commands;
 pub mod data;
-pub mod engine;
 pub mod error;
 #[cfg(feature = "figures")]
 pub mod figures;
@@ -75,4 +74,5 @@ pub use model::safetensors::Model;
 pub use rewire_core::error::TrainError;
 pub use rewire_core::step::Metrics;
 pub use rewire_core::train::Epoch;
+pub use rewire_engine as engine;
 pub use settings::Config;

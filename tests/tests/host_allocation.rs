@@ -50,8 +50,8 @@ impl RunObserver for Counter {
         ControlFlow::Continue(())
     }
 
-    fn recorder(&self) -> Option<&Recorder> {
-        Some(&self.0)
+    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
+        self.0.pruned(layer, survivors, cells);
     }
 
     fn epoch(&mut self, _epoch: &Epoch, _network: &dyn Network) -> ControlFlow<()> {

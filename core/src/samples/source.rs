@@ -89,6 +89,53 @@ pub trait Samples<const LANES: usize, X: Element = f32>: SampleSource {
     fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]);
 }
 
+/// A reference to samples is a source too, also where their type is known at run time only.
+impl<S: SampleSource + ?Sized> SampleSource for &S {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn largest_label(&self) -> Option<u16> {
+        (**self).largest_label()
+    }
+
+    #[inline(always)]
+    fn target(&self) -> Target {
+        (**self).target()
+    }
+
+    #[inline(always)]
+    fn value(&self, index: u32, output: usize) -> f32 {
+        (**self).value(index, output)
+    }
+
+    #[inline(always)]
+    fn is_weighted(&self) -> bool {
+        (**self).is_weighted()
+    }
+
+    #[inline(always)]
+    fn weight(&self, index: u32, label: u16) -> f32 {
+        (**self).weight(index, label)
+    }
+
+    #[inline(always)]
+    fn is_blended(&self) -> bool {
+        (**self).is_blended()
+    }
+
+    #[inline(always)]
+    fn blended(&self, indices: &[u32], lane: usize, epoch: u32) -> (u16, f32) {
+        (**self).blended(indices, lane, epoch)
+    }
+}
+
+impl<const LANES: usize, X: Element, S: Samples<LANES, X> + ?Sized> Samples<LANES, X> for &S {
+    fn fill(&self, indices: &[u32], epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
+        (**self).fill(indices, epoch, x, labels);
+    }
+}
+
 /// No samples: for a run that measures nothing.
 impl SampleSource for () {
     fn len(&self) -> usize {

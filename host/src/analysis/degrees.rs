@@ -1,7 +1,8 @@
 //! Degrees of neurons, before and after training: how often each count of connections occurs.
 
+use rewire_engine::layer::LayerData;
+
 use crate::analysis::saved::SavedRun;
-use crate::model::layer::LayerData;
 
 /// Distinct counts in ascending order, each with how often it occurs.
 pub fn tally(counts: &[u64]) -> Vec<(u64, usize)> {

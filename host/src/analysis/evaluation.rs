@@ -3,13 +3,13 @@
 //! Precision, recall and F1 of a class, R², ROC AUC: as scikit-learn defines them.
 
 use rewire_core::step::Metrics;
+use rewire_engine::native::Native;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::bins::Bins;
 use crate::analysis::statistics::mean_and_deviation;
 use crate::data::Dataset;
 use crate::data::samples::Split;
-use crate::engine::native::Native;
 use crate::error::FitError;
 use crate::model::predict::largest;
 use crate::model::safetensors::Model;

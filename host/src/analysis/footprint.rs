@@ -52,7 +52,7 @@ pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
     let [sparse, dense] = layers(config, widths);
     let lanes = config.lanes();
     let of = |layers: &[LayerSpec]| {
-        crate::engine::dynamic::footprint(layers, lanes, &crate::training::session::description(config, layers))
+        rewire_engine::dynamic::footprint(layers, lanes, &crate::training::session::description(config, layers))
     };
     let (s, d) = (of(&sparse), of(&dense));
     let parts: [(&str, BytesOf); 16] = [

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rewire_core::network::LayerSpec;
+use rewire_engine::layer::LayerData;
 use serde::de::DeserializeOwned;
 
 use crate::analysis::evaluation::Evaluation;
 use crate::data::{ImageShape, Names, manifest};
 use crate::error::Usage;
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};

@@ -14,16 +14,16 @@
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use rewire_core::activation::{Activation, Parameters};
-use rewire_core::network::{Description, LayerRef, LayerSpec, Mlp};
+use rewire_core::network::{Description, LayerSpec};
 use rewire_core::random::Permutation;
 use rewire_core::samples::{SampleSource, Samples};
-use rewire_core::sparse::{CsrRef, Standard};
 use serde::Serialize;
 
-use crate::engine::dynamic::with_memory;
-use crate::engine::native::Native;
+use rewire_engine::dynamic::{footprint, network_in, with_memory};
+use rewire_engine::layer::LayerData;
+use rewire_engine::native::Native;
 
 /// Inputs of a neuron.
 const FAN_IN: usize = 32;
@@ -76,7 +76,7 @@ impl Size {
     }
 
     /// The inputs of every neuron of a layer, ascending.
-    fn columns(self, layer: usize) -> Vec<u16> {
+    fn columns(self, layer: usize) -> Vec<u32> {
         let classes = self.neurons / 16;
         let (block, place) = (layer / classes.ilog2() as usize, layer % classes.ilog2() as usize);
         let order = Permutation::new(1, block as u32, self.neurons as u32);
@@ -86,7 +86,7 @@ impl Size {
             let one = class(row);
             let other = (one + classes - (1 << place)) % classes;
             let pair = [one.min(other), one.max(other)];
-            columns.extend((0..16).flat_map(|at| pair.map(|class| (at * classes + class) as u16)));
+            columns.extend((0..16).flat_map(|at| pair.map(|class| (at * classes + class) as u32)));
         }
         columns
     }
@@ -118,9 +118,9 @@ pub struct Challenge {
     pub edges_per_second: f64,
 }
 
-/// Activations of tiles, one tile after the other.
+/// Activations of tiles, one tile after the other: rows of `LANES` samples.
 struct Tiles {
-    rows: Vec<[f32; LANES]>,
+    rows: Vec<f32>,
     neurons: usize,
     samples: usize,
 }
@@ -131,12 +131,12 @@ impl SampleSource for Tiles {
     }
 }
 
-impl Samples<LANES> for Tiles {
-    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; LANES]], labels: &mut [u16; LANES]) {
-        *labels = [0; LANES];
-        let tile = indices.first().map_or(0, |&first| first as usize / LANES);
-        for (x, row) in x.iter_mut().zip(self.rows.iter().skip(tile * self.neurons)) {
-            *x = *row;
+impl<const WIDTH: usize> Samples<WIDTH> for Tiles {
+    fn fill(&self, indices: &[u32], _epoch: u32, x: &mut [[f32; WIDTH]], labels: &mut [u16; WIDTH]) {
+        *labels = [0; WIDTH];
+        let tile = indices.first().map_or(0, |&first| first as usize / WIDTH);
+        for (to, from) in x.as_flattened_mut().iter_mut().zip(self.rows.iter().skip(tile * self.neurons * WIDTH)) {
+            *to = *from;
         }
     }
 }
@@ -161,7 +161,7 @@ fn thresholded(image: &[u8], pixels: usize, mut each: impl FnMut(usize, f32)) {
 }
 
 /// Runs `samples` of the images, taken in turn, through the network, and hands the activations of its last layer to `each`:
-/// a tile's `[neurons][LANES]`, the number of its first sample, and how many samples it has.
+/// a tile's `[neurons][LANES]`, flattened, the number of its first sample, and how many samples it has.
 ///
 /// # Errors
 ///
@@ -171,7 +171,7 @@ pub fn run<'i>(
     native: &Native,
     images: &(dyn Fn(usize) -> &'i [u8] + Sync),
     samples: usize,
-    mut each: impl FnMut(&[[f32; LANES]], usize, usize) + Send,
+    mut each: impl FnMut(&[f32], usize, usize) + Send,
 ) -> Result<Challenge> {
     use rewire_core::backend::Backend;
     let Size { neurons, layers } = size;
@@ -186,62 +186,60 @@ pub fn run<'i>(
         .map(spec)
         .collect();
     let descriptions: Vec<_> = specs.chunks(PART).map(|part| Description::inference(part, batch)).collect();
-    let footprints: Vec<_> = descriptions.iter().map(Description::footprint::<Standard, LANES>).collect();
+    let footprints: Vec<_> =
+        specs.chunks(PART).zip(&descriptions).map(|(part, of)| footprint(part, LANES, of)).collect();
     let align = footprints.iter().map(|footprint| footprint.align).max().unwrap_or(1);
     let lengths: Vec<usize> = footprints.iter().map(|footprint| footprint.bytes().next_multiple_of(align)).collect();
     with_memory(lengths.iter().sum(), align, |mut memory| -> Result<Challenge> {
         let mut networks = Vec::new();
-        let (indptr, weights): (Vec<u32>, _) =
-            ((0..=neurons).map(|row| (row * FAN_IN) as u32).collect(), vec![WEIGHT; neurons * FAN_IN]);
         for (part, (description, &length)) in descriptions.iter().zip(&lengths).enumerate() {
             let (block, rest) = memory.split_at_mut(length);
             memory = rest;
-            let mut network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-            for (place, &spec) in specs.iter().skip(part * PART).take(PART).enumerate() {
-                let columns = size.columns(part * PART + place);
-                let csr = CsrRef::<Standard>::new(neurons, &indptr, &columns, &weights);
-                let layer = LayerRef {
-                    spec,
-                    bias: &bias,
-                    weights: &weights,
-                    csr: Some(csr.map_err(|error| anyhow!("{error}"))?),
-                    velocity: &[],
-                    bias_velocity: &[],
-                    activation_parameters: if spec.activation.is_learned() { &cut } else { &[] },
-                    activation_velocity: &[],
-                };
-                network.load_layer(place, &layer).map_err(|error| anyhow!("{error}"))?;
-            }
+            let specs = specs.chunks(PART).nth(part).unwrap_or_default();
+            let mut network = network_in(specs, LANES, description, block)?;
+            let layers = specs.iter().enumerate().map(|(place, &spec)| LayerData {
+                spec,
+                indptr: (0..=neurons).map(|row| (row * FAN_IN) as u32).collect(),
+                indices: size.columns(part * PART + place),
+                weights: vec![WEIGHT; neurons * FAN_IN],
+                bias: bias.clone(),
+                velocity: Vec::new(),
+                bias_velocity: Vec::new(),
+                activation_parameters: if spec.activation.is_learned() { cut.clone() } else { Vec::new() },
+                activation_velocity: Vec::new(),
+            });
+            network.import(&layers.collect::<Vec<_>>())?;
             networks.push(network);
         }
         let (mut time, mut categories) = (Duration::ZERO, 0);
         native.install(|| {
-            let tiles = || Tiles { rows: vec![[0.0; LANES]; native.threads() * neurons], neurons, samples: 0 };
+            let tiles = || Tiles { rows: vec![0.0; batch * neurons], neurons, samples: 0 };
             let (mut now, mut next) = (tiles(), tiles());
             for start in (0..samples).step_by(batch) {
                 now.samples = batch.min(samples - start);
-                now.rows.fill([0.0; LANES]);
+                now.rows.fill(0.0);
                 for sample in 0..now.samples {
-                    let rows = &mut now.rows[sample / LANES * neurons..];
-                    thresholded(images(start + sample), neurons, |row, value| rows[row][sample % LANES] = value);
+                    let rows = &mut now.rows[sample / LANES * neurons * LANES..];
+                    thresholded(images(start + sample), neurons, |row, value| {
+                        rows[row * LANES + sample % LANES] = value;
+                    });
                 }
                 let started = Instant::now();
                 for network in &mut networks {
-                    let mut copies = next.rows.chunks_exact_mut(neurons);
-                    network.predict(native, &now, 0, |sums, _| {
+                    let mut copies = next.rows.chunks_exact_mut(neurons * LANES);
+                    network.forward(native, &now, 0, &mut |sums, _| {
                         for (to, from) in copies.next().into_iter().flatten().zip(sums) {
-                            for (to, from) in to.iter_mut().zip(from) {
-                                *to = from.clamp(0.0, CUT);
-                            }
+                            *to = from.clamp(0.0, CUT);
                         }
                     });
                     next.samples = now.samples;
                     std::mem::swap(&mut now, &mut next);
                 }
                 time += started.elapsed();
-                for (tile, rows) in now.rows.chunks_exact(neurons).enumerate().take(now.samples.div_ceil(LANES)) {
+                for (tile, rows) in now.rows.chunks_exact(neurons * LANES).enumerate().take(now.samples.div_ceil(LANES))
+                {
                     let used = (now.samples - tile * LANES).min(LANES);
-                    let active = |lane: &usize| rows.iter().any(|row| row[*lane] > 0.0);
+                    let active = |lane: &usize| rows.iter().skip(*lane).step_by(LANES).any(|&y| y > 0.0);
                     categories += (0..used).filter(active).count();
                     each(rows, start + tile * LANES, used);
                 }
@@ -276,7 +274,7 @@ mod tests {
                 let [one, other] = residues.into_iter().collect::<Vec<_>>()[..] else { panic!("two classes") };
                 assert!([one + 64 - other, other - one].contains(&(1 << (layer % 6))), "{layer} {row}");
                 if layer < 6 {
-                    assert!(columns.contains(&(row as u16)));
+                    assert!(columns.contains(&(row as u32)));
                 }
             }
         }
@@ -294,7 +292,7 @@ mod tests {
             thresholded(&images[sample], 1024, |at, value| y[at] = value);
             for layer in 0..size.layers {
                 let columns = size.columns(layer);
-                let sum = |columns: &[u16]| columns.iter().fold(0.0, |sum, &c| sum + 0.0625 * y[usize::from(c)]);
+                let sum = |columns: &[u32]| columns.iter().fold(0.0, |sum, &c| sum + 0.0625 * y[c as usize]);
                 y = columns.chunks_exact(FAN_IN).map(|columns| (sum(columns) - 0.3f32).clamp(0.0, 32.0)).collect();
             }
             y
@@ -304,7 +302,7 @@ mod tests {
         let found = run(size, &native, &|sample| &images[sample], images.len(), |rows, first, used| {
             for lane in 0..used {
                 let y = expected(first + lane);
-                assert!(rows.iter().zip(&y).all(|(row, y)| row[lane] == *y), "sample {}", first + lane);
+                assert!(rows.chunks(LANES).zip(&y).all(|(row, y)| row[lane] == *y), "sample {}", first + lane);
                 active += usize::from(y.iter().any(|&y| y > 0.0));
             }
             seen += used;

@@ -12,7 +12,7 @@ use rewire_core::backend::Backend;
 use rewire_core::backend::vector::{Kernel, Vector};
 use serde::Serialize;
 
-use crate::engine::native::Native;
+use rewire_engine::native::Native;
 
 /// Bytes of a cache line, and the alignment of rows.
 const LINE: usize = 64;

@@ -10,26 +10,28 @@ pub mod profile;
 pub mod schedule;
 mod times;
 
-use anyhow::{Result, anyhow};
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Result;
 use rewire_core::backend::Backend;
-use rewire_core::network::Description;
-use rewire_core::network::Mlp;
+use rewire_core::network::LayerSpec;
 use rewire_core::random::Permutation;
 use rewire_core::samples::{SampleSource, Samples};
-use rewire_core::sparse::Standard;
 use rewire_core::step::StepId;
+use rewire_core::topology::Placement;
+use rewire_engine::dynamic::{self, Minibatch, with_network};
+use rewire_engine::native::{Native, SimdLevel};
 use serde::Serialize;
 
 use self::machine::Level;
-use self::profile::Share;
-use self::schedule::Schedule;
+use self::profile::{Profiler, Share};
+use self::schedule::{Recorder, Schedule, simulate};
 use self::times::{Times, time};
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::Split;
 use crate::data::source::Source;
 use crate::data::{DatasetName, ImageShape};
-use crate::engine::dynamic::with_block;
-use crate::engine::native::{Native, SimdLevel};
 use crate::settings::{Config, ModelKind};
 
 /// Noise that is written once and left alone after.
@@ -59,64 +61,49 @@ impl<const LANES: usize> Samples<LANES> for Noise {
     }
 }
 
-/// What a timed network can do.
-pub trait Timed {
-    /// Trains one minibatch.
-    fn step(&mut self);
-    /// Evolves every layer and rebuilds the transposed index.
-    fn evolve(&mut self);
-    /// Times each kernel of `runs` steps, on one thread; `levels` give the floors.
-    fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share>;
-    /// What `runs` steps would take on so many threads.
-    fn schedule(&mut self, threads: usize, runs: usize) -> Schedule;
-}
-
-struct Subject<'a, const LANES: usize> {
-    network: Mlp<'a, Standard, LANES>,
+/// A network with its threads, which is timed.
+pub struct Timed<'a> {
+    network: &'a mut dyn dynamic::Network,
     native: &'a Native,
     timed: &'a Network,
     steps: u32,
 }
 
-/// Trains one minibatch of noise.
-fn train<B: Backend, const LANES: usize>(
-    network: &mut Mlp<'_, Standard, LANES>,
-    backend: &B,
-    timed: &Network,
-    step: u32,
-) {
-    let config = &timed.config;
-    let Ok(sgd) = config.sgd(config.learning_rate) else { return };
-    let noise = Noise { samples: config.batch_size, classes: timed.outputs };
-    let order = Permutation::new(1, 1, config.batch_size as u32);
-    let id = StepId { seed: 1, epoch: 1, step };
-    network.step(backend, &noise, &order, 0, &sgd, id).expect("a network that is built to train");
+impl fmt::Debug for Timed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timed").field("network", &self.timed).finish_non_exhaustive()
+    }
 }
 
-impl<const LANES: usize> Timed for Subject<'_, LANES> {
-    fn step(&mut self) {
-        train(&mut self.network, self.native, self.timed, self.steps);
+impl Timed<'_> {
+    /// Trains one minibatch.
+    ///
+    /// # Panics
+    ///
+    /// Never: the network is built to train.
+    pub fn step(&mut self) {
+        let config = &self.timed.config;
+        let Ok(sgd) = config.sgd(config.learning_rate) else { return };
+        let noise = Noise { samples: config.batch_size, classes: self.timed.outputs };
+        let order = Permutation::new(1, 1, config.batch_size as u32);
+        let id = StepId { seed: 1, epoch: 1, step: self.steps };
+        let minibatch = Minibatch { order: &order, start: 0, sgd: &sgd, id };
+        self.network.step(self.native, &noise, &minibatch).expect("a network that is built to train");
         self.steps += 1;
     }
 
-    fn evolve(&mut self) {
+    /// Evolves every layer and rebuilds the transposed index.
+    ///
+    /// # Panics
+    ///
+    /// Never: the network is built to train.
+    pub fn evolve(&mut self) {
         // Growth at random needs no plane.
         let shape = ImageShape { channels: 1, height: 1, width: self.timed.inputs };
         let Ok(evolution) = self.timed.config.evolution(shape) else { return };
         self.steps += 1;
-        let evolved = self.network.evolve(self.native, &evolution, 1, self.steps, |_, _| {});
+        let evolved = self.network.evolve(self.native, &evolution, 1, self.steps);
         evolved.expect("a network that is built to train");
-    }
-
-    fn profile(&mut self, levels: &[Level], runs: usize) -> Vec<Share> {
-        let batch = self.timed.config.batch_size;
-        profile::profile(self.native, &mut self.network, levels, batch, runs, |profiler, network| {
-            train(network, profiler, self.timed, 0);
-        })
-    }
-
-    fn schedule(&mut self, threads: usize, runs: usize) -> Schedule {
-        schedule::simulate(self.native, threads, runs, |recorder| train(&mut self.network, recorder, self.timed, 0))
     }
 }
 
@@ -153,7 +140,7 @@ impl Network {
 
     /// Connections of all its layers.
     fn connections(&self) -> usize {
-        self.config.layers(self.inputs, self.outputs).iter().map(|layer| layer.connections).sum()
+        self.layers().iter().map(|layer| layer.connections).sum()
     }
 
     /// Builds the network and hands it to `work` on the backend's threads.
@@ -161,31 +148,29 @@ impl Network {
     /// # Errors
     ///
     /// When there is no memory for it, or a layer is too wide.
-    pub fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut dyn Timed) -> R + Send) -> Result<R> {
-        let layers = self.config.layers(self.inputs, self.outputs);
+    pub fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut Timed<'_>) -> R + Send) -> Result<R> {
+        let layers = self.layers();
         let description = crate::training::session::description(&self.config, &layers);
         let native = native.with_products(self.config.model == ModelKind::Dense);
-        match self.config.lanes() {
-            1 => self.subject::<1, R>(&description, &native, work),
-            16 => self.subject::<16, R>(&description, &native, work),
-            32 => self.subject::<32, R>(&description, &native, work),
-            64 => self.subject::<64, R>(&description, &native, work),
-            _ => self.subject::<128, R>(&description, &native, work),
-        }
+        Ok(with_network(&layers, self.config.lanes(), &description, |network| {
+            network.initialise(&native, 1, self.config.fan_in(), Placement::Random);
+            let mut subject = Timed { network, native: &native, timed: self, steps: 0 };
+            native.install(|| work(&mut subject))
+        })?)
     }
 
-    fn subject<const LANES: usize, R: Send>(
-        &self,
-        description: &Description<'_>,
-        native: &Native,
-        work: impl FnOnce(&mut dyn Timed) -> R + Send,
-    ) -> Result<R> {
-        with_block(&description.footprint::<Standard, LANES>(), |block| -> Result<R> {
-            let network = Mlp::<Standard, LANES>::new(description, block).map_err(|error| anyhow!("{error}"))?;
-            let mut subject = Subject { network, native, timed: self, steps: 0 };
-            subject.network.initialise(native, 1, self.config.fan_in());
-            Ok(native.install(|| work(&mut subject)))
-        })?
+    /// Times each kernel of `runs` steps, on one thread; `levels` give the floors.
+    fn profile(&self, native: Native, levels: &[Level], runs: usize) -> Result<Vec<Share>> {
+        let profiler = Arc::new(Profiler::default());
+        let (lanes, batch) = (self.config.lanes(), self.config.batch_size);
+        self.with_subject(native.with_probe(profiler.clone()), |subject| {
+            profile::profile(&profiler, &self.layers(), lanes, levels, batch, runs, || subject.step())
+        })
+    }
+
+    /// The layers of the network.
+    fn layers(&self) -> Vec<LayerSpec> {
+        self.config.layers(self.inputs, self.outputs)
     }
 }
 
@@ -332,12 +317,15 @@ impl Plan {
             let times = network.dense().with_subject(native, |subject| time(runs, || subject.step()))?;
             row(DENSE_STEP, all, best, runs, times);
         }
-        let native = Native::new(1)?.with_simd(best);
-        report.caches = machine::measure(&native);
-        (report.kernels, report.schedules) = network.with_subject(native, |subject| {
-            let kernels = subject.profile(&report.caches, steps);
-            (kernels, SIMULATED.map(|threads| subject.schedule(threads, steps)).into())
-        })?;
+        let native = || -> Result<Native> { Ok(Native::new(1)?.with_simd(best)) };
+        report.caches = machine::measure(&native()?);
+        report.kernels = network.profile(native()?, &report.caches, steps)?;
+        for threads in SIMULATED {
+            let recorder = Arc::new(Recorder::new(threads));
+            let native = native()?.with_probe(recorder.clone());
+            let schedule = network.with_subject(native, |subject| simulate(&recorder, steps, || subject.step()))?;
+            report.schedules.push(schedule);
+        }
         Ok(Report { rows, ..report })
     }
 }

@@ -5,45 +5,32 @@
 //! needs each row from there once, and can take it from the nearest cache after.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
-use rewire_core::backend::Backend;
-use rewire_core::backend::vector::Kernel;
-use rewire_core::network::{LayerSpec, Mlp};
-use rewire_core::sparse::Standard;
+use rewire_core::network::LayerSpec;
+use rewire_engine::probe::{Event, Probe};
 use serde::Serialize;
 
 use crate::bench::machine::{Level, level_of};
 use crate::bench::times::median;
-use crate::engine::native::Native;
 
-/// Runs kernels one after the other and notes how long each took.
-#[derive(Debug)]
-pub struct Profiler<'a> {
-    native: &'a Native,
+/// Notes how long each kernel took, one after the other.
+#[derive(Debug, Default)]
+pub struct Profiler {
     spans: Mutex<Vec<(&'static str, f64)>>,
 }
 
-impl<'a> Profiler<'a> {
-    /// Kernels as `native` compiles them, on the calling thread.
-    pub fn new(native: &'a Native) -> Self {
-        Self { native, spans: Mutex::new(Vec::new()) }
-    }
-
+impl Profiler {
     /// Names and milliseconds of the kernels that ran since the last call.
     pub fn take(&self) -> Vec<(&'static str, f64)> {
         std::mem::take(&mut *self.spans.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Backend for Profiler<'_> {
-    #[inline(always)]
-    fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
-        let started = Instant::now();
-        let output = self.native.dispatch::<LANES, T>(kernel);
-        let elapsed = started.elapsed().as_secs_f64() * 1e3;
-        self.spans.lock().unwrap_or_else(PoisonError::into_inner).push((T::NAME, elapsed));
-        output
+impl Probe for Profiler {
+    fn told(&self, event: Event) {
+        if let Event::Kernel(name, took) = event {
+            self.spans.lock().unwrap_or_else(PoisonError::into_inner).push((name, took.as_secs_f64() * 1e3));
+        }
     }
 }
 
@@ -70,31 +57,30 @@ fn rows_read(kernel: usize, spec: &LayerSpec) -> usize {
 }
 
 /// The floor of a kernel for one tile, in milliseconds, and the cache of its rows.
-fn floor<'l, const LANES: usize>(levels: &'l [Level], kernel: usize, spec: &LayerSpec) -> Option<(f64, &'l Level)> {
+fn floor<'l>(levels: &'l [Level], kernel: usize, spec: &LayerSpec, lanes: usize) -> Option<(f64, &'l Level)> {
     let rows = rows_read(kernel, spec);
-    let (nearest, level) = (levels.first()?, level_of(levels, rows * size_of::<[f32; LANES]>())?);
-    let milliseconds = |rows: usize, level: &Level| (rows * LANES / 16) as f64 / level.rate * 1e-6;
+    let (nearest, level) = (levels.first()?, level_of(levels, rows * lanes * size_of::<f32>())?);
+    let milliseconds = |rows: usize, level: &Level| (rows * lanes / 16) as f64 / level.rate * 1e-6;
     let read = if spec.is_dense() { rows } else { spec.connections };
     Some((milliseconds(spec.connections, nearest).max(milliseconds(read, level)), level))
 }
 
-/// Times `runs` steps on the calling thread.
-pub fn profile<const LANES: usize>(
-    native: &Native,
-    network: &mut Mlp<'_, Standard, LANES>,
+/// Times `runs` steps, which tell the profiler of their kernels, of a network with these layers and so many lanes.
+pub fn profile(
+    profiler: &Profiler,
+    specs: &[LayerSpec],
+    lanes: usize,
     levels: &[Level],
     batch: usize,
     runs: usize,
-    mut step: impl FnMut(&Profiler<'_>, &mut Mlp<'_, Standard, LANES>),
+    mut step: impl FnMut(),
 ) -> Vec<Share> {
-    let profiler = Profiler::new(native);
-    let specs: Vec<LayerSpec> = network.layers().map(|layer| layer.spec).collect();
-    let (layers, tiles) = (specs.len(), batch.div_ceil(LANES));
+    let (layers, tiles) = (specs.len(), batch.div_ceil(lanes));
     // For each kernel and layer, the times of all runs.
     let mut times = vec![Vec::new(); KERNELS.len() * layers];
     // The first runs touch memory.
     for run in 0..runs + 3 {
-        step(&profiler, network);
+        step();
         let step = by_kernel(&profiler.take(), layers, tiles);
         for (times, step) in times.iter_mut().zip(step).filter(|_| run >= 3) {
             times.push(step);
@@ -102,7 +88,7 @@ pub fn profile<const LANES: usize>(
     }
     let share = |(i, times): (usize, Vec<f64>)| {
         let (kernel, layer) = (i / layers, i % layers);
-        let (floor_ms, level) = floor::<LANES>(levels, kernel, specs.get(layer)?)?;
+        let (floor_ms, level) = floor(levels, kernel, specs.get(layer)?, lanes)?;
         // The first layer has no input gradient.
         let exists = kernel != 1 || layer > 0;
         exists.then(|| Share {
@@ -144,10 +130,10 @@ mod tests {
         let levels = [level("L1", 1000, 4.0), level("L2", 100_000, 1.0)];
         let sparse = LayerSpec::sparse(100, 50, 1000, Activation::Relu);
         // 1000 connections of four times sixteen lanes at one a nanosecond.
-        assert_eq!(floor::<64>(&levels, 0, &sparse), Some((4e-3, &levels[1])));
+        assert_eq!(floor(&levels, 0, &sparse, 64), Some((4e-3, &levels[1])));
         let dense = LayerSpec::dense(100, 50, Activation::Identity);
         // 5000 multiply-adds of four units from L1, which take longer than 100 rows from L2.
-        assert_eq!(floor::<64>(&levels, 0, &dense), Some((5e-3, &levels[1])));
-        assert_eq!(floor::<64>(&[], 0, &dense), None);
+        assert_eq!(floor(&levels, 0, &dense, 64), Some((5e-3, &levels[1])));
+        assert_eq!(floor(&[], 0, &dense, 64), None);
     }
 }

@@ -8,11 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rewire_core::backend::Backend;
-use rewire_core::backend::vector::Kernel;
 use serde::Serialize;
 
-use crate::engine::native::Native;
+use rewire_engine::probe::{Event, Probe};
 
 /// Milliseconds that a fork is taken to cost: handing a block over, and waking a thread.
 const FORK_MS: f64 = 0.002;
@@ -46,64 +44,74 @@ enum Part {
 #[derive(Debug)]
 struct Notes {
     series: Series,
+    /// The series around it, each with the first block of the fork that is open in it, once that has ended.
+    outer: Vec<(Series, Option<Series>)>,
     since: Instant,
 }
 
-/// Runs all blocks on the calling thread and notes them.
+/// Notes all blocks of the calling thread.
 #[derive(Debug)]
-pub struct Recorder<'a> {
-    native: &'a Native,
+pub struct Recorder {
     threads: usize,
     notes: Mutex<Notes>,
 }
 
-impl<'a> Recorder<'a> {
+impl Recorder {
     /// Blocks as the core cuts them for `threads` threads.
-    fn new(native: &'a Native, threads: usize) -> Self {
-        Self { native, threads, notes: Mutex::new(Notes { series: Vec::new(), since: Instant::now() }) }
+    pub fn new(threads: usize) -> Self {
+        let notes = Notes { series: Vec::new(), outer: Vec::new(), since: Instant::now() };
+        Self { threads, notes: Mutex::new(notes) }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the work that ran until now, and puts another series in place of what was noted.
-    fn exchange(&self, series: Series) -> Series {
+    /// What was noted since the last call.
+    fn take(&self) -> Series {
         let mut notes = self.notes();
-        let work = Part::Work(notes.since.elapsed().as_secs_f64() * 1e3);
-        notes.series.push(work);
-        let noted = std::mem::replace(&mut notes.series, series);
-        notes.since = Instant::now();
-        noted
+        notes.end_work();
+        std::mem::take(&mut notes.series)
     }
 }
 
-impl Backend for Recorder<'_> {
+impl Notes {
+    /// Ends the work that ran until now.
+    fn end_work(&mut self) {
+        self.series.push(Part::Work(self.since.elapsed().as_secs_f64() * 1e3));
+        self.since = Instant::now();
+    }
+}
+
+impl Probe for Recorder {
     fn threads(&self) -> usize {
         self.threads
     }
 
-    fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
-    where
-        A: FnOnce() -> RA + Send,
-        B: FnOnce() -> RB + Send,
-        RA: Send,
-        RB: Send,
-    {
-        let before = self.exchange(Vec::new());
-        let a = a();
-        let first = self.exchange(Vec::new());
-        let b = b();
-        let second = self.exchange(before);
+    fn told(&self, event: Event) {
+        if matches!(event, Event::Kernel(..)) {
+            return;
+        }
         let mut notes = self.notes();
-        notes.series.push(Part::Fork(first, second));
+        notes.end_work();
+        let series = std::mem::take(&mut notes.series);
+        match event {
+            Event::Fork => notes.outer.push((series, None)),
+            Event::Second => {
+                if let Some((_, first)) = notes.outer.last_mut() {
+                    *first = Some(series);
+                }
+            }
+            Event::Join => {
+                if let Some((outer, first)) = notes.outer.pop() {
+                    notes.series = outer;
+                    notes.series.push(Part::Fork(first.unwrap_or_default(), series));
+                }
+            }
+            Event::Kernel(..) => {}
+        }
+        // What noting takes is no work.
         notes.since = Instant::now();
-        (a, b)
-    }
-
-    #[inline(always)]
-    fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
-        self.native.dispatch::<LANES, T>(kernel)
     }
 }
 
@@ -176,12 +184,12 @@ impl Blocks {
     }
 }
 
-/// The schedule of `runs` steps on `threads` threads whose length is the median.
-pub fn simulate(native: &Native, threads: usize, runs: usize, mut step: impl FnMut(&Recorder<'_>)) -> Schedule {
+/// The schedule of `runs` steps, which tell the recorder of their blocks, whose length is the median.
+pub fn simulate(recorder: &Recorder, runs: usize, mut step: impl FnMut()) -> Schedule {
     let mut one = || {
-        let recorder = Recorder::new(native, threads);
-        step(&recorder);
-        Blocks::new(recorder.exchange(Vec::new())).schedule(threads)
+        recorder.take();
+        step();
+        Blocks::new(recorder.take()).schedule(recorder.threads)
     };
     one();
     let mut schedules: Vec<_> = (0..runs.max(1)).map(|_| one()).collect();
@@ -191,7 +199,12 @@ pub fn simulate(native: &Native, threads: usize, runs: usize, mut step: impl FnM
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rewire_core::backend::Backend;
+
     use super::*;
+    use rewire_engine::native::Native;
 
     #[test]
     fn a_thread_that_is_free_takes_what_is_ready() {
@@ -209,10 +222,11 @@ mod tests {
 
     #[test]
     fn what_may_run_at_once_is_noted_as_a_fork() {
-        let native = Native::new(1).unwrap();
-        let recorder = Recorder::new(&native, 4);
-        assert_eq!(recorder.join(|| recorder.join(|| 1, || 2), || 3), ((1, 2), 3));
-        let series = recorder.exchange(Vec::new());
+        let recorder = Arc::new(Recorder::new(4));
+        let native = Native::new(2).unwrap().with_probe(recorder.clone());
+        assert_eq!(native.threads(), 4);
+        assert_eq!(native.join(|| native.join(|| 1, || 2), || 3), ((1, 2), 3));
+        let series = recorder.take();
         let [Part::Work(_), Part::Fork(first, second), Part::Work(_)] = &series[..] else { panic!("{series:?}") };
         assert!(matches!(first[..], [Part::Work(_), Part::Fork(..), Part::Work(_)]), "{first:?}");
         assert!(matches!(second[..], [Part::Work(_)]), "{second:?}");

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
+use rewire_engine::native::Native;
 
 use crate::bench::graph_challenge::{self, Challenge, Size};
 use crate::bench::machine::Level;
@@ -12,7 +13,6 @@ use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::{OF_STEP, StepSettings};
 use crate::data::{DatasetName, Error, cache_dir, load};
-use crate::engine::native::Native;
 use crate::settings::{ModelKind, Range};
 use crate::training::directory::processor;
 

@@ -7,7 +7,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 
-use crate::engine::native::SimdLevel;
+use rewire_engine::native::SimdLevel;
+
 use crate::settings::{Choice, Given, Invalid, Kind, Outside, Range, Setting, Value};
 use crate::text::similar;
 

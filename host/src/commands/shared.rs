@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use rewire_engine::native::{Native, SimdLevel};
 
 use crate::analysis::saved::{SavedRun, runs_in};
 use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::data::{self, DataSource, Dataset, DatasetName, Progress as _, cache_dir, manifest};
-use crate::engine::native::{Native, SimdLevel};
 use crate::error::{INTERRUPTED, Usage};
 use crate::settings::{Config, Range};
 use crate::training::directory::MODEL;

@@ -5,8 +5,8 @@
 //! wanted number is left. That is the end of the second phase of parallel training in Curci et al. 2021, arXiv 2102.01732.
 
 use anyhow::{Result, ensure};
+use rewire_engine::layer::LayerData;
 
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 
 /// The average of networks that were trained alike, with the same seed or not.

@@ -1,8 +1,8 @@
 //! Normalised sums as part of weights and biases, for readers that have no others.
 
 use rewire_core::activation::{Activation, BATCH_NORM_EPSILON, Parameters};
+use rewire_engine::layer::LayerData;
 
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 
 impl Model {

@@ -4,6 +4,7 @@ pub mod average;
 pub mod chip;
 mod folding;
 mod header;
-pub mod layer;
 pub mod predict;
 pub mod safetensors;
+
+pub use rewire_engine::layer;

@@ -2,13 +2,13 @@
 
 use rewire_core::network::Description;
 use rewire_core::step::Metrics;
+use rewire_engine::dynamic::{Network, with_network};
+use rewire_engine::native::Native;
 
 use crate::data::arrays::{ArrayError, Arrays, check_features};
 use crate::data::samples::{Features, Split};
 use crate::data::source::Source;
 use crate::data::{Dataset, DatasetName, manifest};
-use crate::engine::dynamic::{Network, with_network};
-use crate::engine::native::Native;
 use crate::error::{FitError, Usage};
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;

@@ -20,13 +20,13 @@ use rewire_core::network::Description;
 use rewire_core::network::LayerSpec;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::Wide;
+use rewire_engine::layer::{LayerData, MAX_LAYERS};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{DatasetName, ImageShape, Names};
 use crate::files::write_atomically;
 use crate::model::header::{Header, LayerHeader};
-use crate::model::layer::{LayerData, MAX_LAYERS};
 use crate::settings::TaskKind;
 
 const VERSION: u32 = 1;

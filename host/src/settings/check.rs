@@ -1,8 +1,8 @@
 //! Whether settings are in their ranges and go with each other.
 
 use rewire_core::network::MAX_LAYERS as MOST_SIGMAS;
+use rewire_engine::layer::MAX_LAYERS;
 
-use crate::model::layer::MAX_LAYERS;
 use crate::settings::choice::ActivationKind;
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};

@@ -11,12 +11,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rewire_engine::layer::LayerData;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::files::{remove_unfinished, write_atomically};
-use crate::model::layer::LayerData;
 use crate::settings::Config;
 
 const MAGIC: &[u8; 8] = b"REWIRECK";

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use rewire_core::train::{Epoch as Done, Step, TrainSettings};
+use rewire_engine::clock::{EpochTimes, Stage};
+use rewire_engine::dynamic::{Network, RunObserver};
+use rewire_engine::layer::LayerData;
 
-use crate::engine::clock::{EpochTimes, Stage};
-use crate::engine::dynamic::{Network, RunObserver};
-use crate::model::layer::LayerData;
 use crate::settings::Keep;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{BEST, Epoch, Phases, RunDirectory};
@@ -94,8 +94,10 @@ impl RunObserver for EpochWriter<'_> {
         if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
+    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.pruned(layer, survivors, cells);
+        }
     }
 
     fn epoch(&mut self, epoch: &Done, network: &dyn Network) -> ControlFlow<()> {

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use anyhow::{Result, anyhow};
 use rewire_core::network::Storage;
 use rewire_core::sparse::CsrRef;
-use rewire_core::sparse::{Format, Index, Wide};
+use rewire_core::sparse::Wide;
 use rewire_core::topology::survivors;
 use serde::{Deserialize, Serialize};
 
-use crate::model::layer::{LayerData, endpoints};
+use rewire_engine::layer::{LayerData, endpoints};
 
 /// A row of `topology.csv`: a sparse layer after an epoch; epoch 0 is the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,17 +121,13 @@ impl Recorder {
         self.survived.iter().for_each(|count| count.store(0, Ordering::Relaxed));
     }
 
-    /// Counts what pruning left of a layer: what evolution shows.
-    pub fn pruned<F: Format>(&self, layer: usize, matrix: CsrRef<'_, F>) {
+    /// Counts what pruning left of a layer; `cells` are the rows and columns of the `survivors`.
+    pub fn pruned(&self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
         if layer == 0 {
-            for (row, (indices, _)) in matrix.rows().enumerate() {
-                for col in indices {
-                    self.count_input(row, col.to_usize());
-                }
-            }
+            cells.for_each(|(row, col)| self.count_input(row, col));
         }
         if let Some(count) = self.survived.get(layer) {
-            count.store(matrix.nnz() as u64, Ordering::Relaxed);
+            count.store(survivors as u64, Ordering::Relaxed);
         }
     }
 

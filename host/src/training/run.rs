@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use rewire_core::error::{SampleSet, TrainError};
 use rewire_core::train::Ended as Reason;
+use rewire_engine::dynamic::Network;
+use rewire_engine::native::Native;
 
 use crate::data::Dataset;
-use crate::engine::dynamic::Network;
-use crate::engine::native::Native;
 use crate::error::{Diverged, Interrupted, Usage};
 use crate::model::safetensors::Model;
 use crate::settings::{Config, Invalid, Keep, ModelKind};

@@ -6,11 +6,11 @@ use rewire_core::error::TrainError;
 use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::step::Progress;
 use rewire_core::train::{Ended, Epoch as Done, Trainer};
+use rewire_engine::clock::EpochTimes;
+use rewire_engine::dynamic::{Network, NetworkError, RunObserver, footprint, with_network};
+use rewire_engine::layer::LayerData;
+use rewire_engine::native::Native;
 
-use crate::engine::clock::EpochTimes;
-use crate::engine::dynamic::{Network, NetworkError, RunObserver, footprint, with_network};
-use crate::engine::native::Native;
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, ModelKind};
 use crate::training::directory::Epoch;

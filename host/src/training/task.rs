@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use rewire_core::step::{Metrics, WeightDecay};
+use rewire_engine::layer::LayerData;
 
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
 use crate::data::source::{Source, draw};
 use crate::data::{Dataset, DatasetName, ImageShape};
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::{ClassWeights, Config, DecayKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
 

@@ -6,13 +6,13 @@ use rewire_core::activation::Parameters;
 use rewire_core::error::TrainError;
 pub use rewire_core::train::Step;
 use rewire_core::train::{Epoch as Done, TrainSettings};
+use rewire_engine::dynamic::{Network, NetworkError, RunObserver};
+use rewire_engine::layer::LayerData;
+use rewire_engine::native::Native;
 
 use crate::data::Dataset;
 use crate::data::arrays::{ArrayError, check, check_classes};
-use crate::engine::dynamic::{Network, NetworkError, RunObserver};
-use crate::engine::native::Native;
 use crate::error::FitError;
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, Keep, ModelKind, ScheduleKind, TaskKind};
 use crate::training::directory::Epoch;
@@ -242,8 +242,10 @@ impl RunObserver for Epochs<'_> {
         self.observer.step(step, self.session.task.score(step.trained, true))
     }
 
-    fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
+    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.pruned(layer, survivors, cells);
+        }
     }
 
     fn epoch(&mut self, done: &Done, network: &dyn Network) -> ControlFlow<()> {

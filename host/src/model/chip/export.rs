@@ -10,12 +10,12 @@ use rewire_core::samples::Target;
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Inputs, Names, Scaling};
 use rewire_core::topology::ImagePlane;
+use rewire_engine::dynamic::{load_layers, with_block};
+use rewire_engine::layer::LayerData;
 
 use crate::data::manifest;
 use crate::data::normaliser::Normaliser;
-use crate::engine::dynamic::{load_layers, with_block};
 use crate::files::write_atomically;
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
 

@@ -7,10 +7,10 @@ use rewire_core::network::LayerRef;
 use rewire_core::samples::Target;
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Image, ImageError, Inputs, Names as ImageNames, Scaling};
+use rewire_engine::layer::LayerData;
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{ImageShape, Names};
-use crate::model::layer::LayerData;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::storage::image::Inputs;
+use rewire_engine::layer::LayerData;
 
 use crate::data::ImageShape;
 use crate::data::normaliser::Normaliser;
 use crate::model::chip::read::read;
-use crate::model::layer::LayerData;
 use crate::settings::TaskKind;
 
 /// What there is to say about an image.

@@ -1,8 +1,8 @@
 //! Where and when a run was made: the table `[record]` of its `config.toml`.
 
+use rewire_engine::native::Native;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::native::Native;
 use crate::settings::Config;
 
 /// Where and when a run was made: results do not depend on it.

@@ -27,8 +27,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rewire_engine::clock::Clock;
 
-use crate::engine::clock::Clock;
 use crate::training::warn::Warn;
 #[cfg(not(target_os = "linux"))]
 use elsewhere as system;

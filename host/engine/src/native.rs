@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
@@ -9,7 +10,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
 use rewire_core::backend::{Backend, MatrixMultiply, Phase};
 
-use crate::engine::clock::Clock;
+use crate::clock::Clock;
+use crate::probe::{Event, Probe};
 
 /// Vector instructions that the kernels are compiled for. Results are the same bits at every level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +89,7 @@ pub struct Native {
     level: SimdLevel,
     products: bool,
     clock: Arc<Clock>,
+    probe: Option<Arc<dyn Probe>>,
 }
 
 impl Native {
@@ -99,7 +102,7 @@ impl Native {
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build();
         let pool = pool.map_err(|error| NoThreads { reason: error.to_string() })?;
         let (vectors, level) = (Vectors::Baseline, SimdLevel::Baseline);
-        let native = Self { pool, vectors, level, products: false, clock: Arc::default() };
+        let native = Self { pool, vectors, level, products: false, clock: Arc::default(), probe: None };
         Ok(native.with_simd(SimdLevel::detect()))
     }
 
@@ -120,6 +123,13 @@ impl Native {
         self
     }
 
+    /// Runs all work on the calling thread and tells `probe` of it.
+    #[must_use]
+    pub fn with_probe(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
     /// The SIMD level in use.
     pub fn simd(&self) -> SimdLevel {
         self.level
@@ -135,6 +145,13 @@ impl Native {
         &self.clock
     }
 
+    /// Tells the probe, if there is one.
+    fn tell(&self, event: Event) {
+        if let Some(probe) = &self.probe {
+            probe.told(event);
+        }
+    }
+
     /// Runs a whole computation on the threads, so that no step has to wake them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
@@ -143,7 +160,7 @@ impl Native {
 
 impl Backend for Native {
     fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.probe.as_ref().map_or_else(|| self.pool.current_num_threads(), |probe| probe.threads())
     }
 
     fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
@@ -153,24 +170,37 @@ impl Backend for Native {
         RA: Send,
         RB: Send,
     {
-        if self.threads() == 1 { (a(), b()) } else { self.pool.join(a, b) }
+        if self.probe.is_none() && self.pool.current_num_threads() > 1 {
+            return self.pool.join(a, b);
+        }
+        self.tell(Event::Fork);
+        let a = a();
+        self.tell(Event::Second);
+        let b = b();
+        self.tell(Event::Join);
+        (a, b)
     }
 
     #[inline(always)]
     fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
-        match self.vectors {
+        let started = self.probe.as_ref().map(|_| Instant::now());
+        let output = match self.vectors {
             Vectors::Baseline => run_kernel::<LANES, _, _>(Sixteen, kernel),
             #[cfg(target_arch = "x86_64")]
             Vectors::V3(v3) => v3.vectorize(
                 #[inline(always)]
-                || run_kernel::<LANES, _, _>(crate::engine::vectors::Avx2(v3), kernel),
+                || run_kernel::<LANES, _, _>(crate::vectors::Avx2(v3), kernel),
             ),
             #[cfg(target_arch = "x86_64")]
             Vectors::V4(v4) => v4.vectorize(
                 #[inline(always)]
-                || run_kernel::<LANES, _, _>(crate::engine::vectors::Avx512(v4), kernel),
+                || run_kernel::<LANES, _, _>(crate::vectors::Avx512(v4), kernel),
             ),
+        };
+        if let Some(started) = started {
+            self.tell(Event::Kernel(T::NAME, started.elapsed()));
         }
+        output
     }
 
     #[inline(always)]

@@ -6,16 +6,16 @@ use rewire_core::error::{BuildError, TrainError};
 use rewire_core::network::{Description, Footprint};
 use rewire_core::network::{LayerRef, Mlp};
 use rewire_core::network::{LayerSpec, Storage};
+use rewire_core::random::Permutation;
+use rewire_core::samples::Samples;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
-use rewire_core::step::{Metrics, StepId};
+use rewire_core::step::{Metrics, Sgd, StepId};
 use rewire_core::topology::{Evolution, FanIn, Placement};
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
-use crate::data::source::Source;
-use crate::engine::native::Native;
-use crate::model::layer::{LayerData, MAX_LAYERS};
-use crate::training::recorder::Recorder;
+use crate::layer::{LayerData, MAX_LAYERS};
+use crate::native::Native;
 
 /// Why a network cannot be built or loaded.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -52,9 +52,10 @@ pub enum NetworkError {
 pub trait RunObserver {
     /// After each step; may end the run.
     fn step(&mut self, step: &Step<'_>) -> ControlFlow<()>;
-    /// Who sees what pruning leaves in the evolution after an epoch.
-    fn recorder(&self) -> Option<&Recorder> {
-        None
+    /// After pruning has left `survivors` connections of a layer, in the evolution after an epoch. `cells` are their rows
+    /// and columns.
+    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
+        let _ = (layer, survivors, cells);
     }
     /// After each epoch; may end the run.
     fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
@@ -63,15 +64,22 @@ pub trait RunObserver {
 /// A [`RunObserver`] as the core's.
 struct Adapter<'a>(&'a mut (dyn RunObserver + Send));
 
-impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_> {
+impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_>
+where
+    for<'s> dyn AnySamples + 's: Samples<LANES>,
+{
     fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
         self.0.step(step)
     }
 
     fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
         // Step 0 is the evolution after an epoch.
-        if let (Some(recorder), 0) = (self.0.recorder(), id.step) {
-            recorder.pruned(layer, survivors);
+        if id.step == 0 {
+            let mut cells = survivors
+                .rows()
+                .enumerate()
+                .flat_map(|(row, (columns, _))| columns.iter().map(move |column| (row, column.to_usize())));
+            self.0.pruned(layer, survivors.nnz(), &mut cells);
         }
     }
 
@@ -80,7 +88,25 @@ impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> 
     }
 }
 
-/// What the harness does with a network.
+/// A minibatch, and how a network learns from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Minibatch<'a> {
+    /// The order of the samples.
+    pub order: &'a Permutation,
+    /// Its first sample's place in that order.
+    pub start: u32,
+    /// The optimiser.
+    pub sgd: &'a Sgd,
+    /// Which step of a run it is.
+    pub id: StepId,
+}
+
+/// Samples for a network of any tile width.
+pub trait AnySamples: Samples<1> + Samples<16> + Samples<32> + Samples<64> + Samples<128> {}
+
+impl<S: Samples<1> + Samples<16> + Samples<32> + Samples<64> + Samples<128>> AnySamples for S {}
+
+/// What a program does with a network.
 pub trait Network: Send {
     /// Draws positions and weights.
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement);
@@ -93,10 +119,21 @@ pub trait Network: Send {
         &mut self,
         native: &Native,
         trainer: &mut Trainer<'_>,
-        train: &Source<'_>,
-        test: &Source<'_>,
+        train: &dyn AnySamples,
+        test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError>;
+    /// Trains the minibatch that begins at `start`, see [`Mlp::step`].
+    ///
+    /// # Errors
+    ///
+    /// As the core's.
+    fn step(
+        &mut self,
+        native: &Native,
+        samples: &dyn AnySamples,
+        minibatch: &Minibatch<'_>,
+    ) -> Result<Metrics, TrainError>;
     /// Evolves every sparse layer as after an epoch.
     ///
     /// # Errors
@@ -104,9 +141,18 @@ pub trait Network: Send {
     /// As the core's.
     fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError>;
     /// Measures samples.
-    fn evaluate(&mut self, native: &Native, samples: &Source<'_>) -> Metrics;
+    fn evaluate(&mut self, native: &Native, samples: &dyn AnySamples) -> Metrics;
+    /// Computes the outputs of the minibatch that begins at `start`, see [`Mlp::predict`], and hands them over tile by tile:
+    /// `[n_out][lanes]`, flattened, with the number of lanes in use.
+    fn forward(
+        &mut self,
+        native: &Native,
+        samples: &dyn AnySamples,
+        start: usize,
+        each: &mut (dyn FnMut(&[f32], usize) + Send),
+    );
     /// Hands the outputs for every sample to `each`, in order.
-    fn predict(&mut self, native: &Native, samples: &Source<'_>, each: &mut (dyn FnMut(&[f32]) + Send));
+    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send));
     /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData>;
     /// Replaces every layer's weights and structure.
@@ -121,7 +167,10 @@ pub trait Network: Send {
     fn address(&self) -> usize;
 }
 
-impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES, MAX_LAYERS> {
+impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES, MAX_LAYERS>
+where
+    for<'s> dyn AnySamples + 's: Samples<LANES>,
+{
     fn initialise(&mut self, native: &Native, seed: u64, fan_in: FanIn, placement: Placement) {
         native.install(|| Mlp::initialise_placed(self, native, seed, fan_in, placement));
     }
@@ -130,29 +179,49 @@ impl<F: Format<Input = f32>, const LANES: usize> Network for Mlp<'_, F, LANES, M
         &mut self,
         native: &Native,
         trainer: &mut Trainer<'_>,
-        train: &Source<'_>,
-        test: &Source<'_>,
+        train: &dyn AnySamples,
+        test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError> {
-        trainer.run(self, native, train, test, &mut Adapter(observer))
+        trainer.run(self, native, &train, &test, &mut Adapter(observer))
+    }
+
+    fn step(
+        &mut self,
+        native: &Native,
+        samples: &dyn AnySamples,
+        minibatch: &Minibatch<'_>,
+    ) -> Result<Metrics, TrainError> {
+        let Minibatch { order, start, sgd, id } = *minibatch;
+        Mlp::step(self, native, &samples, order, start, sgd, id)
     }
 
     fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError> {
         native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {})).map(|_| ())
     }
 
-    fn evaluate(&mut self, native: &Native, samples: &Source<'_>) -> Metrics {
-        native.install(|| Mlp::evaluate(self, native, samples))
+    fn evaluate(&mut self, native: &Native, samples: &dyn AnySamples) -> Metrics {
+        native.install(|| Mlp::evaluate(self, native, &samples))
     }
 
-    fn predict(&mut self, native: &Native, samples: &Source<'_>, each: &mut (dyn FnMut(&[f32]) + Send)) {
+    fn forward(
+        &mut self,
+        native: &Native,
+        samples: &dyn AnySamples,
+        start: usize,
+        each: &mut (dyn FnMut(&[f32], usize) + Send),
+    ) {
+        Mlp::predict(self, native, &samples, start, |logits, used| each(logits.as_flattened(), used));
+    }
+
+    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send)) {
         native.install(|| {
             let mut outputs = Vec::new();
-            for start in (0..samples.count()).step_by(self.batch_size()) {
-                Mlp::predict(self, native, samples, start, |logits, used| {
+            for start in (0..samples.len()).step_by(self.batch_size()) {
+                Network::forward(self, native, samples, start, &mut |logits, used| {
                     for lane in 0..used {
                         outputs.clear();
-                        outputs.extend(logits.iter().map(|row| row[lane]));
+                        outputs.extend(logits.iter().skip(lane).step_by(LANES));
                         each(&outputs);
                     }
                 });
@@ -236,13 +305,8 @@ macro_rules! by_type {
         match ($lanes, is_wide($layers)) {
             (16, false) => with!(Standard, 16),
             (64, false) => with!(Standard, 64),
-            // Each pair is compiled for every instruction set, which takes long. The tests inside this library do without some:
-            // those outside of it run them all.
-            #[cfg(not(test))]
             (32, false) => with!(Standard, 32),
-            #[cfg(not(test))]
             (128, false) => with!(Standard, 128),
-            #[cfg(not(test))]
             (64, true) => with!(Wide, 64),
             (_, false) => with!(Standard, 1),
             (_, true) => with!(Wide, 1),
@@ -275,9 +339,13 @@ pub fn with_network<R>(
     })?
 }
 
-/// Builds a network in `block`.
+/// Builds a network in `block`, which is as large and aligned as [`footprint`] says.
+///
+/// # Errors
+///
+/// A description that is wrong, or another block.
 // Not generic: whoever trains a network would compile every format and tile width once more.
-fn network_in<'a>(
+pub fn network_in<'a>(
     layers: &[LayerSpec],
     lanes: usize,
     description: &Description<'_>,
@@ -291,7 +359,7 @@ fn network_in<'a>(
 /// # Errors
 ///
 /// Memory that is not there.
-pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
+pub fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
     with_memory(footprint.bytes(), footprint.align, work)
 }
 
@@ -300,11 +368,7 @@ pub(crate) fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) 
 /// # Errors
 ///
 /// Memory that is not there.
-pub(crate) fn with_memory<R>(
-    needed: usize,
-    align: usize,
-    work: impl FnOnce(&mut [u8]) -> R,
-) -> Result<R, NetworkError> {
+pub fn with_memory<R>(needed: usize, align: usize, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
     let mut memory = Vec::new();
     memory.try_reserve_exact(needed + align).map_err(|_| NetworkError::OutOfMemory { needed })?;
     memory.resize(needed + align, 0u8);

@@ -1,0 +1,15 @@
+//! The networks of `rewire-core` on a workstation: threads, vector instructions, wall time, and networks whose format and
+//! tile width are known at run time only.
+//!
+//! This package compiles the kernels for each format, tile width and set of vector instructions, which takes long. Nobody
+//! else does: programs and tests go through [`dynamic::Network`].
+
+pub mod clock;
+// The tests of this package do without: they would compile every kernel again.
+#[cfg(not(test))]
+pub mod dynamic;
+pub mod layer;
+pub mod native;
+pub mod probe;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
