@@ -10,6 +10,8 @@
 //! | `history` | the rows of epochs |
 //! | `error` | which exception an error becomes |
 
+#![expect(clippy::needless_pass_by_value, reason = "Python gives arguments by value")]
+
 mod data;
 mod error;
 mod history;
