@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all: the one way in which this library writes a file that others rely on.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -65,6 +65,12 @@ impl Write for Draft {
     }
 }
 
+impl Seek for Draft {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 /// The folder that a file lies in.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -84,7 +90,16 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 ///
 /// When any of that fails; `path` then holds what it held before.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, Draft::finish)
+    write(path, |draft| draft.write_all(bytes), Draft::finish)
+}
+
+/// The same for a file that `content` writes part by part.
+///
+/// # Errors
+///
+/// As [`write_atomically`].
+pub fn stream_atomically(path: &Path, content: impl FnOnce(&mut Draft) -> io::Result<()>) -> Result<()> {
+    write(path, content, Draft::finish)
 }
 
 /// The same for a file that must not be there yet.
@@ -93,12 +108,16 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// As [`write_atomically`], and when it is there.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes, Draft::finish_new)
+    write(path, |draft| draft.write_all(bytes), Draft::finish_new)
 }
 
-fn write(path: &Path, bytes: &[u8], finish: fn(Draft) -> io::Result<()>) -> Result<()> {
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut Draft) -> io::Result<()>,
+    finish: fn(Draft) -> io::Result<()>,
+) -> Result<()> {
     let written = Draft::new(path).and_then(|mut draft| {
-        draft.write_all(bytes)?;
+        content(&mut draft)?;
         finish(draft)
     });
     written.map_err(|error| {
@@ -141,7 +160,17 @@ mod tests {
         let target = folder.path().join("taken");
         std::fs::create_dir(&target).unwrap();
         assert!(write_atomically(&target, b"x").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        // As on a disk that is full before the end.
+        let target = folder.path().join("file");
+        write_new(&target, b"before").unwrap();
+        let full = |draft: &mut Draft| {
+            draft.write_all(b"half")?;
+            Err(ErrorKind::StorageFull.into())
+        };
+        let text = stream_atomically(&target, full).unwrap_err().to_string();
+        assert!(text.contains("free some space"), "{text}");
+        assert_eq!(std::fs::read(&target).unwrap(), b"before");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

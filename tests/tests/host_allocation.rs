@@ -69,7 +69,7 @@ fn allocations(config: &Config) -> usize {
     session
         .with_network(|network| {
             session.initialise(network).unwrap();
-            let mut counter = Counter(Recorder::new(&network.export()));
+            let mut counter = Counter(Recorder::new(&session.layers()));
             session.train(network, 1, &mut counter).unwrap();
             ON.store(false, Ordering::Relaxed);
         })

@@ -11,10 +11,10 @@ use rewire_core::samples::Samples;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
 use rewire_core::step::{Metrics, Sgd, StepId};
-use rewire_core::topology::{Evolution, FanIn, Placement};
+use rewire_core::topology::{Evolution, FanIn, Placement, survivors};
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
-use crate::layer::{LayerData, MAX_LAYERS};
+use crate::layer::{LayerData, LayerView, MAX_LAYERS};
 use crate::native::Native;
 
 /// Why a network cannot be built or loaded.
@@ -22,10 +22,14 @@ use crate::native::Native;
 #[non_exhaustive]
 pub enum NetworkError {
     /// The machine has no memory for it.
-    #[error("out of memory: the network needs {needed} bytes, which this machine does not grant; make it smaller")]
+    #[error("out of memory: the network needs {needed} bytes{}", room(*available, fits.as_deref()))]
     OutOfMemory {
         /// Bytes of the network.
         needed: usize,
+        /// Bytes that there are, where the system tells.
+        available: Option<u64>,
+        /// Flags of the largest network of its shape that fits, if one does.
+        fits: Option<String>,
     },
     /// There is no code for a network so wide at this tile width.
     #[error(
@@ -46,6 +50,19 @@ pub enum NetworkError {
         /// What does not fit.
         reason: String,
     },
+}
+
+/// What is said of the memory that there is.
+fn room(available: Option<u64>, fits: Option<&str>) -> String {
+    match (available, fits) {
+        (Some(available), Some(flags)) => {
+            format!(", and {available} are available; the largest of this shape that fits has {flags}")
+        }
+        (Some(available), None) => {
+            format!(", and {available} are available; no network of this shape fits; make it smaller in other settings")
+        }
+        (None, _) => ", which this machine does not grant; make it smaller".into(),
+    }
 }
 
 /// An observer of a run that need not know the network's format and tile width: see [`Observer`].
@@ -153,14 +170,28 @@ pub trait Network: Send {
     );
     /// Hands the outputs for every sample to `each`, in order.
     fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send));
+    /// The layers where they lie, velocities included.
+    fn views(&self) -> Vec<LayerView<'_>>;
     /// A copy of every layer, velocities included.
-    fn export(&self) -> Vec<LayerData>;
+    fn export(&self) -> Vec<LayerData> {
+        self.views().iter().map(LayerView::to_data).collect()
+    }
+    /// Hands layer, row and column of each connection to `each` that pruning would leave of the layers that evolve.
+    fn would_prune(&self, zeta: f32, each: &mut dyn FnMut(usize, usize, usize));
+    /// Replaces a layer's weights and structure.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not fit.
+    fn import_layer(&mut self, index: usize, layer: &LayerData) -> Result<(), NetworkError>;
     /// Replaces every layer's weights and structure.
     ///
     /// # Errors
     ///
     /// The first layer that does not fit, and why.
-    fn import(&mut self, layers: &[LayerData]) -> Result<(), NetworkError>;
+    fn import(&mut self, layers: &[LayerData]) -> Result<(), NetworkError> {
+        layers.iter().enumerate().try_for_each(|(index, layer)| self.import_layer(index, layer))
+    }
     /// Bytes cut from the block.
     fn bytes(&self) -> usize;
     /// Address of the block's first byte.
@@ -229,12 +260,21 @@ where
         });
     }
 
-    fn export(&self) -> Vec<LayerData> {
-        self.layers().map(LayerData::new).collect()
+    fn views(&self) -> Vec<LayerView<'_>> {
+        self.layers().map(LayerView::new).collect()
     }
 
-    fn import(&mut self, layers: &[LayerData]) -> Result<(), NetworkError> {
-        load_layers(self, layers)
+    fn would_prune(&self, zeta: f32, each: &mut dyn FnMut(usize, usize, usize)) {
+        let evolving = self.layers().len() - 1;
+        for (index, layer) in self.layers().enumerate().take(evolving) {
+            if let Some(csr) = layer.csr {
+                survivors(csr, zeta, |row, col| each(index, row, col));
+            }
+        }
+    }
+
+    fn import_layer(&mut self, index: usize, layer: &LayerData) -> Result<(), NetworkError> {
+        load_layer(self, index, layer)
     }
 
     fn bytes(&self) -> usize {
@@ -247,45 +287,43 @@ where
     }
 }
 
-/// Replaces every layer's weights and structure.
+/// Replaces a layer's weights and structure.
 ///
 /// # Errors
 ///
-/// The first layer that does not fit, and why.
-pub fn load_layers<F: Format, const LANES: usize, const LAYERS: usize>(
+/// Why it does not fit.
+pub fn load_layer<F: Format, const LANES: usize, const LAYERS: usize>(
     network: &mut Mlp<'_, F, LANES, LAYERS>,
-    layers: &[LayerData],
+    index: usize,
+    data: &LayerData,
 ) -> Result<(), NetworkError> {
-    for (i, data) in layers.iter().enumerate() {
-        let wrong = |reason: String| NetworkError::Layer { layer: i, reason };
-        // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
-        let fits = |value: &u32, max: usize| *value as usize <= max;
-        if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
-            || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
-        {
-            return Err(wrong("it has a row pointer or column beyond its widths".into()));
-        }
-        let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
-        let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
-        let csr = if data.spec.storage == Storage::Dense {
-            None
-        } else {
-            let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
-            Some(csr.map_err(|error| wrong(error.to_string()))?)
-        };
-        let layer = LayerRef {
-            spec: data.spec,
-            bias: &data.bias,
-            weights: &data.weights,
-            csr,
-            velocity: &data.velocity,
-            bias_velocity: &data.bias_velocity,
-            activation_parameters: &data.activation_parameters,
-            activation_velocity: &data.activation_velocity,
-        };
-        network.load_layer(i, &layer).map_err(|error| wrong(error.to_string()))?;
+    let wrong = |reason: String| NetworkError::Layer { layer: index, reason };
+    // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
+    let fits = |value: &u32, max: usize| *value as usize <= max;
+    if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
+        || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
+    {
+        return Err(wrong("it has a row pointer or column beyond its widths".into()));
     }
-    Ok(())
+    let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
+    let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
+    let csr = if data.spec.storage == Storage::Dense {
+        None
+    } else {
+        let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
+        Some(csr.map_err(|error| wrong(error.to_string()))?)
+    };
+    let layer = LayerRef {
+        spec: data.spec,
+        bias: &data.bias,
+        weights: &data.weights,
+        csr,
+        velocity: &data.velocity,
+        bias_velocity: &data.bias_velocity,
+        activation_parameters: &data.activation_parameters,
+        activation_velocity: &data.activation_velocity,
+    };
+    network.load_layer(index, &layer).map_err(|error| wrong(error.to_string()))
 }
 
 /// Whether the widest layer needs four bytes a column.
@@ -369,9 +407,15 @@ pub fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -
 ///
 /// Memory that is not there.
 pub fn with_memory<R>(needed: usize, align: usize, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
-    let mut memory = Vec::new();
-    memory.try_reserve_exact(needed + align).map_err(|_| NetworkError::OutOfMemory { needed })?;
-    memory.resize(needed + align, 0u8);
+    let len = needed.saturating_add(align);
+    // Whether the system grants it: the allocation after it would end the program.
+    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| NetworkError::OutOfMemory {
+        needed,
+        available: None,
+        fits: None,
+    })?;
+    // From the system, memory is zero already: nothing is written to it before the network is.
+    let mut memory = vec![0u8; len];
     let start = memory.as_ptr().align_offset(align);
     Ok(work(&mut memory[start..start + needed]))
 }

@@ -42,6 +42,128 @@ pub struct LayerData {
     pub activation_velocity: Vec<Parameters>,
 }
 
+/// Integers of a layer's structure, as wide as its network stores them.
+#[derive(Clone, Copy, Debug)]
+pub enum Integers<'a> {
+    /// One byte each.
+    Bytes(&'a [u8]),
+    /// Two bytes each.
+    Halves(&'a [u16]),
+    /// Four bytes each.
+    Words(&'a [u32]),
+}
+
+impl<'a> Integers<'a> {
+    fn new<I: Index>(values: &'a [I]) -> Self {
+        match size_of::<I>() {
+            1 => Self::Bytes(bytemuck::cast_slice(values)),
+            2 => Self::Halves(bytemuck::cast_slice(values)),
+            _ => Self::Words(bytemuck::cast_slice(values)),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Halves(values) => values.len(),
+            Self::Words(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many.
+    pub fn at(&self, index: usize) -> u32 {
+        match self {
+            Self::Bytes(values) => values[index].into(),
+            Self::Halves(values) => values[index].into(),
+            Self::Words(values) => values[index],
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        let integers = *self;
+        (0..integers.len()).map(move |index| integers.at(index))
+    }
+}
+
+/// One layer where it lies, not copied: what is written to files and recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerView<'a> {
+    /// Widths, connections, storage, activation.
+    pub spec: LayerSpec,
+    /// Row pointers; empty for a dense layer.
+    pub indptr: Integers<'a>,
+    /// Columns; empty for a dense layer.
+    pub indices: Integers<'a>,
+    /// Weights, in storage order.
+    pub weights: &'a [f32],
+    /// Biases.
+    pub bias: &'a [f32],
+    /// Velocities of the weights; empty where there are none.
+    pub velocity: &'a [f32],
+    /// Velocities of the biases, likewise.
+    pub bias_velocity: &'a [f32],
+    /// Parameters of the activation; empty where it has none.
+    pub activation_parameters: &'a [Parameters],
+    /// Their velocities; empty as those of the weights.
+    pub activation_velocity: &'a [Parameters],
+}
+
+impl<'a> LayerView<'a> {
+    /// A layer of a network.
+    pub fn new<F: Format>(layer: LayerRef<'a, F>) -> Self {
+        let (indptr, indices) = match layer.csr {
+            Some(csr) => (Integers::new(csr.indptr()), Integers::new(csr.indices())),
+            None => (Integers::Words(&[]), Integers::Words(&[])),
+        };
+        Self {
+            spec: layer.spec,
+            indptr,
+            indices,
+            weights: layer.weights,
+            bias: layer.bias,
+            velocity: layer.velocity,
+            bias_velocity: layer.bias_velocity,
+            activation_parameters: layer.activation_parameters,
+            activation_velocity: layer.activation_velocity,
+        }
+    }
+
+    /// Row and column of each connection of a sparse layer, in the order of the weights.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { indptr, indices, .. } = *self;
+        (0..indptr.len().saturating_sub(1)).flat_map(move |row| {
+            let cells = indptr.at(row) as usize..indptr.at(row + 1) as usize;
+            cells.map(move |at| (row, indices.at(at) as usize))
+        })
+    }
+
+    /// A copy.
+    pub fn to_data(&self) -> LayerData {
+        LayerData {
+            spec: self.spec,
+            indptr: self.indptr.iter().collect(),
+            indices: self.indices.iter().collect(),
+            weights: self.weights.to_vec(),
+            bias: self.bias.to_vec(),
+            velocity: self.velocity.to_vec(),
+            bias_velocity: self.bias_velocity.to_vec(),
+            activation_parameters: self.activation_parameters.to_vec(),
+            activation_velocity: self.activation_velocity.to_vec(),
+        }
+    }
+}
+
 /// One weight and what it connects.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Connection {
@@ -62,25 +184,18 @@ pub fn endpoints(storage: Storage, row: usize, col: usize) -> (usize, usize) {
 }
 
 impl LayerData {
-    /// A copy of a layer of a network.
-    pub fn new<F: Format>(layer: LayerRef<'_, F>) -> Self {
-        let (indptr, indices) = layer.csr.map_or((Vec::new(), Vec::new()), |csr| {
-            let widen = |value: usize| value as u32;
-            (
-                csr.indptr().iter().map(|p| widen(p.to_usize())).collect(),
-                csr.indices().iter().map(|i| widen(i.to_usize())).collect(),
-            )
-        });
-        Self {
-            spec: layer.spec,
-            indptr,
-            indices,
-            weights: layer.weights.to_vec(),
-            bias: layer.bias.to_vec(),
-            velocity: layer.velocity.to_vec(),
-            bias_velocity: layer.bias_velocity.to_vec(),
-            activation_parameters: layer.activation_parameters.to_vec(),
-            activation_velocity: layer.activation_velocity.to_vec(),
+    /// The layer, not copied.
+    pub fn view(&self) -> LayerView<'_> {
+        LayerView {
+            spec: self.spec,
+            indptr: Integers::Words(&self.indptr),
+            indices: Integers::Words(&self.indices),
+            weights: &self.weights,
+            bias: &self.bias,
+            velocity: &self.velocity,
+            bias_velocity: &self.bias_velocity,
+            activation_parameters: &self.activation_parameters,
+            activation_velocity: &self.activation_velocity,
         }
     }
 

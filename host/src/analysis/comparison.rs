@@ -12,7 +12,7 @@ use crate::analysis::statistics::mean_and_deviation;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
 use crate::text::{as_written, thousands};
-use crate::training::session::footprints;
+use crate::training::memory::footprints;
 
 /// The results of a model over its seeds; accuracies and losses are of the last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use serde::Serialize;
 
 use crate::settings::{Config, LANES, ModelKind};
-use crate::training::session::footprints;
+use crate::training::memory::{description, footprints, indexed};
 
 /// A row of bytes, sparse beside dense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,9 +51,7 @@ type BytesOf = fn(&Footprint) -> usize;
 pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
     let [sparse, dense] = layers(config, widths);
     let lanes = config.lanes();
-    let of = |layers: &[LayerSpec]| {
-        rewire_engine::dynamic::footprint(layers, lanes, &crate::training::session::description(config, layers))
-    };
+    let of = |layers: &[LayerSpec]| rewire_engine::dynamic::footprint(layers, lanes, &description(config, layers));
     let (s, d) = (of(&sparse), of(&dense));
     let parts: [(&str, BytesOf); 16] = [
         ("weights", |f| f.weights),
@@ -82,7 +80,7 @@ pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
                 let bytes = |layers: &[LayerSpec]| {
                     // Without a velocity a minibatch is one tile.
                     let batch = if velocity { config.batch_size } else { config.batch_size.min(lanes) };
-                    let description = Description::training(layers, batch).with_transposed_index();
+                    let description = indexed(Description::training(layers, batch), lanes);
                     bytes_of(index, lanes, if velocity { description.with_velocity() } else { description })
                 };
                 let row = Row {

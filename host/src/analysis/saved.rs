@@ -114,8 +114,8 @@ impl SavedRun {
         // A model of a run that goes on is from within an epoch.
         let unfinished = epochs.len() < config.epochs as usize;
         if (now.is_none() || unfinished) && Checkpoint::exists(path) {
-            match Checkpoint::load(path, |_| {}) {
-                Ok(checkpoint) => now = Some(checkpoint.layers),
+            match Checkpoint::load(path, |_| {}).and_then(|checkpoint| checkpoint.all_layers()) {
+                Ok(layers) => now = Some(layers),
                 Err(error) => missing.push(format!("{shown}: {error:#}")),
             }
         }

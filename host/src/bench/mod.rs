@@ -150,7 +150,7 @@ impl Network {
     /// When there is no memory for it, or a layer is too wide.
     pub fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut Timed<'_>) -> R + Send) -> Result<R> {
         let layers = self.layers();
-        let description = crate::training::session::description(&self.config, &layers);
+        let description = crate::training::memory::description(&self.config, &layers);
         let native = native.with_products(self.config.model == ModelKind::Dense);
         Ok(with_network(&layers, self.config.lanes(), &description, |network| {
             network.initialise(&native, 1, self.config.fan_in(), Placement::Random);

@@ -6,5 +6,6 @@ mod folding;
 mod header;
 pub mod predict;
 pub mod safetensors;
+pub(crate) mod tensors;
 
 pub use rewire_engine::layer;

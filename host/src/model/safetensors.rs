@@ -11,7 +11,6 @@
 //! `output.mean` and `output.scale`: a number to learn is `output / scale + mean`. Nothing in the
 //! file depends on threads or time.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -20,13 +19,14 @@ use rewire_core::network::Description;
 use rewire_core::network::LayerSpec;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::Wide;
-use rewire_engine::layer::{LayerData, MAX_LAYERS};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use rewire_engine::layer::{LayerData, LayerView, MAX_LAYERS};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{DatasetName, ImageShape, Names};
-use crate::files::write_atomically;
+use crate::files::stream_atomically;
 use crate::model::header::{Header, LayerHeader};
+use crate::model::tensors::{Data, Tensor, Tensors};
 use crate::settings::TaskKind;
 
 const VERSION: u32 = 1;
@@ -51,20 +51,6 @@ pub struct Model {
     pub layers: Vec<LayerData>,
 }
 
-/// Little-endian bytes of numbers.
-fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    values.iter().flat_map(|&value| encode(value)).collect()
-}
-
-/// Integers of which none is larger than `largest`: of 32 bits where they have room, else of 64.
-fn encode(values: &[u32], largest: usize) -> (Dtype, Vec<u8>) {
-    if i32::try_from(largest).is_ok() {
-        (Dtype::I32, bytes(values, u32::to_le_bytes))
-    } else {
-        (Dtype::I64, bytes(values, |value| u64::from(value).to_le_bytes()))
-    }
-}
-
 /// The integers of a tensor; fails with the first that is below zero or beyond 32 bits.
 fn decode(tensor: &TensorView<'_>) -> Result<Vec<u32>, i64> {
     let narrow = |value: i64| u32::try_from(value).map_err(|_| value);
@@ -79,31 +65,49 @@ fn parameters_name(activation: Activation) -> &'static str {
     if activation == Activation::BatchNormRelu { "batch_norm" } else { "srelu" }
 }
 
-impl Model {
+/// A [`Model`] whose layers lie in the network that is trained: what is written of it.
+#[derive(Clone, Debug)]
+pub struct ModelView<'a> {
+    /// As of the model, and so the others.
+    pub dataset: Option<DatasetName>,
+    /// What it learned.
+    pub task: TaskKind,
+    /// Where its inputs lie, unless the dataset says so.
+    pub shape: Option<ImageShape>,
+    /// What inputs and outputs are called.
+    pub names: &'a Names,
+    /// From pixels to inputs.
+    pub normaliser: &'a Normaliser,
+    /// From numbers to learn to outputs.
+    pub targets: &'a Normaliser,
+    /// First to last.
+    pub layers: Vec<LayerView<'a>>,
+}
+
+impl<'a> ModelView<'a> {
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
     ///
-    /// When it cannot be written, or as [`Model::to_bytes`].
+    /// When it cannot be written, or a weight is NaN or infinite, which no reader would accept.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let file = self.to_bytes().with_context(|| format!("{} is not written", path.display()))?;
-        write_atomically(path, &file)
+        let file = self.file().with_context(|| format!("{} is not written", path.display()))?;
+        stream_atomically(path, |draft| file.write(draft))
     }
 
-    /// The bytes of the file.
-    ///
-    /// # Errors
-    ///
-    /// When a weight is NaN or infinite, which no reader would accept.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// The model with these layers in the place of its own.
+    pub fn with_layers(self, layers: Vec<LayerData>) -> Model {
+        let Self { dataset, task, shape, names, normaliser, targets, .. } = self;
+        let (names, normaliser, targets) = (names.clone(), normaliser.clone(), targets.clone());
+        Model { dataset, task, shape, names, normaliser, targets, layers }
+    }
+
+    /// The file's tensors and metadata.
+    fn file(&self) -> Result<Tensors<'a>> {
         for (i, layer) in self.layers.iter().enumerate() {
+            let parameters = layer.activation_parameters.as_flattened();
             ensure!(
-                layer
-                    .weights
-                    .iter()
-                    .chain(&layer.bias)
-                    .chain(layer.activation_parameters.as_flattened())
-                    .all(|value| value.is_finite()),
+                layer.weights.iter().chain(layer.bias).chain(parameters).all(|value| value.is_finite()),
                 "layer {i} has weights that are not finite; try a smaller --learning-rate"
             );
         }
@@ -116,48 +120,66 @@ impl Model {
             outputs: self.names.outputs.clone(),
             layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
         };
-        let float = |values: &[f32]| bytes(values, f32::to_le_bytes);
-        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = vec![
-            ("input.mean".into(), Dtype::F32, vec![self.normaliser.mean.len()], float(&self.normaliser.mean)),
-            ("input.scale".into(), Dtype::F32, vec![self.normaliser.scale.len()], float(&self.normaliser.scale)),
-        ];
-        if self.task == TaskKind::Regress {
-            let Normaliser { mean, scale } = &self.targets;
-            tensors.push(("output.mean".into(), Dtype::F32, vec![mean.len()], float(mean)));
-            tensors.push(("output.scale".into(), Dtype::F32, vec![scale.len()], float(scale)));
+        let mut tensors = Vec::new();
+        let mut add = |name: String, shape: Vec<usize>, data| tensors.push(Tensor { name, shape, data });
+        let scalings = [("input", self.normaliser), ("output", self.targets)];
+        for (of, Normaliser { mean, scale }) in &scalings[..if self.task == TaskKind::Regress { 2 } else { 1 }] {
+            add(format!("{of}.mean"), vec![mean.len()], Data::Floats(mean));
+            add(format!("{of}.scale"), vec![scale.len()], Data::Floats(scale));
         }
         for (i, layer) in self.layers.iter().enumerate() {
-            let mut add =
-                |name: &str, dtype, shape, data| tensors.push((format!("layers.{i}.{name}"), dtype, shape, data));
-            if layer.spec.is_dense() {
-                add("weight", Dtype::F32, vec![layer.spec.n_out, layer.spec.n_in], float(&layer.weights));
+            let mut add = |name: &str, shape, data| add(format!("layers.{i}.{name}"), shape, data);
+            let (spec, weights) = (layer.spec, layer.weights);
+            if spec.is_dense() {
+                add("weight", vec![spec.n_out, spec.n_in], Data::Floats(weights));
             } else {
-                let mut integers = |name, values: &[u32], largest| {
-                    let (dtype, data) = encode(values, largest);
-                    add(name, dtype, vec![values.len()], data);
-                };
-                integers("indptr", &layer.indptr, layer.weights.len());
-                integers("indices", &layer.indices, layer.spec.ncols());
-                add("values", Dtype::F32, vec![layer.weights.len()], float(&layer.weights));
+                add("indptr", vec![layer.indptr.len()], Data::Signed(layer.indptr, weights.len()));
+                add("indices", vec![layer.indices.len()], Data::Signed(layer.indices, spec.ncols()));
+                add("values", vec![weights.len()], Data::Floats(weights));
             }
-            add("bias", Dtype::F32, vec![layer.bias.len()], float(&layer.bias));
-            if !layer.activation_parameters.is_empty() {
-                let shape = vec![layer.activation_parameters.len(), 4];
-                add(
-                    parameters_name(layer.spec.activation),
-                    Dtype::F32,
-                    shape,
-                    float(layer.activation_parameters.as_flattened()),
-                );
+            add("bias", vec![layer.bias.len()], Data::Floats(layer.bias));
+            let parameters = layer.activation_parameters;
+            if !parameters.is_empty() {
+                let data = Data::Floats(parameters.as_flattened());
+                add(parameters_name(spec.activation), vec![parameters.len(), 4], data);
             }
         }
-        let views: Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, dtype, shape, data)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), data)?)))
-            .collect::<Result<_, safetensors::SafeTensorError>>();
-        // One entry only: a map with more would be written in an order that changes from run to run.
-        let metadata = HashMap::from([(KEY.to_owned(), serde_json::to_string(&header)?)]);
-        Ok(serialize(views?, Some(metadata))?)
+        Tensors::new(tensors, (KEY, serde_json::to_string(&header)?))
+    }
+}
+
+impl Model {
+    /// The same, not copied.
+    pub fn view(&self) -> ModelView<'_> {
+        ModelView {
+            dataset: self.dataset,
+            task: self.task,
+            shape: self.shape,
+            names: &self.names,
+            normaliser: &self.normaliser,
+            targets: &self.targets,
+            layers: self.layers.iter().map(LayerData::view).collect(),
+        }
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`ModelView::save`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.view().save(path)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    ///
+    /// When a weight is NaN or infinite, which no reader would accept.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut file = Vec::new();
+        self.view().file()?.write(&mut file)?;
+        Ok(file)
     }
 
     /// Reads a file and checks all of it.
@@ -311,19 +333,5 @@ impl Model {
     /// The layers' descriptions.
     pub fn specs(&self) -> Vec<LayerSpec> {
         self.layers.iter().map(|layer| layer.spec).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn integers_have_64_bits_where_32_are_too_few() {
-        let values = [0, 7, u32::MAX];
-        assert_eq!(encode(&values[..2], i32::MAX as usize), (Dtype::I32, vec![0, 0, 0, 0, 7, 0, 0, 0]));
-        let (dtype, wide) = encode(&values, i32::MAX as usize + 1);
-        assert_eq!((dtype, wide.len()), (Dtype::I64, 24));
-        assert_eq!(wide[16..], [255, 255, 255, 255, 0, 0, 0, 0]);
     }
 }

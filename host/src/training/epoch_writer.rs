@@ -7,10 +7,10 @@ use anyhow::Result;
 use rewire_core::train::{Epoch as Done, Step, TrainSettings};
 use rewire_engine::clock::{EpochTimes, Stage};
 use rewire_engine::dynamic::{Network, RunObserver};
-use rewire_engine::layer::LayerData;
+use rewire_engine::layer::LayerView;
 
 use crate::settings::Keep;
-use crate::training::checkpoint::Checkpoint;
+use crate::training::checkpoint::State;
 use crate::training::directory::{BEST, Epoch, Phases, RunDirectory};
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::monitor::{resident_between, resident_bytes};
@@ -57,19 +57,19 @@ impl EpochWriter<'_> {
         self.watcher.epoch(&row);
         self.epochs.push(row);
         if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == epoch) {
-            self.session.model(network.export()).save(&self.directory.path().join(BEST))?;
+            self.session.model(network).save(&self.directory.path().join(BEST))?;
         }
         let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
-            let layers = network.export();
+            let layers = network.views();
             if let Some(recorder) = &mut self.recorder {
                 if !self.settings.evolves(epoch) {
-                    recorder.would_prune(&layers, config.zeta_of(epoch))?;
+                    network
+                        .would_prune(config.zeta_of(epoch), &mut |layer, row, col| recorder.survives(layer, row, col));
                 }
                 record_topology(recorder, self.directory, epoch, &layers)?;
             }
-            let bits = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
-            let tried = bits.into_iter().map(<[u64]>::to_vec).collect();
-            self.saver.save(Checkpoint { config: (*config).clone(), epoch, layers, tried }, self.directory)
+            let tried = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
+            self.saver.save(&State { config, epoch, layers, tried }, self.directory)
         });
         recorded?;
         self.directory.append_phases(&Phases {
@@ -120,7 +120,7 @@ pub(super) fn record_topology(
     recorder: &mut Recorder,
     directory: &mut RunDirectory,
     epoch: u32,
-    layers: &[LayerData],
+    layers: &[LayerView<'_>],
 ) -> Result<()> {
     recorder.try_all(layers);
     let rows: Vec<_> = recorder.rows(epoch, layers).collect();

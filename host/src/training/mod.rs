@@ -14,6 +14,7 @@
 //! | `recorder` | which connections there have been, for SET |
 //! | `monitor` | CPU, memory and I/O while a run trains |
 //! | `lock` | how two programs keep out of each other's runs |
+//! | `memory` | what a network needs, and whether it fits |
 //! | `watch`, `warn` | who hears of steps and epochs, and of what a run goes on without |
 //! | `summary` | the closing figures |
 
@@ -22,6 +23,7 @@ pub mod directory;
 mod early_stopping;
 mod epoch_writer;
 pub mod lock;
+pub mod memory;
 pub mod monitor;
 pub mod recorder;
 mod run;

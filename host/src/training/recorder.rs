@@ -4,13 +4,10 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use anyhow::{Result, anyhow};
-use rewire_core::network::Storage;
-use rewire_core::sparse::CsrRef;
-use rewire_core::sparse::Wide;
-use rewire_core::topology::survivors;
+use rewire_core::network::{LayerSpec, Storage};
 use serde::{Deserialize, Serialize};
 
-use rewire_engine::layer::{LayerData, endpoints};
+use rewire_engine::layer::{LayerView, endpoints};
 
 /// A row of `topology.csv`: a sparse layer after an epoch; epoch 0 is the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,15 +33,13 @@ struct Tried {
 }
 
 impl Tried {
-    fn add(&mut self, layer: &LayerData) {
+    fn add(&mut self, layer: &LayerView<'_>) {
         let columns = layer.spec.ncols();
-        for (row, window) in layer.indptr.windows(2).enumerate() {
-            for &col in &layer.indices[window[0] as usize..window[1] as usize] {
-                let cell = row * columns + col as usize;
-                let (word, bit) = (&mut self.bits[cell / 64], 1 << (cell % 64));
-                self.count += u64::from(*word & bit == 0);
-                *word |= bit;
-            }
+        for (row, col) in layer.cells() {
+            let cell = row * columns + col;
+            let (word, bit) = (&mut self.bits[cell / 64], 1 << (cell % 64));
+            self.count += u64::from(*word & bit == 0);
+            *word |= bit;
         }
     }
 }
@@ -64,19 +59,18 @@ pub struct Recorder {
 
 impl Recorder {
     /// For a network with these layers, before anything is recorded.
-    pub fn new(layers: &[LayerData]) -> Self {
-        let cells = |layer: &LayerData| layer.spec.nrows().saturating_mul(layer.spec.ncols());
-        let tried = |layer: &LayerData| {
-            let counted = !layer.spec.is_dense() && cells(layer) <= MOST_CELLS;
-            counted.then(|| Tried { bits: vec![0; cells(layer).div_ceil(64)], count: 0 })
+    pub fn new(layers: &[LayerSpec]) -> Self {
+        let tried = |layer: &LayerSpec| {
+            let counted = !layer.is_dense() && layer.cells() <= MOST_CELLS;
+            counted.then(|| Tried { bits: vec![0; layer.cells().div_ceil(64)], count: 0 })
         };
         Self::with_tried(layers, layers.iter().map(tried).collect())
     }
 
-    fn with_tried(layers: &[LayerData], tried: Vec<Option<Tried>>) -> Self {
-        let inputs = layers.first().map_or(0, |layer| layer.spec.n_in);
+    fn with_tried(layers: &[LayerSpec], tried: Vec<Option<Tried>>) -> Self {
+        let inputs = layers.first().map_or(0, |layer| layer.n_in);
         Self {
-            storage: layers.first().map_or(Storage::OutputMajor, |layer| layer.spec.storage),
+            storage: layers.first().map_or(Storage::OutputMajor, |layer| layer.storage),
             inputs: (0..inputs).map(|_| AtomicU32::new(0)).collect(),
             survived: layers.iter().map(|_| AtomicU64::new(0)).collect(),
             tried,
@@ -85,7 +79,7 @@ impl Recorder {
     }
 
     /// Records survivors alone: tried connections are not counted.
-    pub fn of_survivors(layers: &[LayerData]) -> Self {
+    pub fn of_survivors(layers: &[LayerSpec]) -> Self {
         Self::with_tried(layers, layers.iter().map(|_| None).collect())
     }
 
@@ -94,7 +88,7 @@ impl Recorder {
     /// # Errors
     ///
     /// When they are of another network.
-    pub fn resume(layers: &[LayerData], bits: &[Vec<u64>]) -> Result<Self> {
+    pub fn resume(layers: &[LayerSpec], bits: &[Vec<u64>]) -> Result<Self> {
         let mut recorder = Self::new(layers);
         for (i, tried) in recorder.tried.iter_mut().enumerate() {
             let saved = bits.get(i).filter(|saved| !saved.is_empty());
@@ -131,25 +125,14 @@ impl Recorder {
         }
     }
 
-    /// Counts what pruning would leave, where nothing was pruned.
-    ///
-    /// # Errors
-    ///
-    /// When a layer's structure is broken.
-    pub fn would_prune(&self, layers: &[LayerData], zeta: f32) -> Result<()> {
-        let evolving = layers.len().saturating_sub(1);
-        for (i, layer) in layers.iter().enumerate().take(evolving).filter(|(_, layer)| !layer.spec.is_dense()) {
-            let matrix = CsrRef::<Wide>::new(layer.spec.ncols(), &layer.indptr, &layer.indices, &layer.weights);
-            let mut count = 0;
-            survivors(matrix.map_err(|error| anyhow!("layer {i}: {error}"))?, zeta, |row, col| {
-                count += 1;
-                if i == 0 {
-                    self.count_input(row, col);
-                }
-            });
-            self.survived[i].store(count, Ordering::Relaxed);
+    /// Counts a connection that pruning would leave of a layer, where nothing was pruned since [`Recorder::begin`].
+    pub fn survives(&self, layer: usize, row: usize, col: usize) {
+        if layer == 0 {
+            self.count_input(row, col);
         }
-        Ok(())
+        if let Some(count) = self.survived.get(layer) {
+            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
     }
 
     /// Counts a connection of the first layer by its input.
@@ -162,7 +145,7 @@ impl Recorder {
     }
 
     /// Adds the connections that there are now to those that were tried.
-    pub fn try_all(&mut self, layers: &[LayerData]) {
+    pub fn try_all(&mut self, layers: &[LayerView<'_>]) {
         for (tried, layer) in self.tried.iter_mut().zip(layers) {
             if let Some(tried) = tried {
                 tried.add(layer);
@@ -179,7 +162,7 @@ impl Recorder {
     }
 
     /// The sparse layers that evolve, after an epoch.
-    pub fn rows(&self, epoch: u32, layers: &[LayerData]) -> impl Iterator<Item = LayerRow> {
+    pub fn rows(&self, epoch: u32, layers: &[LayerView<'_>]) -> impl Iterator<Item = LayerRow> {
         let evolving = layers.len().saturating_sub(1);
         let sparse = layers.iter().enumerate().take(evolving).filter(|(_, layer)| !layer.spec.is_dense());
         sparse.map(move |(layer, _)| LayerRow {
@@ -195,6 +178,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::data::DatasetName;
+    use crate::model::layer::LayerData;
     use crate::settings::Config;
 
     /// A network of 3-2-2 whose first layer has the cells (0, 1) and (1, 0).
@@ -214,38 +198,48 @@ mod tests {
         config.layers(3, 2).into_iter().map(layer).collect()
     }
 
+    fn specs() -> Vec<LayerSpec> {
+        layers().iter().map(|layer| layer.spec).collect()
+    }
+
+    fn views(layers: &[LayerData]) -> Vec<LayerView<'_>> {
+        layers.iter().map(LayerData::view).collect()
+    }
+
     #[test]
     fn a_connection_is_tried_once_however_often_it_comes_back() {
         let mut layers = layers();
-        let mut recorder = Recorder::new(&layers);
-        recorder.try_all(&layers);
-        recorder.try_all(&layers);
+        let mut recorder = Recorder::new(&specs());
+        recorder.try_all(&views(&layers));
+        recorder.try_all(&views(&layers));
         layers[0].indices = vec![2, 0];
-        recorder.try_all(&layers);
-        let rows: Vec<_> = recorder.rows(7, &layers).collect();
+        recorder.try_all(&views(&layers));
+        let rows: Vec<_> = recorder.rows(7, &views(&layers)).collect();
         assert_eq!(rows, [LayerRow { epoch: 7, layer: 0, survived: 0, tried: Some(3) }]);
         let bits: Vec<Vec<u64>> = recorder.bits().into_iter().map(<[u64]>::to_vec).collect();
         assert_eq!(bits[0], [0b1110]);
-        let resumed = Recorder::resume(&layers, &bits).unwrap();
-        assert!(resumed.rows(7, &layers).eq(rows));
+        let resumed = Recorder::resume(&specs(), &bits).unwrap();
+        assert!(resumed.rows(7, &views(&layers)).eq(rows));
     }
 
     #[test]
     fn what_a_checkpoint_lacks_is_not_counted_and_what_does_not_fit_is_refused() {
         let layers = layers();
-        let resumed = Recorder::resume(&layers, &[]).unwrap();
-        assert_eq!(resumed.rows(1, &layers).next().unwrap().tried, None);
-        assert!(Recorder::resume(&layers, &[vec![0; 2]]).is_err());
+        let resumed = Recorder::resume(&specs(), &[]).unwrap();
+        assert_eq!(resumed.rows(1, &views(&layers)).next().unwrap().tried, None);
+        assert!(Recorder::resume(&specs(), &[vec![0; 2]]).is_err());
     }
 
     #[test]
     fn survivors_are_counted_by_input() {
-        let layers = layers();
-        let mut recorder = Recorder::new(&layers);
-        recorder.would_prune(&layers, 0.5).unwrap();
+        let mut recorder = Recorder::new(&specs());
+        recorder.survives(0, 1, 1);
         assert_eq!(recorder.input_connections(), [0, 1, 0]);
         recorder.begin();
-        recorder.would_prune(&layers, 0.0).unwrap();
+        recorder.survives(0, 0, 0);
+        recorder.survives(0, 1, 1);
+        recorder.survives(1, 0, 0);
         assert_eq!(recorder.input_connections(), [1, 1, 0]);
+        assert_eq!(recorder.survived.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>(), [2, 1]);
     }
 }

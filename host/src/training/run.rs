@@ -1,5 +1,6 @@
 //! A run with a directory: how it begins or continues, and how it ends.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use rewire_engine::native::Native;
 
 use crate::data::Dataset;
 use crate::error::{Diverged, Interrupted, Usage};
-use crate::model::safetensors::Model;
+use crate::files::stream_atomically;
 use crate::settings::{Config, Invalid, Keep, ModelKind};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
@@ -90,9 +91,9 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
         }
         let (model, best) = (directory.path().join(MODEL), directory.path().join(BEST));
         if config.keep == Keep::Best && best.exists() {
-            Model::load(&best)?.save(&model)?;
+            stream_atomically(&model, |draft| std::io::copy(&mut File::open(&best)?, draft).map(|_| ()))?;
         } else {
-            session.model(network.export()).save(&model)?;
+            session.model(network).save(&model)?;
         }
         let summary = Summary::new(config, task.widths(), directory.path(), &ended.epochs);
         if ended.interrupted {
@@ -157,12 +158,11 @@ impl Run<'_> {
         directory.append_phases(&Phases { resident_bytes: resident, ..Phases::default() })?;
         let mut recorder = None;
         if config.model != ModelKind::Dense {
-            let model = self.session.model(network.export());
-            model.save(&directory.path().join(START))?;
+            self.session.model(network).save(&directory.path().join(START))?;
             if directory.records_topology() {
-                let recorder = recorder.insert(Recorder::new(&model.layers));
-                recorder.would_prune(&model.layers, config.zeta_of(1))?;
-                record_topology(recorder, &mut directory, 0, &model.layers)?;
+                let recorder = recorder.insert(Recorder::new(&self.session.layers()));
+                network.would_prune(config.zeta_of(1), &mut |layer, row, col| recorder.survives(layer, row, col));
+                record_topology(recorder, &mut directory, 0, &network.views())?;
             }
         }
         Ok((directory, recorder, Vec::new()))
@@ -170,15 +170,19 @@ impl Run<'_> {
 
     /// Takes the network and its directory up where they were left.
     fn resume(&self, network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<Begun> {
-        network.import(&checkpoint.layers).with_context(|| {
-            format!("the checkpoint in {} is of another network; start again in another folder", out.display())
-        })?;
+        for index in 0..checkpoint.specs().len() {
+            // One layer at a time: two networks may be more than the memory holds.
+            let layer = checkpoint.layer(index)?;
+            network.import_layer(index, &layer).with_context(|| {
+                format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+            })?;
+        }
         let Session { config, task, .. } = self.session;
         let (inputs, _) = task.widths();
         let (directory, epochs) =
             RunDirectory::reopen(out, checkpoint.epoch, config, inputs, |text| self.warn.warn(text))?;
         let mut recorder = if directory.records_topology() {
-            Some(Recorder::resume(&checkpoint.layers, &checkpoint.tried)?)
+            Some(Recorder::resume(checkpoint.specs(), &checkpoint.tried()?)?)
         } else {
             None
         };
@@ -188,7 +192,7 @@ impl Run<'_> {
                 .catch_up(network, epoch)
                 .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
             if let Some(recorder) = &mut recorder {
-                recorder.try_all(&network.export());
+                recorder.try_all(&network.views());
             }
         }
         Ok((directory, recorder, epochs))

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::training::checkpoint::Checkpoint;
+use crate::training::checkpoint::{OwnedState, State};
 use crate::training::directory::RunDirectory;
+
+/// Bytes of a network that is copied, so that its checkpoint can wait. A larger one is written at once.
+const LARGEST_COPY: u64 = 1 << 26;
 
 /// Time between two checkpoints.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -20,22 +23,29 @@ pub(super) struct Saver {
     /// When one was written.
     saved: Option<Instant>,
     /// The newest, if it was not.
-    waiting: Option<Checkpoint>,
+    waiting: Option<OwnedState>,
 }
 
 impl Saver {
     /// Takes the checkpoint of an epoch that has ended, and writes it if it is time to.
-    pub(super) fn save(&mut self, checkpoint: Checkpoint, directory: &RunDirectory) -> Result<()> {
-        self.waiting = Some(checkpoint);
-        if self.saved.is_some_and(|at| at.elapsed() < INTERVAL) { Ok(()) } else { self.write(directory) }
+    pub(super) fn save(&mut self, state: &State<'_>, directory: &RunDirectory) -> Result<()> {
+        if self.saved.is_some_and(|at| at.elapsed() < INTERVAL) && state.bytes() <= LARGEST_COPY {
+            self.waiting = Some(state.to_owned());
+            return Ok(());
+        }
+        self.waiting = None;
+        self.write_now(state, directory)
     }
 
     /// Writes what waits.
     pub(super) fn write(&mut self, directory: &RunDirectory) -> Result<()> {
-        let Some(checkpoint) = self.waiting.take() else { return Ok(()) };
+        self.waiting.take().map_or(Ok(()), |waiting| self.write_now(&waiting.state(), directory))
+    }
+
+    fn write_now(&mut self, state: &State<'_>, directory: &RunDirectory) -> Result<()> {
         // The rows that it counts on come first.
         directory.flush()?;
-        checkpoint.save(directory.path())?;
+        state.save(directory.path())?;
         self.saved = Some(Instant::now());
         Ok(())
     }

@@ -3,35 +3,18 @@
 //! A run with a directory and a call from Rust are both a session; they differ in their observers.
 
 use rewire_core::error::TrainError;
-use rewire_core::network::{Description, Footprint, LayerSpec};
+use rewire_core::network::LayerSpec;
 use rewire_core::step::Progress;
 use rewire_core::train::{Ended, Epoch as Done, Trainer};
 use rewire_engine::clock::EpochTimes;
-use rewire_engine::dynamic::{Network, NetworkError, RunObserver, footprint, with_network};
-use rewire_engine::layer::LayerData;
+use rewire_engine::dynamic::{Network, NetworkError, RunObserver, with_network};
 use rewire_engine::native::Native;
 
-use crate::model::safetensors::Model;
+use crate::model::safetensors::ModelView;
 use crate::settings::{Config, ModelKind};
 use crate::training::directory::Epoch;
+use crate::training::memory::{check, description};
 use crate::training::task::Task;
-
-/// What the settings make of a network for this dataset.
-pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<'a> {
-    let description = Description::training(layers, config.batch_size).with_transposed_index();
-    if config.needs_velocity() { description.with_velocity() } else { description }
-}
-
-/// Bytes of the network, and of the same network with every connection.
-pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprint, Footprint) {
-    let bytes = |config: &Config| {
-        let layers = config.layers(features, classes);
-        footprint(&layers, config.lanes(), &description(config, &layers))
-    };
-    // The same tiles: only the connections differ.
-    let dense = Config { model: ModelKind::Dense, lanes: config.lanes(), ..config.clone() };
-    (bytes(config), bytes(&dense))
-}
 
 /// Settings, samples and a machine: all that a training needs.
 #[derive(Debug)]
@@ -60,9 +43,10 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// A network that there is no code for, or no memory.
+    /// A network that there is no code for, or no memory: known before anything is drawn.
     pub fn with_network<R>(&self, work: impl FnOnce(&mut dyn Network) -> R) -> Result<R, NetworkError> {
         let layers = self.layers();
+        check(self.config, self.task.widths())?;
         with_network(&layers, self.config.lanes(), &description(self.config, &layers), work)
     }
 
@@ -130,13 +114,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The network of these layers, with what makes its inputs. Its velocities go: predictions need none.
-    pub fn model(&self, mut layers: Vec<LayerData>) -> Model {
-        for layer in &mut layers {
-            layer.velocity = Vec::new();
-            layer.bias_velocity = Vec::new();
-            layer.activation_velocity = Vec::new();
-        }
-        self.task.model(layers)
+    /// The network with what makes its inputs, as it is written.
+    pub fn model<'n>(&'n self, network: &'n dyn Network) -> ModelView<'n> {
+        self.task.model(network.views())
     }
 }

@@ -9,7 +9,7 @@ use crate::data::DataSource;
 use crate::settings::{Config, ModelKind, TaskKind};
 use crate::training::directory::Epoch;
 use crate::training::early_stopping::kept;
-use crate::training::session::footprints;
+use crate::training::memory::footprints;
 
 /// The closing figures of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use rewire_core::step::{Metrics, WeightDecay};
-use rewire_engine::layer::LayerData;
 
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
 use crate::data::source::{Source, draw};
 use crate::data::{Dataset, DatasetName, ImageShape};
-use crate::model::safetensors::Model;
+use crate::model::layer::LayerView;
+use crate::model::safetensors::ModelView;
 use crate::settings::{ClassWeights, Config, DecayKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
 
 /// Streams of the draws of samples.
@@ -166,12 +166,12 @@ impl<'a> Task<'a> {
     }
 
     /// The network of these layers, with all that its use needs.
-    pub fn model(&self, layers: Vec<LayerData>) -> Model {
+    pub fn model<'t>(&'t self, layers: Vec<LayerView<'t>>) -> ModelView<'t> {
         let Dataset { name, shape, names, .. } = &self.dataset;
         // What the names of a known dataset stand for is known.
         let shape = shape.filter(|_| name.is_none());
-        let (normaliser, targets) = (self.normaliser.clone(), self.targets.clone());
-        Model { dataset: *name, task: self.kind, shape, names: names.clone(), normaliser, targets, layers }
+        let (normaliser, targets) = (&self.normaliser, &self.targets);
+        ModelView { dataset: *name, task: self.kind, shape, names, normaliser, targets, layers }
     }
 
     /// Inputs of a network, and its outputs.

@@ -6,7 +6,7 @@ use rewire_core::activation::Parameters;
 use rewire_core::error::TrainError;
 pub use rewire_core::train::Step;
 use rewire_core::train::{Epoch as Done, TrainSettings};
-use rewire_engine::dynamic::{Network, NetworkError, RunObserver};
+use rewire_engine::dynamic::{Network, RunObserver};
 use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
@@ -192,28 +192,19 @@ fn run(
     let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
     let mut recorder = None;
     if observer.counts_inputs() && config.model == ModelKind::Set {
-        let layers = network.export();
-        let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&layers));
-        recorder.would_prune(&layers, config.zeta_of(next)).map_err(|error| broken(&error))?;
+        let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&session.layers()));
+        network.would_prune(config.zeta_of(next), &mut |layer, row, col| recorder.survives(layer, row, col));
         observer.begin(recorder.input_connections());
     }
-    let (epochs, best, failed) = (Vec::new(), None, None);
-    let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs, best, failed };
+    let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs: Vec::new(), best: None };
     epochs.begin(next);
     session.train(network, next, &mut epochs)?;
-    let Epochs { epochs, best, failed, .. } = epochs;
-    if let Some(failed) = failed {
-        return Err(failed.into());
-    }
+    let Epochs { epochs, best, .. } = epochs;
     let done = epochs.last().map_or(next - 1, |row| row.epoch);
     let mut layers = best.unwrap_or_else(|| network.export());
     let velocities = layers.iter_mut().map(Velocities::take).collect();
-    Ok(Trained { config: (*config).clone(), epochs: done, model: task.model(layers), velocities })
-}
-
-/// A network whose structure is not sound, which no training makes.
-fn broken(error: &anyhow::Error) -> NetworkError {
-    NetworkError::Layer { layer: 0, reason: error.to_string() }
+    let model = task.model(Vec::new()).with_layers(layers);
+    Ok(Trained { config: (*config).clone(), epochs: done, model, velocities })
 }
 
 /// The epochs of a training in memory.
@@ -225,7 +216,6 @@ struct Epochs<'a> {
     epochs: Vec<Epoch>,
     /// The network of the best epoch, where that is kept.
     best: Option<Vec<LayerData>>,
-    failed: Option<NetworkError>,
 }
 
 impl Epochs<'_> {
@@ -255,11 +245,8 @@ impl RunObserver for Epochs<'_> {
         if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == row.epoch) {
             self.best = Some(network.export());
         }
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.settings.evolves(row.epoch))
-            && let Err(error) = recorder.would_prune(&network.export(), config.zeta_of(row.epoch))
-        {
-            self.failed = Some(broken(&error));
-            return ControlFlow::Break(());
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.settings.evolves(row.epoch)) {
+            network.would_prune(config.zeta_of(row.epoch), &mut |layer, row, col| recorder.survives(layer, row, col));
         }
         let input_connections = self.recorder.as_mut().map(Recorder::input_connections);
         let flow = self.observer.epoch(&EpochDone { epoch: done, row: &row, input_connections });

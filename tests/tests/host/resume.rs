@@ -150,7 +150,7 @@ fn a_model_from_an_interruption_is_not_taken_for_the_runs() {
     fs::copy(path.join("start.safetensors"), path.join("model.safetensors")).unwrap();
     let saved = SavedRun::read(&path).unwrap();
     assert_eq!(saved.done(), 3);
-    assert!(saved.now.unwrap() == Checkpoint::load(&path, |_| {}).unwrap().layers);
+    assert!(saved.now.unwrap() == Checkpoint::load(&path, |_| {}).unwrap().all_layers().unwrap());
     drop(RunDirectory::reopen(&path, 3, &saved.config, 784, |text| panic!("{text}")).unwrap());
     assert!(!path.join("model.safetensors").exists());
     succeed(folder.path(), "train --out run --resume");

@@ -10,7 +10,7 @@ use rewire_core::samples::Target;
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Inputs, Names, Scaling};
 use rewire_core::topology::ImagePlane;
-use rewire_engine::dynamic::{load_layers, with_block};
+use rewire_engine::dynamic::{load_layer, with_block};
 use rewire_engine::layer::LayerData;
 
 use crate::data::manifest;
@@ -66,7 +66,9 @@ fn bytes<F: Format>(layers: &[LayerData], about: &About<'_>) -> Result<Vec<u8>> 
     let description = Description::inference(&specs, 1);
     with_block(&description.footprint::<F, 1>(), |block| -> Result<Vec<u8>> {
         let mut network = Mlp::<F, 1>::new(&description, block).map_err(|error| anyhow!("{error}"))?;
-        load_layers(&mut network, layers)?;
+        for (index, layer) in layers.iter().enumerate() {
+            load_layer(&mut network, index, layer)?;
+        }
         let mut bytes = Vec::new();
         let put = |part: &[u8]| {
             bytes.extend_from_slice(part);

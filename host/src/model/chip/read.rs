@@ -7,7 +7,7 @@ use rewire_core::network::LayerRef;
 use rewire_core::samples::Target;
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Image, ImageError, Inputs, Names as ImageNames, Scaling};
-use rewire_engine::layer::LayerData;
+use rewire_engine::layer::{LayerData, LayerView};
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{ImageShape, Names};
@@ -81,7 +81,11 @@ fn contents<F: Format>(bytes: &[u8]) -> Result<Contents, ImageError> {
         inputs: if about.is_some() { Inputs::of::<F>() } else { Inputs::Bytes },
         hash: image::hash_layers(layers.iter().copied()),
         layer_bytes: layers.iter().map(|layer| image::layer_len::<F>(&layer.spec)).collect(),
-        model: model(layers.iter().copied().map(LayerData::new).collect(), Inputs::of::<F>(), about),
+        model: model(
+            layers.iter().copied().map(|layer| LayerView::new(layer).to_data()).collect(),
+            Inputs::of::<F>(),
+            about,
+        ),
     })
 }
 

@@ -8,6 +8,10 @@ pub(super) fn resident_bytes() -> Option<(u64, u64)> {
     None
 }
 
+pub(super) fn available_bytes() -> Option<u64> {
+    None
+}
+
 pub(super) fn niceness() -> i64 {
     0
 }

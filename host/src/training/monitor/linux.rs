@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use procfs::process::{PageInfo, Process};
-use procfs::{CurrentSI, KernelStats, page_size, ticks_per_second};
+use procfs::{Current, CurrentSI, KernelStats, page_size, ticks_per_second};
 
 use super::sample::Sample;
 
@@ -12,6 +12,11 @@ use super::sample::Sample;
 pub(super) fn resident_bytes() -> Option<(u64, u64)> {
     let status = Process::myself().and_then(|process| process.status()).ok()?;
     status.vmrss.zip(status.vmhwm).map(|(now, peak)| (now * 1024, peak * 1024))
+}
+
+/// Memory that the system can give to programs, in bytes.
+pub(super) fn available_bytes() -> Option<u64> {
+    procfs::Meminfo::current().ok()?.mem_available
 }
 
 /// How far this process lets others go first.

@@ -145,6 +145,11 @@ pub fn resident_bytes() -> Option<(u64, u64)> {
     system::resident_bytes()
 }
 
+/// Memory that the system can give to programs, in bytes; `None` where it does not tell.
+pub fn available_bytes() -> Option<u64> {
+    system::available_bytes()
+}
+
 /// Bytes in RAM of the pages between two addresses of this process.
 pub fn resident_between(start: usize, end: usize) -> Option<u64> {
     system::resident_between(start, end)
