@@ -5,13 +5,15 @@ use crate::kernel::gather::TransposedRef;
 use crate::network::spec::LayerSpec;
 use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::{CsrMut, CsrRef};
-use crate::sparse::index::Format;
+use crate::sparse::index::{Format, Index};
 use crate::sparse::transpose::Transposition;
 
 /// A layer's model and optimizer state.
 #[derive(Debug)]
 pub(crate) struct Layer<'a, F: Format> {
     pub(crate) spec: LayerSpec,
+    /// Connections that a sparse layer was built for: those of the specification before any were removed for good.
+    pub(crate) room: F::Pointer,
     /// All `n_in * n_out` weights of a dense layer, or those of the connections.
     pub(crate) weights: &'a mut [f32],
     pub(crate) bias: &'a mut [f32],
@@ -131,6 +133,7 @@ impl<F: Format> Layer<'_, F> {
     pub(crate) fn empty(spec: LayerSpec) -> Self {
         Self {
             spec,
+            room: F::Pointer::wrapping_from(spec.connections),
             weights: &mut [],
             bias: &mut [],
             indptr: &mut [],

@@ -5,7 +5,6 @@ use heapless::Vec;
 use crate::activation::kind::Parameters;
 use crate::samples::element::Element;
 use crate::sparse::csr::take_mut;
-use crate::sparse::index::Index;
 
 /// Activations and deltas of a layer, for all tiles of a minibatch one after the other.
 #[derive(Debug)]
@@ -94,7 +93,7 @@ pub(crate) fn bytes<X: Element, const LANES: usize>(rows: &mut [[X; LANES]]) -> 
 }
 
 /// Counters for one layer's rows, borrowed from a tile that is free while no pass runs.
-pub(crate) fn counters<C: Index>(tile: &mut [u8]) -> &mut [C] {
+pub(crate) fn counters<C: bytemuck::Pod>(tile: &mut [u8]) -> &mut [C] {
     let whole = tile.len() / size_of::<C>() * size_of::<C>();
     bytemuck::try_cast_slice_mut(tile.get_mut(..whole).unwrap_or_default()).unwrap_or_default()
 }

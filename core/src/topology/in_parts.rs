@@ -12,7 +12,7 @@ use crate::sparse::transpose::Transposition;
 use crate::step::id::StepId;
 use crate::topology::evolve::{Evolution, regrow, regrowth};
 use crate::topology::grow::place::GrowthState;
-use crate::topology::prune::{Compaction, FEW_DIGITS, Selection, compact};
+use crate::topology::prune::{Compaction, FEW_DIGITS, Selection, compact, share};
 use crate::topology::scratch::Scratch;
 
 /// An evolution in parts: [`Mlp::evolve_in_parts`] begins it, and [`evolve_some`](EvolutionInParts::evolve_some) goes on
@@ -171,7 +171,7 @@ fn select<F: Format>(
         if end < values.len() || !budget.take(Selection::<FEW_DIGITS>::CLOSING) {
             return None;
         }
-        if let Some(cuts) = selection.close(zeta) {
+        if let Some(cuts) = selection.close(|counts| counts.map(|count| share(count, zeta))) {
             return Some(Compaction::new(cuts));
         }
         *at = 0;

@@ -10,6 +10,7 @@
 //! | `init.rs` | the initial topology and weights |
 //! | `evolve.rs` | the order of an evolution, and the value of regrown weights |
 //! | `prune.rs` | which connections are pruned |
+//! | `thin.rs` | which connections are removed for good |
 //! | `in_parts.rs` | how an evolution is cut into parts that each end soon |
 //! | `grow/` | where connections are regrown, one file a rule |
 //! | `plane.rs` | where neurons lie in the image plane |
@@ -22,6 +23,7 @@ pub(crate) mod init;
 pub(crate) mod plane;
 pub(crate) mod prune;
 pub(crate) mod scratch;
+pub(crate) mod thin;
 
 pub use evolve::{Evolution, GrownWeight};
 pub use grow::{Growth, Locality};
@@ -31,3 +33,4 @@ pub use plane::ImagePlane;
 /// For those who record evolution.
 #[doc(hidden)]
 pub use prune::survivors;
+pub use thin::Thinning;

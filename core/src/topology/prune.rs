@@ -14,7 +14,7 @@ const MANY_DIGITS: usize = 1 << 11;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// Bits of the magnitude; positive floats order as their bits do.
-    threshold: u32,
+    pub(crate) threshold: u32,
     /// How many are pruned whose magnitude equals the threshold.
     ties: u32,
     /// Sum of both kinds.
@@ -69,13 +69,28 @@ impl Compaction {
 /// Moves the survivors of the rows that end at these row pointers to the front, next to those before them.
 #[inline(always)]
 pub(crate) fn compact<F: Format>(matrix: &mut CsrMut<'_, F>, at: &mut Compaction, pointers: Range<usize>) {
-    let Compaction { mut cuts, mut read, mut write } = *at;
-    for pointer in matrix.indptr.get_mut(pointers).unwrap_or_default() {
+    let Compaction { mut cuts, read, write } = *at;
+    let (read, write) = keep(matrix, (read, write), pointers, |_, _, value| !goes(&mut cuts, value));
+    *at = Compaction { cuts, read, write };
+}
+
+/// Moves the connections of some rows for which `stays`, of row, column and value, holds to the front. `pointers` end those
+/// rows; the next connection is the one at `read`, and the next that stays goes to `write`. Returns both.
+#[inline(always)]
+pub(crate) fn keep<F: Format>(
+    matrix: &mut CsrMut<'_, F>,
+    (mut read, mut write): (usize, usize),
+    pointers: Range<usize>,
+    mut stays: impl FnMut(usize, usize, f32) -> bool,
+) -> (usize, usize) {
+    let first = pointers.start;
+    for (at, pointer) in (first..).zip(matrix.indptr.get_mut(pointers).unwrap_or_default()) {
         // Each pointer ends the row before it; the first one ends nothing.
         let end = pointer.to_usize();
         while read < end {
             let value = matrix.values.get(read).copied().unwrap_or_default();
-            let stays = !goes(&mut cuts, value);
+            let col = matrix.indices.get(read).map_or(0, |col| col.to_usize());
+            let stays = stays(at.saturating_sub(1), col, value);
             // Written in any case, and overwritten by the next that stays: nothing to guess for the processor.
             copy_within(matrix.indices, read, write);
             copy_within(matrix.values, read, write);
@@ -85,7 +100,7 @@ pub(crate) fn compact<F: Format>(matrix: &mut CsrMut<'_, F>, at: &mut Compaction
         }
         *pointer = F::Pointer::wrapping_from(write);
     }
-    *at = Compaction { cuts, read, write };
+    (read, write)
 }
 
 /// Calls `each` with row and column of every connection that pruning by magnitude would leave.
@@ -119,11 +134,11 @@ fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     cut.total > 0 && magnitude < cut.threshold
 }
 
-/// The fraction `zeta`, below 1, of a count, rounded down.
+/// The fraction `zeta`, at most 1, of a count, rounded down.
 ///
 /// In single precision as far as that has every count, so that a third of a round number is what people expect; beyond
 /// it, of the fraction as it is stored, to the last connection.
-fn share(count: u32, zeta: f32) -> u32 {
+pub(crate) fn share(count: u32, zeta: f32) -> u32 {
     if count < 1 << f32::MANTISSA_DIGITS {
         return ((count as f32 * zeta) as u32).min(count);
     }
@@ -137,17 +152,22 @@ fn share(count: u32, zeta: f32) -> u32 {
 
 /// [`select`] with as many counters as suit the machine of a format.
 fn select_for<F: Format>(values: &[f32], zeta: f32) -> [Cut; 2] {
-    if size_of::<F::Pointer>() > 2 { select::<MANY_DIGITS>(values, zeta) } else { select::<FEW_DIGITS>(values, zeta) }
+    select_by::<F>(values, |counts| counts.map(|count| share(count, zeta)))
+}
+
+/// The same for as many weights of each sign as `take` makes of their counts.
+pub(crate) fn select_by<F: Format>(values: &[f32], take: impl Fn([u32; 2]) -> [u32; 2]) -> [Cut; 2] {
+    if size_of::<F::Pointer>() > 2 { select::<MANY_DIGITS>(values, take) } else { select::<FEW_DIGITS>(values, take) }
 }
 
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
-fn select<const DIGITS: usize>(values: &[f32], zeta: f32) -> [Cut; 2] {
+fn select<const DIGITS: usize>(values: &[f32], take: impl Fn([u32; 2]) -> [u32; 2]) -> [Cut; 2] {
     let mut selection = Selection::<DIGITS>::new();
     loop {
         selection.count(values);
-        if let Some(cuts) = selection.close(zeta) {
+        if let Some(cuts) = selection.close(&take) {
             return cuts;
         }
     }
@@ -207,17 +227,19 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         }
     }
 
-    /// Takes the digit's counts over all weights into account; returns what is to go once all digits are known.
+    /// Takes the digit's counts over all weights into account; returns what is to go once all digits are known: of each
+    /// sign as many as `take` makes of their counts.
     #[inline(always)]
-    pub(crate) fn close(&mut self, zeta: f32) -> Option<[Cut; 2]> {
-        let is_first = self.shift == Self::BITS;
+    pub(crate) fn close(&mut self, take: impl Fn([u32; 2]) -> [u32; 2]) -> Option<[Cut; 2]> {
+        if self.shift == Self::BITS {
+            let [positive, negative] = &self.histogram;
+            let totals = take([positive.iter().sum(), negative.iter().sum()]);
+            for (cut, total) in self.cuts.iter_mut().zip(totals) {
+                (cut.total, cut.ties) = (total, total);
+            }
+        }
         self.shift -= self.bits();
         for (cut, histogram) in self.cuts.iter_mut().zip(&mut self.histogram) {
-            if is_first {
-                let count: u32 = histogram.iter().sum();
-                cut.total = share(count, zeta);
-                cut.ties = cut.total;
-            }
             // `ties` is how many of the weights that share the digits so far must go.
             for (digit, &count) in (0u32..).zip(&*histogram) {
                 if cut.ties <= count {
@@ -249,8 +271,8 @@ mod tests {
             };
             let values: std::vec::Vec<f32> = (0..len).map(|_| value()).collect();
             for zeta in [0.0, 0.1, 0.5, 0.999] {
-                let few = select::<FEW_DIGITS>(&values, zeta);
-                assert_eq!(few, select::<MANY_DIGITS>(&values, zeta));
+                let few = select::<FEW_DIGITS>(&values, |counts| counts.map(|count| share(count, zeta)));
+                assert_eq!(few, select::<MANY_DIGITS>(&values, |counts| counts.map(|count| share(count, zeta))));
                 for (sign, cut) in few.into_iter().enumerate() {
                     let of_sign = values.iter().map(|&value| parts(value)).filter(|part| part.0 == sign);
                     let mut sorted: std::vec::Vec<u32> = of_sign.map(|part| part.1).collect();

@@ -46,6 +46,8 @@ pub struct Epoch {
     pub trained: Metrics,
     /// What was measured on the test samples after the last update and before the evolution that follows it.
     pub measured: Metrics,
+    /// Connections of the network that was measured.
+    pub connections: usize,
     /// Connections replaced, within the epoch and after it.
     pub replaced: usize,
 }

@@ -4,6 +4,7 @@ use crate::error::SettingError;
 use crate::schedule::Schedule;
 use crate::step::sgd::Sgd;
 use crate::topology::evolve::Evolution;
+use crate::topology::thin::Thinning;
 
 /// How a network is trained: with the network's description and its samples, all that decides the bits of a run.
 ///
@@ -41,6 +42,8 @@ pub struct TrainSettings {
     pub evolve_every: u32,
     /// The last epoch in and after which connections are replaced.
     pub evolve_until: u32,
+    /// How connections are removed for good, before the evolutions that follow epochs; `None` keeps their number.
+    pub thinning: Option<Thinning>,
 }
 
 impl TrainSettings {
@@ -56,6 +59,7 @@ impl TrainSettings {
             zeta_schedule: Schedule::Constant,
             evolve_every: 0,
             evolve_until: u32::MAX,
+            thinning: None,
         }
     }
 
@@ -88,6 +92,11 @@ impl TrainSettings {
     /// trained, nor after [`TrainSettings::evolve_until`].
     pub fn evolves(&self, epoch: u32) -> bool {
         self.evolution.is_some() && evolves(epoch, self.epochs, self.evolve_until)
+    }
+
+    /// The last epoch that an evolution follows, if one does.
+    pub fn last_evolution(&self) -> u32 {
+        self.evolve_until.min(self.epochs.saturating_sub(1))
     }
 }
 

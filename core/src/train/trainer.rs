@@ -12,6 +12,7 @@ use crate::sparse::index::Format;
 use crate::step::id::{Progress, StepId};
 use crate::step::loss::Metrics;
 use crate::topology::evolve::{Evolution, evolve_layers};
+use crate::topology::thin::thin_layers;
 use crate::train::observer::{Epoch, Observer, Step};
 use crate::train::settings::TrainSettings;
 
@@ -179,10 +180,15 @@ impl<'s> Trainer<'s> {
         if !measured.is_finite() {
             return Err(diverged(SampleSet::Test, steps));
         }
+        let connections = network.connections();
         // Step 0: within the epoch, evolutions precede steps from 1 on.
         let id = StepId { seed: settings.seed, epoch, step: 0 };
+        if let (Some(thinning), Some(_)) = (&settings.thinning, evolution) {
+            thin_layers(network, backend, thinning, epoch, settings.last_evolution());
+        }
         self.replaced += evolve(network, backend, evolution, zeta, id, observer);
-        let finished = Epoch { epoch, learning_rate, trained: self.trained, measured, replaced: self.replaced };
+        let finished =
+            Epoch { epoch, learning_rate, trained: self.trained, measured, connections, replaced: self.replaced };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
         Ok(observer.epoch(&finished, network))
     }

@@ -11,59 +11,12 @@ use rewire_core::samples::Samples;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
 use rewire_core::step::{Metrics, Sgd, StepId};
-use rewire_core::topology::{Evolution, FanIn, Placement, survivors};
+use rewire_core::topology::{Evolution, FanIn, Placement, Thinning, survivors};
 use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
+pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
 use crate::native::Native;
-
-/// Why a network cannot be built or loaded.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// The machine has no memory for it.
-    #[error("out of memory: the network needs {needed} bytes{}", room(*available, fits.as_deref()))]
-    OutOfMemory {
-        /// Bytes of the network.
-        needed: usize,
-        /// Bytes that there are, where the system tells.
-        available: Option<u64>,
-        /// Flags of the largest network of its shape that fits, if one does.
-        fits: Option<String>,
-    },
-    /// There is no code for a network so wide at this tile width.
-    #[error(
-        "--lanes is {lanes}, but a network with a layer wider than 65536 neurons has 1 or 64 lanes; set --lanes 64"
-    )]
-    Lanes {
-        /// Samples in a tile.
-        lanes: usize,
-    },
-    /// Its description is wrong.
-    #[error("{0}")]
-    Description(#[from] BuildError),
-    /// Saved weights do not fit it.
-    #[error("layer {layer}: {reason}")]
-    Layer {
-        /// Counted from 0.
-        layer: usize,
-        /// What does not fit.
-        reason: String,
-    },
-}
-
-/// What is said of the memory that there is.
-fn room(available: Option<u64>, fits: Option<&str>) -> String {
-    match (available, fits) {
-        (Some(available), Some(flags)) => {
-            format!(", and {available} are available; the largest of this shape that fits has {flags}")
-        }
-        (Some(available), None) => {
-            format!(", and {available} are available; no network of this shape fits; make it smaller in other settings")
-        }
-        (None, _) => ", which this machine does not grant; make it smaller".into(),
-    }
-}
 
 /// An observer of a run that need not know the network's format and tile width: see [`Observer`].
 pub trait RunObserver {
@@ -157,6 +110,12 @@ pub trait Network: Send {
     ///
     /// As the core's.
     fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError>;
+    /// Removes connections for good: see [`Mlp::thin`].
+    ///
+    /// # Errors
+    ///
+    /// As the core's.
+    fn thin(&mut self, native: &Native, thinning: &Thinning, epoch: u32, last: u32) -> Result<(), TrainError>;
     /// Measures samples.
     fn evaluate(&mut self, native: &Native, samples: &dyn AnySamples) -> Metrics;
     /// Computes the outputs of the minibatch that begins at `start`, see [`Mlp::predict`], and hands them over tile by tile:
@@ -172,12 +131,18 @@ pub trait Network: Send {
     fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send));
     /// The layers where they lie, velocities included.
     fn views(&self) -> Vec<LayerView<'_>>;
+    /// What its layers are now.
+    fn specs(&self) -> Vec<LayerSpec> {
+        self.views().iter().map(|layer| layer.spec).collect()
+    }
     /// A copy of every layer, velocities included.
     fn export(&self) -> Vec<LayerData> {
         self.views().iter().map(LayerView::to_data).collect()
     }
     /// Hands layer, row and column of each connection to `each` that pruning would leave of the layers that evolve.
     fn would_prune(&self, zeta: f32, each: &mut dyn FnMut(usize, usize, usize));
+    /// Gives up room for connections that were removed for good: see [`Mlp::give_up_room`].
+    fn give_up_room(&mut self, index: usize, connections: usize);
     /// Replaces a layer's weights and structure.
     ///
     /// # Errors
@@ -231,6 +196,10 @@ where
         native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {})).map(|_| ())
     }
 
+    fn thin(&mut self, native: &Native, thinning: &Thinning, epoch: u32, last: u32) -> Result<(), TrainError> {
+        native.install(|| Mlp::thin(self, native, thinning, epoch, last)).map(|_| ())
+    }
+
     fn evaluate(&mut self, native: &Native, samples: &dyn AnySamples) -> Metrics {
         native.install(|| Mlp::evaluate(self, native, &samples))
     }
@@ -271,6 +240,10 @@ where
                 survivors(csr, zeta, |row, col| each(index, row, col));
             }
         }
+    }
+
+    fn give_up_room(&mut self, index: usize, connections: usize) {
+        Mlp::give_up_room(self, index, connections);
     }
 
     fn import_layer(&mut self, index: usize, layer: &LayerData) -> Result<(), NetworkError> {

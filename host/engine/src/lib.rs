@@ -8,6 +8,7 @@ pub mod clock;
 // The tests of this package do without: they would compile every kernel again.
 #[cfg(not(test))]
 pub mod dynamic;
+pub mod error;
 pub mod layer;
 pub mod native;
 pub mod probe;

@@ -12,7 +12,7 @@ use crate::analysis::statistics::mean_and_deviation;
 use crate::files::write_atomically;
 use crate::settings::ModelKind;
 use crate::text::{as_written, thousands};
-use crate::training::memory::footprints;
+use crate::training::memory::{footprints, of_layers};
 
 /// The results of a model over its seeds; accuracies and losses are of the last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
     let (test_accuracy, test_accuracy_deviation) = mean_and_deviation(&last(|row| row.test_accuracy));
     let times: Vec<f64> = runs.iter().flat_map(|run| &run.epochs).map(|row| row.train_seconds).collect();
     let (inputs, outputs) = runs.first()?.widths;
-    let layers = config.layers(inputs, outputs);
+    let layers = runs.first()?.layers();
     let weights: usize = layers.iter().map(|layer| layer.connections).sum();
     let footprint = footprints(config, inputs, outputs).0;
     Some(Row {
@@ -84,7 +84,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
         seconds_per_epoch: mean_and_deviation(&times).0,
         peak_resident_bytes: runs.iter().flat_map(|run| &run.phases).filter_map(|row| row.peak_resident_bytes).max(),
         training_bytes: footprint.bytes(),
-        model_bytes: footprint.model(),
+        model_bytes: of_layers(config, &layers).model(),
     })
 }
 

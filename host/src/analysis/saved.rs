@@ -166,9 +166,12 @@ impl SavedRun {
         self.shape.unwrap_or(ImageShape { channels: 1, height: 1, width: self.widths.0 })
     }
 
-    /// The layers that its settings describe.
+    /// The layers of its network: as they are now, or as its settings describe them where nothing is saved.
     pub fn layers(&self) -> Vec<LayerSpec> {
-        self.config.layers(self.widths.0, self.widths.1)
+        match &self.now {
+            Some(layers) => layers.iter().map(|layer| layer.spec).collect(),
+            None => self.config.layers(self.widths.0, self.widths.1),
+        }
     }
 
     /// Epochs done.
@@ -178,7 +181,7 @@ impl SavedRun {
 
     /// Its closing figures; none before an epoch is finished.
     pub fn summary(&self) -> Option<Summary> {
-        Summary::new(&self.config, self.widths, &self.path, &self.epochs)
+        Summary::new(&self.config, self.widths, &self.layers(), &self.path, &self.epochs)
     }
 }
 

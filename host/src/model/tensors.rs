@@ -171,6 +171,11 @@ impl TensorFile {
         Some(self.metadata.metadata().as_ref()?.get(key)?.as_str())
     }
 
+    /// Elements of a tensor; 0 where it is not there.
+    pub(crate) fn len(&self, name: &str) -> usize {
+        self.metadata.info(name).map_or(0, |info| info.shape.iter().product())
+    }
+
     /// Whether there is a tensor of this name.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.metadata.info(name).is_some()

@@ -6,7 +6,7 @@ use rewire_core::network::{LayerSpec, erdos_renyi_connections};
 use rewire_core::samples::PixelShift;
 use rewire_core::schedule::Schedule;
 use rewire_core::step::{Sgd, WeightDecay};
-use rewire_core::topology::{Evolution, FanIn, GrownWeight};
+use rewire_core::topology::{Evolution, FanIn, GrownWeight, Thinning};
 use rewire_core::topology::{Growth, ImagePlane, Locality, Placement};
 use rewire_core::train::{TrainSettings, evolves};
 
@@ -64,6 +64,34 @@ impl Config {
         self.schedule_of(self.zeta_schedule).at(self.zeta, epoch, self.epochs, 0)
     }
 
+    /// How connections are removed for good, if they are.
+    ///
+    /// # Errors
+    ///
+    /// A setting outside its range.
+    pub fn thinning(&self) -> Result<Option<Thinning>, SettingError> {
+        let mut thinning = Thinning::default();
+        if self.importance_percentile > 0.0 {
+            let Self { importance_percentile, importance_every, importance_from, .. } = *self;
+            thinning = thinning.with_importance(importance_percentile, importance_every, importance_from)?;
+        }
+        if self.connections_schedule != ScheduleKind::Constant {
+            thinning = thinning.with_density(self.schedule_of(self.connections_schedule), self.connections_end)?;
+        }
+        Ok((self.model == ModelKind::Set && thinning != Thinning::default()).then_some(thinning))
+    }
+
+    /// The fraction of a layer's initial connections that the density schedule leaves it in an epoch.
+    pub fn connections_left(&self, epoch: u32) -> f32 {
+        let thinning = self.thinning().ok().flatten();
+        thinning.map_or(1.0, |thinning| thinning.left(epoch, self.last_evolution()))
+    }
+
+    /// The last epoch that an evolution follows, if one does.
+    pub fn last_evolution(&self) -> u32 {
+        self.last_evolving_epoch().min(self.epochs.saturating_sub(1))
+    }
+
     /// Whether connections are replaced in and after this epoch.
     pub fn evolves(&self, epoch: u32) -> bool {
         self.model == ModelKind::Set && evolves(epoch, self.epochs, self.last_evolving_epoch())
@@ -89,6 +117,7 @@ impl Config {
             zeta_schedule: self.schedule_of(self.zeta_schedule),
             evolve_every: u32::try_from(self.evolve_every / self.batch_size.max(1)).unwrap_or(u32::MAX),
             evolve_until: self.last_evolving_epoch(),
+            thinning: self.thinning()?,
             ..TrainSettings::new(self.epochs, self.sgd(self.learning_rate)?)
         })
     }

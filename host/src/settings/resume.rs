@@ -42,6 +42,11 @@ impl Config {
                 let advice = "a --zeta-schedule that does not depend on the number of epochs (constant or step)";
                 return cannot("zeta", was.to_string(), becomes.to_string(), advice);
             }
+            let [was, becomes] = [self, other].map(|config| config.connections_left(epoch));
+            if was != becomes {
+                let advice = "a --connections-schedule that does not depend on the number of epochs (constant)";
+                return cannot("the fraction of connections", was.to_string(), becomes.to_string(), advice);
+            }
             // The last epoch has no evolution; it is caught up on.
             let [was, becomes] = [self, other].map(|config| config.evolves(epoch));
             // Not those within it.

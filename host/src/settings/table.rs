@@ -38,13 +38,16 @@ const VALIDATED: Condition =
 const EPOCHS: Condition = Condition { holds: |config| config.epochs > 1, otherwise: "with --epochs 1" };
 const EVOLVES: Condition =
     Condition { holds: |config| config.evolves(1), otherwise: "where --epochs or --evolve-until leave no evolution" };
+const IMPORTANCE: Condition =
+    Condition { holds: |config| config.importance_percentile > 0.0, otherwise: "without --importance-percentile" };
 const AUGMENT: Condition = Condition { holds: |config| config.augment, otherwise: "without --augment" };
 const STEP: Condition = Condition {
     holds: |config| {
         let zeta = config.model == ModelKind::Set && config.zeta_schedule == ScheduleKind::Step;
-        config.schedule == ScheduleKind::Step || zeta
+        let connections = config.model == ModelKind::Set && config.connections_schedule == ScheduleKind::Step;
+        config.schedule == ScheduleKind::Step || zeta || connections
     },
-    otherwise: "without --schedule step or --zeta-schedule step",
+    otherwise: "without --schedule, --zeta-schedule or --connections-schedule step",
 };
 
 settings! { |dataset, source, task|
@@ -181,6 +184,31 @@ settings! { |dataset, source, task|
         evolve_until: f32 = 1.0, {
             range: Range::Real(Bound::Included(0.0), Bound::Included(1.0)),
             applies: &[SET, EPOCHS],
+        }
+
+        /// Importance pruning: neurons at or below this percentile of their layer's importance, which is the sum of the
+        /// magnitudes of a neuron's incoming weights, lose their incoming connections for good (0: none do).
+        importance_percentile: f32 = 0.0, {
+            range: Range::Real(Bound::Included(0.0), Bound::Excluded(100.0)),
+            applies: &[SET, EVOLVES],
+        }
+
+        /// Epochs between importance prunings.
+        importance_every: u32 = 10, { range: Range::Whole(1, u32::MAX as u64), applies: &[SET, EVOLVES, IMPORTANCE] }
+
+        /// The epoch that the first importance pruning follows.
+        importance_from: u32 = 10, { range: Range::Whole(1, u32::MAX as u64), applies: &[SET, EVOLVES, IMPORTANCE] }
+
+        /// How the number of connections falls over the epochs.
+        connections_schedule: ScheduleKind = ScheduleKind::Constant, { applies: &[SET, EVOLVES] }
+
+        /// Fraction of its initial connections that a layer has in the last epoch.
+        connections_end: f32 = 0.5, {
+            range: Range::Real(Bound::Excluded(0.0), Bound::Included(1.0)),
+            applies: &[SET, EVOLVES, Condition {
+                holds: |config| config.connections_schedule != ScheduleKind::Constant,
+                otherwise: "with a constant --connections-schedule",
+            }],
         }
 
         /// Positions of regrown connections.

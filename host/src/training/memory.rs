@@ -17,12 +17,14 @@ pub fn description<'a>(config: &Config, layers: &'a [LayerSpec]) -> Description<
     if config.needs_velocity() { description.with_velocity() } else { description }
 }
 
+/// Bytes of a network of these layers.
+pub fn of_layers(config: &Config, layers: &[LayerSpec]) -> Footprint {
+    footprint(layers, config.lanes(), &description(config, layers))
+}
+
 /// Bytes of the network, and of the same network with every connection.
 pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprint, Footprint) {
-    let bytes = |config: &Config| {
-        let layers = config.layers(features, classes);
-        footprint(&layers, config.lanes(), &description(config, &layers))
-    };
+    let bytes = |config: &Config| of_layers(config, &config.layers(features, classes));
     // The same tiles: only the connections differ.
     let dense = Config { model: ModelKind::Dense, lanes: config.lanes(), ..config.clone() };
     (bytes(config), bytes(&dense))

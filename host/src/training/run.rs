@@ -95,7 +95,7 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
         } else {
             session.model(network).save(&model)?;
         }
-        let summary = Summary::new(config, task.widths(), directory.path(), &ended.epochs);
+        let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs);
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(
@@ -173,6 +173,7 @@ impl Run<'_> {
         for index in 0..checkpoint.specs().len() {
             // One layer at a time: two networks may be more than the memory holds.
             let layer = checkpoint.layer(index)?;
+            network.give_up_room(index, layer.spec.connections);
             network.import_layer(index, &layer).with_context(|| {
                 format!("the checkpoint in {} is of another network; start again in another folder", out.display())
             })?;

@@ -72,6 +72,9 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let config = Config { zeta: config.zeta_of(done), ..(*config).clone() };
+        if let Some(thinning) = config.thinning().map_err(TrainError::Setting)? {
+            network.thin(native, &thinning, done, config.last_evolution())?;
+        }
         let evolution = config.evolution(task.plane()).map_err(TrainError::Setting)?;
         network.evolve(native, &evolution, config.seed, done)
     }
@@ -110,7 +113,7 @@ impl<'a> Session<'a> {
             train_seconds: train,
             evaluate_seconds: evaluate,
             evolve_seconds: evolve,
-            connections: self.layers().iter().map(|layer| layer.connections).sum(),
+            connections: done.connections,
         }
     }
 

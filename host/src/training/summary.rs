@@ -9,7 +9,7 @@ use crate::data::DataSource;
 use crate::settings::{Config, ModelKind, TaskKind};
 use crate::training::directory::Epoch;
 use crate::training::early_stopping::kept;
-use crate::training::memory::footprints;
+use crate::training::memory::{footprints, of_layers};
 
 /// The closing figures of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,9 +61,16 @@ pub struct Summary {
 
 impl Summary {
     /// The figures of a run with so many inputs and outputs; none before an epoch is finished.
-    pub fn new(config: &Config, (inputs, outputs): (usize, usize), out: &Path, epochs: &[Epoch]) -> Option<Self> {
+    ///
+    /// `layers` are those of the network as it is now: connections may have been removed for good.
+    pub fn new(
+        config: &Config,
+        (inputs, outputs): (usize, usize),
+        layers: &[LayerSpec],
+        out: &Path,
+        epochs: &[Epoch],
+    ) -> Option<Self> {
         let last = kept(config, epochs)?;
-        let layers = config.layers(inputs, outputs);
         let (sparse, dense) = footprints(config, inputs, outputs);
         let dense_connections: usize = layers.iter().map(LayerSpec::cells).sum();
         let total = |part: fn(&Epoch) -> f64| epochs.iter().map(part).sum();
@@ -81,7 +88,7 @@ impl Summary {
             connections: last.connections,
             dense_connections,
             density: last.connections as f64 / dense_connections as f64,
-            model_bytes: sparse.model(),
+            model_bytes: of_layers(config, layers).model(),
             dense_model_bytes: dense.model(),
             training_bytes: sparse.bytes(),
             dense_training_bytes: dense.bytes(),

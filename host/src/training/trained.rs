@@ -155,7 +155,13 @@ impl Trained {
         let task = task.scaled(before.model.normaliser.clone(), before.model.targets.clone());
         let session = &Session::new(config, &task, native);
         session.with_network(|network| {
-            network.import(&before.layers())?;
+            let layers = before.layers();
+            if config.thinning().map_err(TrainError::Setting)?.is_some() {
+                for (index, layer) in layers.iter().enumerate() {
+                    network.give_up_room(index, layer.spec.connections);
+                }
+            }
+            network.import(&layers)?;
             session.catch_up(network, done)?;
             run(session, network, done + 1, observer)
         })?

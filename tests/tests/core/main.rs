@@ -15,4 +15,5 @@ mod losses;
 mod power_loss;
 mod regression;
 mod streaming;
+mod thinning;
 mod topology;

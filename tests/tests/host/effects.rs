@@ -22,13 +22,15 @@ fn family() -> Vec<Config> {
         batch_size: 10,
         epochs: 3,
         step_every: 1,
+        importance_every: 1,
+        importance_from: 1,
         train_samples: 60,
         test_samples: 50,
         learning_rate: 0.01,
         lanes: 16,
         ..Config::defaults(DatasetName::MnistMini)
     };
-    let changes: [fn(&mut Config); 15] = [
+    let changes: [fn(&mut Config); 17] = [
         |_| (),
         |c| c.model = ModelKind::Fixprob,
         |c| (c.model, c.activation) = (ModelKind::Dense, ActivationKind::Relu),
@@ -45,6 +47,8 @@ fn family() -> Vec<Config> {
         |c| c.schedule = ScheduleKind::Step,
         |c| c.schedule = ScheduleKind::Constant,
         |c| c.task = TaskKind::Reconstruct,
+        |c| c.importance_percentile = 30.0,
+        |c| c.connections_schedule = ScheduleKind::Linear,
     ];
     let changed = |change: &fn(&mut Config)| {
         let mut config = base.clone();

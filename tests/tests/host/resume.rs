@@ -33,6 +33,11 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
     let settings = [
         ("relu", "--augment --schedule cosine --zeta-schedule cosine --topology local --growth near"),
         ("batch-norm", "--activation batch-norm-relu --dropout 0.1 --evolve-every 320"),
+        (
+            "thinned",
+            "--connections-schedule cosine --connections-end 0.3 --importance-percentile 20 --importance-every 5 \
+             --importance-from 5",
+        ),
         ("srelu", "--activation srelu --weight-decay 0.0002 --decay coupled --schedule step --step-every 7"),
     ];
     for (name, settings) in settings {
@@ -64,6 +69,33 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
         assert_eq!(epochs(&killed), (1..=30).map(|epoch| epoch.to_string()).collect::<Vec<_>>(), "{name}");
         assert!(results(&killed) == results(&folder.path().join("whole")), "{name}");
     }
+}
+
+#[test]
+fn a_run_that_loses_connections_records_how_many_it_has() {
+    let folder = tempdir().unwrap();
+    let arguments = "train --epochs 5 --train-samples 100 --hidden 20,10 --connections 800,120,100 --batch-size 10";
+    let saved = |arguments: &str| {
+        succeed(folder.path(), arguments);
+        SavedRun::read(&folder.path().join("run")).unwrap()
+    };
+    let counts = |run: &SavedRun| run.epochs.iter().map(|row| row.connections).collect::<Vec<_>>();
+    let schedule = "--connections-schedule linear --connections-end 0.5";
+    let run = saved(&format!("{arguments} {schedule} --out run"));
+    // 800 and 120 fall by an eighth of them an epoch; the output layer is dense.
+    assert_eq!(counts(&run), [1020, 905, 790, 675, 560]);
+    assert_eq!(run.layers().iter().map(|layer| layer.connections).collect::<Vec<_>>(), [400, 60, 100]);
+    let summary = run.summary().unwrap();
+    assert_eq!((summary.connections, summary.density), (560, 560.0 / (784.0 * 20.0 + 200.0 + 100.0)));
+    assert!(summary.model_bytes < 8 * 560 + 4 * 40 && summary.training_bytes > 8 * 1020);
+    // The tenth percentile of 20 neurons is the second, of 10 the first.
+    fs::remove_dir_all(folder.path().join("run")).unwrap();
+    let importance = "--importance-percentile 10 --importance-from 2 --importance-every 9";
+    let run = saved(&format!("{arguments} {importance} --out run"));
+    let found = counts(&run);
+    assert!(found[0] == 1020 && found[1] == 1020 && (860..1000).contains(&found[2]), "{found:?}");
+    assert!(found[3] == found[2] && found[4] == found[2], "{found:?}");
+    assert_eq!(run.layers().iter().map(|layer| layer.connections).sum::<usize>(), found[4]);
 }
 
 #[test]

@@ -167,10 +167,14 @@ impl Checkpoint {
         let header = file.entry(KEY).context("it has no settings")?;
         let Header { epoch, config, features, classes } =
             serde_json::from_str(header).context("its settings cannot be read")?;
-        let specs = config.layers(features, classes);
+        let mut specs = config.layers(features, classes);
         for (i, name) in (0..specs.len()).flat_map(|i| ARRAYS.map(|name| (i, name))) {
             let name = format!("layers.{i}.{name}");
             anyhow::ensure!(file.holds(&name), "the tensor '{name}' is missing");
+        }
+        for (i, spec) in specs.iter_mut().enumerate().filter(|(_, spec)| !spec.is_dense()) {
+            // Connections that were removed for good are not there.
+            spec.connections = spec.connections.min(file.len(&format!("layers.{i}.weights")));
         }
         Ok(Self { config, epoch, specs, file })
     }
