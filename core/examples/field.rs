@@ -90,6 +90,46 @@ pub fn run(
     Ok(())
 }
 
+/// Epochs of learning from a recording.
+const EPOCHS: u32 = 20;
+
+/// How a network learns from a recording.
+struct Learning {
+    rate: f32,
+    seed: u64,
+    /// The last epoch after which connections are replaced, 0 for none.
+    evolve_until: u32,
+}
+
+impl Learning {
+    /// Learns so many samples, in another order in each epoch; `read` gives a window and what its outputs should be.
+    fn run<const WIDTH: usize>(
+        &self,
+        network: &mut Mlp<'_, Narrow, 1, 2>,
+        samples: u32,
+        mut read: impl FnMut(u32, &mut [f32; WIDTH]) -> Answer<'static>,
+    ) -> Result<(), Failure> {
+        let (sgd, evolution, seed) = (Sgd::new(self.rate)?, evolution()?, self.seed);
+        let mut window = [0.0; WIDTH];
+        for epoch in 1..=EPOCHS {
+            let shuffled = Permutation::new(seed, epoch, samples);
+            for step in 0..samples {
+                let answer = read(shuffled.at(step), &mut window);
+                network.train_one(&Portable, &window, answer, &sgd, StepId { seed, epoch, step })?;
+            }
+            if epoch <= self.evolve_until {
+                network.evolve(&Portable, &evolution, seed, epoch, |_, _| {})?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How connections are replaced.
+fn evolution() -> Result<Evolution, Failure> {
+    Ok(Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?)
+}
+
 fn name(evolves: bool) -> &'static str {
     if evolves { "evolving" } else { "fixed topology" }
 }
@@ -103,7 +143,6 @@ fn personal(
     evolves: bool,
     say: Say<'_>,
 ) -> Result<(), Failure> {
-    const EPOCHS: u32 = 20;
     const HALF: u32 = 20;
     let image = Image::<Narrow>::new(image).map_err(Failure::Image)?;
     let scaling = image.about().map_or(Scaling::NONE, |about| about.scaling);
@@ -128,19 +167,8 @@ fn personal(
     if !evolves {
         say(format_args!("no training: {} of {} right", measure(&mut network, &mut read), samples - HALF));
     }
-    let sgd = Sgd::new(0.02)?;
-    let evolution = Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?;
-    for epoch in 1..=EPOCHS {
-        let shuffled = Permutation::new(seed, epoch, HALF);
-        for step in 0..HALF {
-            let mut window = [0.0; 30];
-            let label = read(shuffled.at(step), &mut window);
-            network.train_one(&Portable, &window, Answer::Class(label), &sgd, StepId { seed, epoch, step })?;
-        }
-        if evolves && epoch <= EPOCHS / 2 {
-            network.evolve(&Portable, &evolution, seed, epoch, |_, _| {})?;
-        }
-    }
+    let learning = Learning { rate: 0.02, seed, evolve_until: if evolves { EPOCHS / 2 } else { 0 } };
+    learning.run(&mut network, HALF, |sample, window| Answer::Class(read(sample, window)))?;
     let right = measure(&mut network, &mut read);
     say(format_args!("{}: {right} of {} right; model {:016x}", name(evolves), samples - HALF, hash(&network)));
     Ok(())
@@ -157,7 +185,6 @@ fn anomaly(
     evolves: bool,
     say: Say<'_>,
 ) -> Result<(), Failure> {
-    const EPOCHS: u32 = 20;
     let [learned, _] = recording.counts();
     let mut network = Mlp::<Narrow, 1, 2>::new(&const { Description::training(&NORMAL, 1) }, memory)?;
     network.initialise(&Portable, seed, FanIn::Connections);
@@ -171,19 +198,12 @@ fn anomaly(
     if !evolves {
         say_anomalies("before learning", &mut network, &scale, recording, say);
     }
-    let sgd = Sgd::new(0.03)?;
-    let evolution = Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?;
-    for epoch in 1..=EPOCHS {
-        let shuffled = Permutation::new(seed, epoch, learned);
-        for step in 0..learned {
-            recording.read(shuffled.at(step), &mut window);
-            scale.apply(&mut window);
-            network.train_one(&Portable, &window, Answer::Input, &sgd, StepId { seed, epoch, step })?;
-        }
-        if evolves && epoch < EPOCHS {
-            network.evolve(&Portable, &evolution, seed, epoch, |_, _| {})?;
-        }
-    }
+    let learning = Learning { rate: 0.03, seed, evolve_until: if evolves { EPOCHS - 1 } else { 0 } };
+    learning.run(&mut network, learned, |sample, window: &mut [f32; WINDOW]| {
+        recording.read(sample, window);
+        scale.apply(window);
+        Answer::Input
+    })?;
     say_anomalies(name(evolves), &mut network, &scale, recording, say);
     Ok(())
 }
@@ -250,7 +270,7 @@ fn drift(
     network.initialise(&Portable, seed, FanIn::Connections);
     // The decay takes weights to zero whose pixels have become dark, so that evolution replaces them.
     let sgd = Sgd::new(0.05)?.with_weight_decay(3e-3, WeightDecay::Periodic)?;
-    let evolution = Evolution::new(0.2, GrownWeight::Zero, FanIn::Connections)?;
+    let evolution = evolution()?;
     let samples: u32 = recording.counts().iter().sum();
     let mut right = 0;
     for step in 0..STEPS {
