@@ -1,6 +1,6 @@
 """Times training on MNIST until 98.5 % of the test images are classified correctly: rewire, PyTorch and SparseLab in turn.
 
-    python benchmarks/peers/mnist.py                       # each recipe in turn, each in a process of its own
+    python benchmarks/peers/mnist.py                       # each recipe in turn, each in a process of its own: new results
     python benchmarks/peers/mnist.py --only rewire         # one of them; its row is added to the results
     python benchmarks/peers/mnist.py --validate            # on 10,000 training images that are held out
 
@@ -132,7 +132,8 @@ def main():
     if not arguments.as_installed:
         with_package()
     file = (arguments.results or TARGET / "peers" / "mnist").with_suffix(".csv")
-    rows = recorded(file)
+    # A run of all recipes is one table: rows of before are none of it.
+    rows = recorded(file) if arguments.only else []
     for recipe in arguments.only or ["rewire", *RECIPES]:
         command = [PYTHON, __file__, "--run", recipe, "--threads", str(arguments.threads)]
         command += ["--validate"] * arguments.validate

@@ -36,29 +36,35 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def environment(sparseprop):
-    """The virtual environment with the peers; what is there already stays."""
+def pip(*words, **options):
+    """Installs packages into the virtual environment; what is there already stays."""
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    subprocess.run([*command, *words], check=True, **options)
+
+
+def environment(sparseprop):
+    """The virtual environment with the peers."""
     if installed("sparselab") is None:
         print("installing PyTorch and SparseLab: some gigabytes", file=sys.stderr)
-        subprocess.run([*pip, "torch", "sparselab"], check=True)
+        pip("torch", "sparselab")
     if sparseprop and installed("sparseprop") is None:
-        subprocess.run([*pip, "setuptools", "pybind11", "scipy"], check=True)
+        pip("setuptools", "pybind11", "scipy")
         # Its setup calls the `pip` and `python3` of the path.
         path = {**os.environ, "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}"}
-        subprocess.run([*pip, "--no-deps", "--no-build-isolation", sparseprop.resolve()], check=True, env=path)
+        pip("--no-deps", "--no-build-isolation", sparseprop.resolve(), env=path)
 
 
 def with_package():
     """The Python package of this checkout, in the same environment."""
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, ROOT / "host" / "python"], check=True, env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
+    pip(ROOT / "host" / "python", env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
 
 
 def installed(package):
     """The version of a package in the virtual environment, None where it is not there."""
+    if not PYTHON.exists():
+        return None
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else None
