@@ -1,5 +1,4 @@
-//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks and their
-//! recipes.
+//! What the programs on the chip share: memory, samples, faults, the stack's high-water mark, the networks.
 //!
 //! The files that every project for a board has are those of `rewire export --firmware`.
 //!

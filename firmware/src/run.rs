@@ -9,7 +9,7 @@ use rewire_core::storage::image::{Image, hash};
 
 use crate::end::{self, fail};
 use crate::host::{self, Source};
-use crate::networks::{FOOTPRINT, LAYERS, MODEL, Network, RECIPE, SEED, about};
+use crate::networks::{self, FAN_IN, FOOTPRINT, LAYERS, MODEL, Network, SEED, SHIFT, about};
 use crate::stack;
 
 /// Epochs of the run: the argument `epochs`, else 3.
@@ -36,7 +36,7 @@ pub fn introduce(network: &Network<'_>, train: &Source, test: &Source) {
 ///
 /// # Errors
 ///
-/// A recipe with a number outside its range.
+/// A setting outside its range.
 #[inline(never)]
 pub fn start(network: &mut Network<'_>) -> Result<(), SettingError> {
     if let Some(image) = MODEL {
@@ -45,7 +45,7 @@ pub fn start(network: &mut Network<'_>) -> Result<(), SettingError> {
             Err(error) => fail(format_args!("the model in flash: {error}")),
         }
     } else {
-        network.initialise_placed(&Portable, SEED, FanIn::Connections, RECIPE.placement()?);
+        network.initialise_placed(&Portable, SEED, FAN_IN, networks::placement()?);
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ pub fn start(network: &mut Network<'_>) -> Result<(), SettingError> {
 ///
 /// # Errors
 ///
-/// A recipe with a number outside its range, or a loss that is infinite or NaN.
+/// A setting outside its range, or a loss that is infinite or NaN.
 #[inline(never)]
 pub fn train(
     network: &mut Network<'_>,
@@ -68,8 +68,8 @@ pub fn train(
     every: u32,
     save: impl FnMut(&Network<'_>, Progress),
 ) -> Result<(), TrainError> {
-    let settings = RECIPE.training(epochs)?;
-    let train = Shifted { samples: train, shift: RECIPE.shift() };
+    let settings = networks::training(epochs)?;
+    let train = Shifted { samples: train, shift: SHIFT };
     let mut log = Log { every, left: every, save };
     Trainer::new(&settings)?.starting_at(at).run(network, &Portable, &train, test, &mut log)?;
     Ok(())

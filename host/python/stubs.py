@@ -2,6 +2,7 @@
 
 import pathlib
 
+from rewire import _rewire
 from rewire._autoencoder import OWN
 from rewire._settings import keywords
 
@@ -59,7 +60,7 @@ class _Estimator(BaseEstimator):
         X: ArrayLike,
         y: ArrayLike | None = ...,
         *,
-        run_on: Literal["sensor", "flash"] = ...,
+        run_on: Literal[{run_on}] = ...,
     ) -> None: ...
     @classmethod
     def load(cls, path: _Path) -> Self: ...
@@ -148,7 +149,7 @@ def text():
     written = TEXT
     for task, own in tasks.items():
         written = written.replace(f"{{{task}}}", constructor(task, own))
-    return written
+    return written.replace("{run_on}", ", ".join(f'"{name}"' for name in _rewire.run_on()))
 
 
 if __name__ == "__main__":

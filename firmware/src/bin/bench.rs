@@ -11,9 +11,7 @@ use rewire_core::prelude::*;
 use rewire_firmware::count::{self, instructions};
 use rewire_firmware::fault::fail;
 use rewire_firmware::memory::Memory;
-use rewire_firmware::networks::{
-    LAYERS_16, LAYERS_64, LAYERS_128, Layers, Network, RECIPE_16, RECIPE_64, RECIPE_128, Recipe, SEED, fit_dense,
-};
+use rewire_firmware::networks::{FAN_IN, Layers, Network, SEED, fit_dense, ram_16, ram_64, ram_128};
 use rewire_firmware::samples::{PIXELS, Packed};
 use semihosting::process;
 
@@ -31,21 +29,42 @@ fn main() -> ! {
     let Some(block) = BLOCK.take() else { fail(format_args!("the memory block is already in use")) };
     count::start();
     info!("instructions per sample; a connection is a weight, those of the output layer included");
-    // The dense networks are trained without weight decay, as in the published table.
-    let dense = |recipe| Recipe { weight_decay: 0.0, ..recipe };
-    for (name, layers, recipe) in [
-        ("sparse, 12 KB", LAYERS_16, RECIPE_16),
-        ("sparse, 52 KB", LAYERS_64, RECIPE_64),
-        ("sparse, 110 KB", LAYERS_128, RECIPE_128),
-        ("dense, 12 KB", fit_dense(12 * 1024), dense(RECIPE_16)),
-        ("dense, 52 KB", fit_dense(52 * 1024), dense(RECIPE_64)),
-        ("dense, 110 KB", fit_dense(110 * 1024), dense(RECIPE_128)),
-    ] {
-        if let Err(error) = measure(name, &layers, &recipe, block) {
-            fail(format_args!("{error}"));
-        }
+    if let Err(error) = measure_all(block) {
+        fail(format_args!("{error}"));
     }
     process::exit(0)
+}
+
+/// How a network is trained.
+#[derive(Clone, Copy)]
+struct Recipe {
+    sgd: Sgd,
+    evolution: Option<Evolution>,
+    placement: Placement,
+}
+
+macro_rules! recipe {
+    ($network:ident) => {
+        Recipe { sgd: $network::sgd()?, evolution: $network::evolution()?, placement: $network::placement()? }
+    };
+}
+
+fn measure_all(block: &mut [u8]) -> Result<(), TrainError> {
+    let [small, middle, large] = [recipe!(ram_16), recipe!(ram_64), recipe!(ram_128)];
+    // The dense networks are trained without weight decay, as in the published table.
+    let dense =
+        |recipe: Recipe| recipe.sgd.with_weight_decay(0.0, WeightDecay::Periodic).map(|sgd| Recipe { sgd, ..recipe });
+    for (name, layers, recipe) in [
+        ("sparse, 12 KB", ram_16::LAYERS, small),
+        ("sparse, 52 KB", ram_64::LAYERS, middle),
+        ("sparse, 110 KB", ram_128::LAYERS, large),
+        ("dense, 12 KB", fit_dense(12 * 1024), dense(small)?),
+        ("dense, 52 KB", fit_dense(52 * 1024), dense(middle)?),
+        ("dense, 110 KB", fit_dense(110 * 1024), dense(large)?),
+    ] {
+        measure(name, &layers, &recipe, block)?;
+    }
+    Ok(())
 }
 
 fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Result<(), TrainError> {
@@ -54,10 +73,11 @@ fn measure(name: &str, layers: &Layers, recipe: &Recipe, block: &mut [u8]) -> Re
         Ok(network) => network,
         Err(error) => fail(format_args!("{error}")),
     };
-    network.initialise_placed(&Portable, SEED, FanIn::Connections, recipe.placement()?);
+    let Recipe { sgd, evolution: Some(evolution), placement } = *recipe else {
+        fail(format_args!("the settings of {name} let no connections evolve"))
+    };
+    network.initialise_placed(&Portable, SEED, FAN_IN, placement);
     let train = Packed::train();
-    let sgd = recipe.sgd()?;
-    let evolution = recipe.evolution()?;
     let order = Permutation::new(SEED, 1, WARM_UP + MEASURED);
     let step = |network: &mut Network<'_>, start: u32| {
         let id = StepId { seed: SEED, epoch: 1, step: start };
@@ -159,6 +179,7 @@ struct Parts {
     total: u64,
 }
 
+#[inline(never)]
 fn in_parts(network: &mut Network<'_>, samples: &Packed, sgd: &Sgd, budget: usize) -> Result<Parts, TrainError> {
     let mut parts = Parts::default();
     let (mut x, mut labels) = ([[0u8; 1]; PIXELS], [0; 1]);

@@ -31,6 +31,14 @@ mod _rewire {
     use crate::settings::settings;
     #[pymodule_export]
     use crate::train::train;
+    use pyo3::pyfunction;
+    use rewire::firmware::project::RunOn;
+
+    /// Where a project for a board can take its windows from.
+    #[pyfunction]
+    fn run_on() -> Vec<&'static str> {
+        RunOn::CHOICES.iter().map(|choice| choice.name).collect()
+    }
 
     /// The version of the package.
     #[pymodule_export]

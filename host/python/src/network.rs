@@ -9,16 +9,13 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rewire::Model;
 use rewire::analysis::{evaluation, footprint, saved::SavedRun};
 use rewire::data::samples::Split;
-use rewire::data::{ImageShape, manifest};
 use rewire::engine::native::Native;
-use rewire::firmware::on_chip::OnChip;
-use rewire::firmware::project::{self, Project, RunOn};
-use rewire::firmware::samples::Packed;
-use rewire::firmware::source::Training;
+use rewire::firmware::fitted::Fitted;
+use rewire::firmware::project::{self, RunOn};
 use rewire::model::chip;
 use rewire::model::layer::LayerData;
 use rewire::model::predict::{largest, softmax};
-use rewire::settings::{Config, ModelKind, TaskKind};
+use rewire::settings::{Config, ModelKind, TaskKind, Value};
 use rewire::training::trained::{Trained, Velocities};
 
 use crate::error::{Failure, detached};
@@ -232,29 +229,21 @@ impl Network {
         board: &str,
         samples: Samples<'py>,
         trained_on: usize,
-        flash: bool,
+        run_on: &str,
     ) -> PyResult<()> {
+        let Some(run_on) = RunOn::named(run_on) else {
+            let must_be = RunOn::KIND.expected(&RunOn::RANGE, run_on);
+            return Err(PyValueError::new_err(format!("run_on is '{run_on}', but must be {must_be}")));
+        };
         let split = samples.split()?;
         let (model, config) = (self.model(), &self.trained.config);
         detached(py, || {
             let board = project::board(board).map_err(anyhow::Error::from)?;
             project::check_folder(&folder)?;
             let core = project::Core::find(None)?;
-            let network = OnChip::new(model)?;
-            let room = network.room(board, 0)?;
-            network.check_features(&split)?;
-            let run_on = if flash { RunOn::Flash } else { RunOn::Sensor };
-            let indices: Vec<u32> = (0..split.len() as u32).collect();
-            let samples = Packed::new(&split, &indices, model.task, network.bytes, config.seed, run_on.room(room));
-            samples.check_enough().map_err(anyhow::Error::from)?;
-            let row = ImageShape { channels: 1, height: 1, width: model.widths().0 };
-            let known = model.dataset.map(|name| manifest::entry(name).shape);
-            let plane = model.shape.or(known).unwrap_or(row);
-            let training = Training::of(config, trained_on, plane);
-            let (run, task, seed) = (Path::new("a training in Python"), model.task, config.seed);
-            let (names, targets) = (model.output_names(model.widths().1), model.targets.clone());
-            Project { run, board, run_on, core, task, network, training, seed, names, targets, samples }
-                .write(&folder)?;
+            let fitted = Fitted::new(Path::new("a training in Python"), model, board, run_on)?;
+            let samples: Vec<u32> = (0..split.len() as u32).collect();
+            fitted.project(core, config, trained_on, &split, &samples)?.write(&folder)?;
             Ok(())
         })
     }

@@ -6,6 +6,7 @@ from scipy.sparse import csr_array
 from scipy.special import softmax
 
 import rewire as package
+from rewire import _rewire
 from rewire import (
     SparseEvolutionaryAutoencoder,
     SparseEvolutionaryClassifier,
@@ -127,6 +128,12 @@ def test_a_project_for_a_board_is_that_of_the_program(rewire, tmp_path):
         classifier.to_firmware(tmp_path / "ours", "nrf52840", X, y)
     with pytest.raises(ValueError, match="^board: .*'nrf'"):
         classifier.to_firmware(tmp_path / "other", "nrf", X, y)
+    classifier.to_firmware(tmp_path / "serial", "mps2-an386", X, y, run_on="uart")
+    assert (tmp_path / "serial" / "send.py").exists()
+    sources = _rewire.run_on()
+    assert all(f'"{source}"' in classifier.to_firmware.__doc__ for source in sources)
+    with pytest.raises(ValueError, match="^run_on is 'usb', but must be one of " + ", ".join(sources)):
+        classifier.to_firmware(tmp_path / "other", "mps2-an386", X, y, run_on="usb")
 
 
 def test_the_version_is_that_of_the_program(rewire):

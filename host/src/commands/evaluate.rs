@@ -18,14 +18,14 @@ use crate::files::write_atomically;
 use crate::model::predict::check_fits;
 use crate::settings::{Bound, Config, Range};
 use crate::text::thousands;
-use crate::training::directory::EVALUATION;
+use crate::training::directory::{EVALUATION, MODEL};
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// A model.safetensors, a run directory that holds one, or an image for a microcontroller
     pub model: PathBuf,
-    /// A known dataset or a path [default: what the model was trained on, which an image does not say]
+    /// A known dataset or a path [default: what the model was trained on; an image says it only in its run's directory]
     pub dataset: Option<DataSource>,
     /// Use all test samples, also where the model's run measured on some of them
     #[arg(long)]
@@ -115,7 +115,8 @@ impl Arguments {
             classified: metrics.map(Classified::from),
             evaluation: &evaluation,
         };
-        if is_own {
+        // A run's figures are those of its model.
+        if is_own && path.file_name().is_some_and(|name| name == MODEL) {
             let file = path.with_file_name(EVALUATION);
             write_atomically(&file, serde_json::to_string_pretty(&json)?.as_bytes())?;
         }

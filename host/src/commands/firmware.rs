@@ -6,13 +6,11 @@ use anyhow::{Context, Result};
 
 use crate::commands::output::{note, print};
 use crate::commands::own_data::Trained;
+use crate::commands::parse::In;
 use crate::commands::shared::{CacheArguments, interruption};
 use crate::error::Usage;
-use crate::firmware::on_chip::OnChip;
+use crate::firmware::fitted::Fitted;
 use crate::firmware::project::{Core, Project, RunOn, board, check_folder};
-use crate::firmware::samples::Packed;
-use crate::firmware::source::Training;
-use crate::firmware::uart::frame_bytes;
 use crate::text::thousands;
 use crate::training::task::{test_samples, train_samples};
 
@@ -28,7 +26,7 @@ pub struct FirmwareArguments {
     #[arg(long, value_name = "NAME", requires = "firmware")]
     pub board: Option<String>,
     /// Where the windows come from that the network predicts and learns [default: sensor]
-    #[arg(long, value_name = "SOURCE", requires = "firmware")]
+    #[arg(long, value_name = "SOURCE", requires = "firmware", value_parser = In::<RunOn>::ANY)]
     pub run_on: Option<RunOn>,
     /// Folder of the package rewire-core [default: that of the checkout this program was built from, if it is there, else
     /// the package registry]
@@ -50,31 +48,12 @@ impl FirmwareArguments {
             let text = "no config.toml lies beside it, which says how training goes on; name a run directory";
             return Err(Usage(format!("{}: {text}", trained.path.display())).into());
         };
-        let failed = || format!("{} cannot go to {}", path.display(), board.name);
-        let network = OnChip::new(&trained.model).with_context(failed)?;
-        let run_on = self.run_on.unwrap_or_default();
-        let line = if run_on == RunOn::Uart { frame_bytes(&network) } else { 0 };
-        let room = network.room(board, line).with_context(failed)?;
+        let fitted = Fitted::new(path, &trained.model, board, self.run_on.unwrap_or(RunOn::Sensor))?;
         let dataset = self.cache.load(config, &interruption()?).with_context(|| {
             format!("the samples of {} cannot be read, of which some go to the chip", path.display())
         })?;
-        network.check_features(&dataset.test).with_context(failed)?;
-        let (samples, room) = (test_samples(Some(config), &dataset), run_on.room(room));
-        let samples = Packed::new(&dataset.test, &samples, trained.model.task, network.bytes, config.seed, room);
-        samples.check_enough().with_context(failed)?;
-        let project = Project {
-            run: path,
-            board,
-            run_on,
-            core,
-            task: trained.model.task,
-            network,
-            training: Training::of(config, train_samples(config, &dataset), dataset.plane()),
-            seed: config.seed,
-            names: trained.model.output_names(trained.model.widths().1),
-            targets: trained.model.targets.clone(),
-            samples,
-        };
+        let (trained_on, samples) = (train_samples(config, &dataset), test_samples(Some(config), &dataset));
+        let project = fitted.project(core, config, trained_on, &dataset.test, &samples)?;
         project.write(folder)?;
         let Project { network, samples, .. } = &project;
         let number = |bytes: usize| thousands(bytes as u64);

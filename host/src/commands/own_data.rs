@@ -58,26 +58,25 @@ pub(super) struct Trained {
 }
 
 impl Trained {
-    /// Reads a model.safetensors, that of a run directory, or an image; `dataset` is what an image does not say.
+    /// Reads a model.safetensors, that of a run directory, or an image. An image does not say what it was trained on:
+    /// `dataset` does, or the run in whose directory it lies.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub(super) fn read(path: &Path, dataset: Option<&DataSource>) -> Result<Self> {
         let path = model_file(path);
-        let model = if chip::is_image(&path) {
-            if dataset.is_none() {
-                let text =
-                    "an image does not say what it was trained on; name the dataset, or the path of samples, after it";
-                return Err(Usage(text.into()).into());
-            }
-            chip::load(&path, dataset.and_then(DataSource::known))?
-        } else {
-            Model::load(&path)?
-        };
         let settings = path.with_file_name("config.toml");
         let run = settings.exists().then(|| Config::read(&settings)).transpose()?;
-        Ok(Self { path, model, run })
+        if !chip::is_image(&path) {
+            return Ok(Self { model: Model::load(&path)?, path, run });
+        }
+        let Some(dataset) = dataset.or_else(|| run.as_ref().map(|run| &run.dataset)) else {
+            let text =
+                "an image does not say what it was trained on; name the dataset, or the path of samples, after it";
+            return Err(Usage(text.into()).into());
+        };
+        Ok(Self { model: chip::load(&path, dataset.known())?, path, run })
     }
 
     /// The settings by which samples for this model are read.
@@ -86,19 +85,20 @@ impl Trained {
         arguments.over(self.run.clone().unwrap_or_else(own))
     }
 
-    /// Reads samples that need no labels.
+    /// Reads samples that need no labels; `piped`: of a file that holds what came from standard input.
     ///
     /// # Errors
     ///
     /// What cannot be read, or has other features than the model.
-    pub(super) fn samples(&self, path: &Path, arguments: &ReadingArguments, source: &DataSource) -> Result<Table> {
-        let config = self.reading(arguments, source);
+    pub(super) fn samples(&self, path: &Path, piped: bool, arguments: &ReadingArguments) -> Result<Table> {
+        let config = self.reading(arguments, &DataSource::Path(path.to_owned()));
         let (n_in, _) = self.model.widths();
         let label = arguments.label.clone();
         let shape = self.model.shape;
         let wanted = Wanted { target: WantedTarget::Nothing(label), shape, ..Wanted::of(&config) };
         let wanted = wanted.like(n_in, &self.model.names.features);
-        Ok(formats::read(path, &wanted, &mut DataBar::new(interruption()?))?.train)
+        let read = formats::read(path, &wanted, &mut DataBar::new(interruption()?));
+        Ok(read.map_err(|error| if piped { error.of_standard_input() } else { error })?.train)
     }
 
     /// Reads samples of another path than the run's, all of them to be measured.

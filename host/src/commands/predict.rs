@@ -46,7 +46,7 @@ impl Arguments {
             None => self.data.parse().map_err(|error: data::UnknownName| crate::error::Usage(error.to_string()))?,
         };
         let trained = Trained::read(&self.model, Some(&source))?;
-        let split = self.split(&trained, &source)?;
+        let split = self.split(&trained, &source, input.is_some())?;
         let Some(out) = &self.out else {
             return self.write(&trained, &split, std::io::stdout());
         };
@@ -58,14 +58,14 @@ impl Arguments {
     }
 
     /// The samples, without labels.
-    fn split(&self, trained: &Trained, source: &DataSource) -> Result<Split<'static>> {
+    fn split(&self, trained: &Trained, source: &DataSource, piped: bool) -> Result<Split<'static>> {
         match source {
             DataSource::Known(name) => {
                 check_fits(&trained.model, *name)?;
                 Ok(self.cache.load_known(*name, &interruption()?)?.test)
             }
             DataSource::Path(path) => {
-                let mut table = trained.samples(path, &self.reading, source)?;
+                let mut table = trained.samples(path, piped, &self.reading)?;
                 if let Features::Floats(values) = &mut table.features {
                     let mean = &trained.model.normaliser.mean;
                     for (value, mean) in values.to_mut().iter_mut().zip(mean.iter().cycle()) {

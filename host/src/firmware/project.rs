@@ -1,7 +1,7 @@
 //! A Cargo project that runs a trained network on a board and goes on training it there.
 //!
-//! Its files are those of `host/template/`, filled in. What depends on the model stands in `network.rs`; the task, the type
-//! of a feature and the source of windows each choose one of several files.
+//! Its files are those of `host/template/`, filled in. What depends on the run stands in `network.rs` and `training.rs`; the
+//! task, the type of a feature and the source of windows each choose one of several files.
 
 use std::path::{Path, PathBuf};
 
@@ -12,22 +12,21 @@ use crate::error::Usage;
 use crate::firmware::boards::{BOARDS, Board, find};
 use crate::firmware::on_chip::{BESIDES, OnChip};
 use crate::firmware::samples::Packed;
-use crate::firmware::source::{Training, layer};
+use crate::firmware::source::Training;
 use crate::firmware::uart::Driver;
-use crate::settings::TaskKind;
+use crate::settings::{TaskKind, choice};
 use crate::text::thousands;
 
-/// Where the windows come from that the program predicts and learns from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum RunOn {
-    /// Your sensor, for which there is one place to fill in; until then, test samples of the run in flash
-    #[default]
-    Sensor,
-    /// As many test samples of the run as fit the flash
-    Flash,
-    /// The board's UART: `send.py` in the project sends samples and prints the predictions
-    Uart,
+choice! {
+    /// Where the windows come from that the program predicts and learns from.
+    RunOn {
+        /// Your sensor, for which there is one place to fill in; until then, test samples of the run in flash.
+        Sensor = "sensor",
+        /// As many test samples of the run as fit the flash.
+        Flash = "flash",
+        /// The board's UART: `send.py` in the project sends samples and prints the predictions.
+        Uart = "uart",
+    }
 }
 
 impl RunOn {
@@ -158,7 +157,7 @@ macro_rules! template {
 }
 
 /// A template with its places filled in.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
+pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }
 
@@ -214,6 +213,7 @@ impl Project<'_> {
             ("build.rs", template!("build.rs")),
             ("src/main.rs", template!("src/main.rs")),
             ("src/network.rs", template!("src/network.rs")),
+            ("src/training.rs", template!("src/training.rs")),
             ("src/windows.rs", windows),
             ("src/task.rs", task),
             ("src/feature.rs", feature),
@@ -250,7 +250,7 @@ impl Project<'_> {
         let Self { board, network, training, samples, .. } = self;
         let (inputs, outputs) = network.widths();
         let target = board.target.unwrap_or_default();
-        let modules = ["end", "fault", "feature", "network", "samples", "stack", "task", "windows"];
+        let modules = ["end", "fault", "feature", "network", "samples", "stack", "task", "training", "windows"];
         let on_uart = self.run_on == RunOn::Uart;
         let modules = ["boot"].into_iter().filter(|_| board.boot_bytes() > 0).chain(modules);
         let registers = on_uart && Driver::of(board).registers.is_some();
@@ -272,9 +272,9 @@ impl Project<'_> {
             (board.boot_bytes() > 0, "rp2040-boot2 = \"0.3\"\n"),
         ];
         let dependencies = dependencies.into_iter().filter_map(|(needed, line)| needed.then_some(line));
-        let layers: Vec<String> = network.layers.iter().map(|spec| format!("    {},", layer(spec))).collect();
         let learned = samples.count - samples.count / 4;
-        vec![
+        let mut values = training.values(&network.layers, self.seed);
+        values.extend([
             ("name", name.to_owned()),
             ("run", self.run.display().to_string()),
             ("board", board.name.to_owned()),
@@ -302,21 +302,16 @@ impl Project<'_> {
             ("format", network.format.to_owned()),
             ("inputs", inputs.to_string()),
             ("outputs", outputs.to_string()),
-            ("count", network.layers.len().to_string()),
-            ("layers", layers.join("\n")),
-            ("seed", self.seed.to_string()),
-            ("rate_reason", training.rate_reason.clone()),
-            ("sgd", training.sgd.clone()),
             ("every", training.every.to_string()),
             ("every_reason", training.every_reason.to_owned()),
-            ("evolution", training.evolution.clone()),
             ("samples", samples.count.to_string()),
             ("learned", learned.to_string()),
             ("network_bytes", thousands(network.ram[0] as u64)),
             ("image_bytes", thousands(network.image.len() as u64)),
             ("source", self.source().to_owned()),
             ("commands", self.commands(name, target)),
-        ]
+        ]);
+        values
     }
 
     fn source(&self) -> &'static str {

@@ -8,7 +8,7 @@ use crate::settings::{Config, DecayKind, FanInKind, GrownKind, GrowthKind, Model
 use crate::text::as_written;
 
 /// The constructor of a layer.
-pub(super) fn layer(spec: &LayerSpec) -> String {
+fn layer(spec: &LayerSpec) -> String {
     let activation = match spec.activation {
         Activation::LeakyRelu { slope } => format!("Activation::LeakyRelu {{ slope: {slope:?} }}"),
         other => format!("Activation::{other:?}"),
@@ -37,6 +37,19 @@ pub struct Training {
 }
 
 impl Training {
+    /// What the places of `training.rs` are filled with.
+    pub(super) fn values(&self, layers: &[LayerSpec], seed: u64) -> Vec<(&'static str, String)> {
+        let lines: Vec<String> = layers.iter().map(|spec| format!("    {},", layer(spec))).collect();
+        vec![
+            ("count", layers.len().to_string()),
+            ("layers", lines.join("\n")),
+            ("seed", seed.to_string()),
+            ("rate_reason", self.rate_reason.clone()),
+            ("sgd", self.sgd.clone()),
+            ("evolution", self.evolution.clone()),
+        ]
+    }
+
     /// What a run of `samples` training samples comes to for single ones.
     pub fn of(config: &Config, samples: usize, plane: ImageShape) -> Self {
         let Config { learning_rate, momentum, batch_size, weight_decay, dropout, label_smoothing, .. } = *config;
@@ -75,6 +88,12 @@ impl Training {
     }
 }
 
+/// An expression for where inputs lie.
+pub(super) fn plane(shape: ImageShape) -> String {
+    let ImageShape { channels, height, width } = shape;
+    format!("ImagePlane {{ channels: {channels}, height: {height}, width: {width} }}")
+}
+
 /// An expression for the run's evolution.
 fn evolution(config: &Config, shape: ImageShape) -> String {
     let grown = match config.grown {
@@ -85,8 +104,7 @@ fn evolution(config: &Config, shape: ImageShape) -> String {
         FanInKind::Connections => "Connections",
         FanInKind::Dense => "Dense",
     };
-    let ImageShape { channels, height, width } = shape;
-    let image = format!("ImagePlane {{ channels: {channels}, height: {height}, width: {width} }}");
+    let image = plane(shape);
     let growth = match config.growth {
         GrowthKind::Random => String::new(),
         GrowthKind::Near => format!(".with_growth(Growth::Near {{ image: {image}, reach: {} }})", config.reach),

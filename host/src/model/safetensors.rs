@@ -23,7 +23,7 @@ use rewire_engine::layer::{LayerData, LayerView, MAX_LAYERS};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::data::normaliser::Normaliser;
-use crate::data::{DatasetName, ImageShape, Names};
+use crate::data::{DatasetName, ImageShape, Names, manifest};
 use crate::files::stream_atomically;
 use crate::model::header::{Header, LayerHeader};
 use crate::model::tensors::{Data, Tensor, Tensors};
@@ -320,6 +320,17 @@ impl Model {
             );
         }
         Description::inference(&self.specs(), 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))
+    }
+
+    /// The plane that features lie in: a row, where they are no image.
+    pub fn plane(&self) -> ImageShape {
+        let row = ImageShape { channels: 1, height: 1, width: self.widths().0 };
+        self.image_shape().unwrap_or(row)
+    }
+
+    /// Channels, height and width, where features are an image: as the model says, or those of its dataset.
+    pub fn image_shape(&self) -> Option<ImageShape> {
+        self.shape.or_else(|| self.dataset.map(|name| manifest::entry(name).shape))
     }
 
     /// Names of its outputs: of classes or numbers, or counted from 0 where they have none.

@@ -33,4 +33,5 @@ pub use invalid::{Invalid, Place};
 pub use setting::Group;
 pub(crate) use setting::shown;
 pub use table::{Condition, Config, Given, LANES, Setting, TABLE};
+pub(crate) use value::choice;
 pub use value::{Bound, Choice, Kind, Outside, Range, Value};

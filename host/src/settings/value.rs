@@ -328,8 +328,8 @@ macro_rules! choice {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
             /// Their names.
-            pub const CHOICES: &[$crate::settings::value::Choice] =
-                &[$($crate::settings::value::Choice { name: $text, help: $help },)*];
+            pub const CHOICES: &[$crate::settings::Choice] =
+                &[$($crate::settings::Choice { name: $text, help: $help },)*];
 
             /// The one of this name.
             pub fn named(name: &str) -> Option<Self> {
@@ -346,9 +346,9 @@ macro_rules! choice {
             }
         }
 
-        impl $crate::settings::value::Value for $name {
-            const KIND: $crate::settings::value::Kind = $crate::settings::value::Kind::Choice(Self::CHOICES);
-            const RANGE: $crate::settings::value::Range = $crate::settings::value::Range::Any;
+        impl $crate::settings::Value for $name {
+            const KIND: $crate::settings::Kind = $crate::settings::Kind::Choice(Self::CHOICES);
+            const RANGE: $crate::settings::Range = $crate::settings::Range::Any;
             fn from_text(text: &str) -> Option<Self> {
                 Self::named(text)
             }
@@ -360,11 +360,11 @@ macro_rules! choice {
             }
             fn outside(
                 &self,
-                _: &$crate::settings::value::Range,
-            ) -> Option<$crate::settings::value::Outside> {
+                _: &$crate::settings::Range,
+            ) -> Option<$crate::settings::Outside> {
                 None
             }
         }
     )*};
 }
-pub(super) use choice;
+pub(crate) use choice;

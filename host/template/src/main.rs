@@ -15,9 +15,10 @@ use static_cell::ConstStaticCell;
 
 use fault::fail;
 use feature::Feature;
-use network::{BOARD, EVOLVE_EVERY, IMAGE, INPUTS, Integers, NETWORK, Network, OUTPUTS, SEED};
+use network::{BOARD, EVOLVE_EVERY, IMAGE, INPUTS, Integers, NETWORK, Network, OUTPUTS};
 use samples::Window;
 use task::Score;
+use training::SEED;
 use windows::Windows;
 
 // Constants, so they are placed in RAM without a copy on the stack. `network.rs` checks that they fit the board.
@@ -45,8 +46,8 @@ fn main() -> ! {
 
 /// Predicts every window, and learns from those whose answer is known.
 fn learn(about: &About<'_>, network: &mut Network<'_>, window: &mut [Feature; INPUTS]) -> Result<(), TrainError> {
-    let sgd = network::sgd()?;
-    let evolution = network::evolution()?;
+    let sgd = training::sgd()?;
+    let evolution = training::evolution()?;
     let mut windows = Windows::new();
     let mut outputs = [0.0; OUTPUTS];
     let mut values = [0.0; OUTPUTS];

@@ -1,7 +1,8 @@
-//! The network and how it goes on learning, as `rewire export` found both in the run.
+//! The network on the board: its memory and its model.
 
-use rewire_core::error::SettingError;
 use rewire_core::prelude::*;
+
+use crate::training::LAYERS;
 
 /// The board, and its RAM.
 pub const BOARD: &str = "{{board}}";
@@ -14,10 +15,6 @@ pub const INPUTS: usize = {{inputs}};
 /// Outputs of the network.
 pub const OUTPUTS: usize = {{outputs}};
 
-/// Inputs, neurons and connections of each layer.
-pub const LAYERS: [LayerSpec; {{count}}] = [
-{{layers}}
-];
 /// Trained one window at a time.
 pub const NETWORK: Description = Description::training(&LAYERS, 1);
 /// The network in RAM.
@@ -33,26 +30,5 @@ const _: () = assert!(
 /// The trained model, with the scaling of its features and the names of its outputs.
 pub static IMAGE: &[u8] = rewire_core::image_bytes!("../model.image");
 
-/// The seed of the run.
-pub const SEED: u64 = {{seed}};
-
-/// {{rate_reason}}
-///
-/// # Errors
-///
-/// A number outside its range.
-pub fn sgd() -> Result<Sgd, SettingError> {
-    {{sgd}}
-}
-
 /// Windows learned between two evolutions: {{every_reason}}.
 pub const EVOLVE_EVERY: u32 = {{every}};
-
-/// How evolution replaces connections, if it does.
-///
-/// # Errors
-///
-/// A number outside its range.
-pub fn evolution() -> Result<Option<Evolution>, SettingError> {
-    {{evolution}}
-}

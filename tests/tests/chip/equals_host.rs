@@ -51,22 +51,19 @@ fn parse(log: &str) -> Outcome {
     }
 }
 
-/// The settings of `rewire train` that describe what the chip does: see `firmware/src/networks.rs`.
+/// What `rewire train` does as the chip: the settings that its network was written from.
 fn settings(chip: &Outcome) -> String {
     let [_, hidden, classes] = chip.layers;
-    let outputs = hidden * classes;
-    let recipe = match hidden {
-        56 => "--sigma 3 --evolve-every 5000 --weight-decay 0.0001",
-        128 => "--sigma 2.5 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0.0001",
-        _ => "--sigma 3 --label-smoothing 0.05 --pixel-shift 1 --weight-decay 0",
+    let ram = match hidden {
+        56 => 16,
+        128 => 64,
+        _ => 128,
     };
-    format!(
-        "--lanes 1 --batch-size 1 --storage input-major --scaling unit --activation relu --dropout 0 --momentum 0 \
-         --learning-rate 0.05 --schedule linear --zeta-schedule constant --evolve-until 0.8 --grown zero \
-         --topology local --growth near --reach 2 --zeta 0.25 --decay periodic --epochs 3 --seed 1 --hidden {hidden} \
-         --connections {},{outputs} {recipe}",
-        chip.connections - outputs
-    )
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../host/experiments/chip-{ram}.toml"));
+    let settings: toml::Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    let connections = settings["connections"].as_array().unwrap().iter().map(|layer| layer.as_integer().unwrap());
+    assert_eq!((connections.sum::<i64>(), classes), (i64::try_from(chip.connections).unwrap(), 10));
+    format!("--config {} --epochs 3", file.display())
 }
 
 /// The same training here, on the samples that the chip has in flash.

@@ -55,6 +55,13 @@ fn an_image_of_a_classifier_holds_scaling_and_names_and_predicts_as_the_model() 
     fs::write(path.join("other.csv"), "width,height,depth,age,kind\n1,2,3,4,daisy\n").unwrap();
     assert_refused(&run(path, "evaluate model.image other.csv --label kind"), 1, &["'daisy'", "aster, rose, tulip"]);
     assert_refused(&run(path, "evaluate model.image"), 2, &["name the dataset, or the path of samples"]);
+    // In the run's directory an image is of the run, whose own figures stay.
+    fs::copy(path.join("model.image"), path.join("run/model.image")).unwrap();
+    let [of_image, of_run] = ["run/model.image", "run"].map(|model| json(path, &format!("evaluate {model} --json")));
+    assert_eq!((&of_image["samples"], &of_image["correct"]), (&of_run["samples"], &of_run["correct"]));
+    let own = fs::read(path.join("run/evaluation.json")).unwrap();
+    succeed(path, "evaluate run/model.image");
+    assert!(fs::read(path.join("run/evaluation.json")).unwrap() == own);
     let mut damaged = fs::read(path.join("model.image")).unwrap();
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(path.join("damaged.image"), damaged).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::program::{run, succeed};
+use crate::program::{command, run, succeed};
 use crate::support::assert_refused;
 
 pub(crate) const QUICK: &str = "--epochs 12 --hidden 24,16 --epsilon 2 --monitor-interval 0";
@@ -213,6 +213,9 @@ fn files_that_cannot_be_learned_from_are_refused_in_one_sentence_with_the_place(
     refused("bad.csv", b"a,b,y\n1,2,x\n3,?,z\n", train, &["line 3, column 2 (b)", "--missing mean"]);
     refused("bad.csv", b"a,b,y\n1,2,x\n3,inf,z\n", train, &["line 3, column 2 (b)", "finite"]);
     refused("bad.csv", b"a,b,y\n1,2,0.5\n3,4,1.5\n", train, &["line 2, column 3 (y)", "--task regress"]);
+    let regress = "train bad.csv --task regress --out out";
+    refused("bad.csv", b"a,b,y\n1,2,1\n3,4,much\n", regress, &["line 3, column 3 (y)", "'much'", "--target"]);
+    refused("bad.csv", b"a,b,y\n1,\"2,x\n3,4,z\n", train, &["line 2", "close them"]);
     refused("bad.csv", b"a,b,y\n1,2,x\n3,4,x\n", train, &["one class (x)", "--label"]);
     refused("bad.csv", b"a,b,y\n1,2,caf\xe9\n", train, &["line 2", "UTF-8", "Latin-1"]);
     refused(
@@ -225,6 +228,10 @@ fn files_that_cannot_be_learned_from_are_refused_in_one_sentence_with_the_place(
     refused("bad.npz", b"PK\x03\x04 cut", "train bad.npz --out out", &["bad.npz", "damaged"]);
     refused("other.csv", b"width,kind\n1,rose\n", "predict run other.csv", &["other.csv", "'height'"]);
     refused("other.csv", b"1,2\n3,4\n", "predict run other.csv", &["2 features", "have 4"]);
+    let piped = fs::File::open(path.join("other.csv")).unwrap();
+    let output = command(path, "predict run -").stdin(piped).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.starts_with("rewire: standard input: 2 features"), "{said}");
     refused(
         "test.csv",
         b"width,height,depth,age,kind\n1,2,3,4,daisy\n",

@@ -6,6 +6,7 @@ mod dataset;
 mod determinism;
 mod effects;
 mod fetch;
+mod firmware_networks;
 mod first_command;
 mod golden_bits;
 mod kernels_vs_dense;

@@ -4,19 +4,19 @@
 //! in `proptest-regressions`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs;
 use std::io::{Cursor, Write as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rewire::Model;
 use rewire::data::{self, Silent};
 use rewire::model::chip;
-use rewire::settings::{Config, Missing, TaskKind};
+use rewire::settings::{Missing, TaskKind};
+use rewire::sweep::Plan;
+use rewire::{Arrays, Config, Model};
 use tempfile::tempdir;
-
-use crate::program::succeed;
 
 /// A change of a file.
 #[derive(Clone, Debug)]
@@ -167,24 +167,41 @@ fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", (header.len() as u16).to_le_bytes().as_slice(), header.as_bytes(), data].concat()
 }
 
-#[test]
-fn text_is_read_or_refused() {
-    let folder = tempdir().unwrap();
+/// Twelve rows: a name that is quoted, quotes in text, and letters that are not ASCII.
+fn csv() -> String {
     let mut csv = String::from("height,\"width, in cm\",colour\n");
-    let mut libsvm = String::new();
     for row in 0..12 {
         let colour = ["red", "\"dark \"\"blue\"\"\"", "grün"][row % 3];
         write!(csv, "{}.5,{row}e-1,{colour}\r\n", row * 3 % 7).unwrap();
+    }
+    csv
+}
+
+#[test]
+fn csv_is_read_or_refused() {
+    let folder = tempdir().unwrap();
+    each_changed(&folder.path().join("a.csv"), csv().as_bytes(), samples);
+}
+
+#[test]
+fn tsv_is_read_or_refused() {
+    let folder = tempdir().unwrap();
+    let tsv = csv().replace(',', "\t").replace("\"width\t in cm\"", "width");
+    each_changed(&folder.path().join("a.tsv"), tsv.as_bytes(), samples);
+}
+
+#[test]
+fn libsvm_is_read_or_refused() {
+    let folder = tempdir().unwrap();
+    let mut libsvm = String::new();
+    for row in 0..12 {
         writeln!(libsvm, "{} 1:{row}.25 {}:-1e3 # a comment", row % 2, 3 + row).unwrap();
     }
-    let tsv = csv.replace(',', "\t").replace("\"width\t in cm\"", "width");
-    each_changed(&folder.path().join("a.csv"), csv.as_bytes(), samples);
-    each_changed(&folder.path().join("a.tsv"), tsv.as_bytes(), samples);
     each_changed(&folder.path().join("a.libsvm"), libsvm.as_bytes(), samples);
 }
 
 #[test]
-fn arrays_are_read_or_refused() {
+fn npz_is_read_or_refused() {
     let folder = tempdir().unwrap();
     let floats: Vec<u8> = (0..24).flat_map(|value| (value as f32 * 0.5).to_le_bytes()).collect();
     let labels: Vec<u8> = (0..8i64).flat_map(|row| (row % 2).to_le_bytes()).collect();
@@ -193,29 +210,51 @@ fn arrays_are_read_or_refused() {
         archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         archive.write_all(&array).unwrap();
     }
-    let npz = archive.finish().unwrap().into_inner();
-    each_changed(&folder.path().join("a.npz"), &npz, samples);
+    each_changed(&folder.path().join("a.npz"), &archive.finish().unwrap().into_inner(), samples);
+}
+
+#[test]
+fn npy_is_read_or_refused() {
+    let folder = tempdir().unwrap();
     // A single array is a table whose last column is the label.
     let table: Vec<u8> = (0..32).flat_map(|value| f64::from(value / 4 % (1 + value % 4)).to_le_bytes()).collect();
     each_changed(&folder.path().join("a.npy"), &npy("<f8", "(8, 4)", &table), samples);
 }
 
-#[test]
-fn pictures_and_idx_files_are_read_or_refused() {
+/// Changes one of eight pictures in two classes.
+fn pictures(ending: &str, picture: &[u8]) {
     let folder = tempdir().unwrap();
     let pictures = folder.path().join("pictures");
+    for class in ["left", "right"] {
+        fs::create_dir_all(pictures.join(class)).unwrap();
+        for number in 0..4 {
+            fs::write(pictures.join(class).join(format!("{number}.{ending}")), picture).unwrap();
+        }
+    }
+    each_changed(&pictures.join(format!("left/0.{ending}")), picture, |_| samples(&pictures));
+}
+
+#[test]
+fn png_is_read_or_refused() {
     let mut picture = Vec::new();
     let mut encoder = png::Encoder::new(&mut picture, 4, 3);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.write_header().unwrap().write_image_data(&[7; 12]).unwrap();
-    for class in ["left", "right"] {
-        fs::create_dir_all(pictures.join(class)).unwrap();
-        for number in 0..4 {
-            fs::write(pictures.join(class).join(format!("{number}.png")), &picture).unwrap();
-        }
-    }
-    each_changed(&pictures.join("left/0.png"), &picture, |_| samples(&pictures));
+    pictures("png", &picture);
+}
 
+#[test]
+fn jpeg_is_read_or_refused() {
+    let mut picture = Cursor::new(Vec::new());
+    image::RgbImage::from_fn(9, 10, |x, y| image::Rgb([x as u8 * 28, y as u8 * 25, 7]))
+        .write_to(&mut picture, image::ImageFormat::Jpeg)
+        .unwrap();
+    pictures("jpg", picture.get_ref());
+}
+
+#[test]
+fn idx_is_read_or_refused() {
+    let folder = tempdir().unwrap();
     let idx = folder.path().join("idx");
     fs::create_dir_all(&idx).unwrap();
     let images = [&[0, 0, 8, 3, 0, 0, 0, 6, 0, 0, 0, 2, 0, 0, 0, 2][..], &[9; 24]].concat();
@@ -229,19 +268,69 @@ fn pictures_and_idx_files_are_read_or_refused() {
     each_changed(&idx.join("train-labels-idx1-ubyte"), &labels, |_| samples(&idx));
 }
 
+/// A network of two features and two classes with names.
+fn trained() -> Model {
+    let features: Vec<f32> = (0..120u8).map(f32::from).collect();
+    let labels: Vec<u16> = (0..60).map(|row| row % 2).collect();
+    let samples = Arrays { features: &features, n_features: 2, labels: &labels, classes: 2, ..Arrays::default() };
+    let config = Config { hidden: vec![6], epochs: 1, ..Config::default() };
+    let mut model = rewire::fit(&config, &samples, None, |_| ControlFlow::Continue(())).unwrap();
+    model.names.features = vec!["height".into(), "width".into()];
+    model.names.outputs = vec!["red".into(), "blue".into()];
+    model
+}
+
+/// What a model that was read says of a sample.
+fn used(model: Result<Model, impl Display>) -> Result<(), String> {
+    let model = model.map_err(|error| format!("{error:#}"))?;
+    let (n_in, n_out) = model.widths();
+    // Widths that only a whole model with as many biases has.
+    assert!(n_in < 1 << 16 && n_out < 1 << 16, "{n_in} x {n_out}");
+    model.predict(&vec![0.5; n_in]).map(drop).map_err(|error| error.to_string())
+}
+
 #[test]
-fn models_and_images_are_read_or_refused() {
+fn safetensors_are_read_or_refused() {
     let folder = tempdir().unwrap();
-    let path = folder.path();
-    let mut rows = String::from("x,y,class\n");
-    for row in 0..60 {
-        writeln!(rows, "{},{},{}", row % 5, row % 3, ["a", "b"][row % 2]).unwrap();
-    }
-    fs::write(path.join("a.csv"), rows).unwrap();
-    succeed(path, "train a.csv --hidden 6 --epochs 1 --out run");
-    succeed(path, "export run --chip --out a.image");
-    let model = |path: &Path| Model::load(path).map(drop).map_err(|error| format!("{error:#}"));
-    each_changed(&path.join("m.safetensors"), &fs::read(path.join("run/model.safetensors")).unwrap(), model);
-    let image = |path: &Path| chip::describe(path).map(drop).map_err(|error| format!("{error:#}"));
-    each_changed(&path.join("b.image"), &fs::read(path.join("a.image")).unwrap(), image);
+    let seed = trained().to_bytes().unwrap();
+    each_changed(&folder.path().join("m.safetensors"), &seed, |path| used(Model::load(path)));
+}
+
+#[test]
+fn images_are_read_or_refused() {
+    let folder = tempdir().unwrap();
+    let seed = chip::encode(&trained()).unwrap().image;
+    let read = |path: &Path| {
+        used(chip::load(path, None))?;
+        chip::describe(path).map(drop).map_err(|error| format!("{error:#}"))
+    };
+    each_changed(&folder.path().join("a.image"), &seed, read);
+    // Behind the checksum: with the length and the checksum of what the file became.
+    each_changed(&folder.path().join("a.image"), &seed, |path| {
+        let mut bytes = fs::read(path).unwrap();
+        if bytes.len() > 16 {
+            let mut sum = flate2::Crc::new();
+            sum.update(&bytes[16..]);
+            let (len, sum) = (bytes.len() as u32, sum.sum());
+            bytes[8..12].copy_from_slice(&len.to_le_bytes());
+            bytes[12..16].copy_from_slice(&sum.to_le_bytes());
+            fs::write(path, bytes).unwrap();
+        }
+        read(path)
+    });
+}
+
+#[test]
+fn settings_are_read_or_refused() {
+    let folder = tempdir().unwrap();
+    let seed = toml::to_string(&Config::default()).unwrap();
+    each_changed(&folder.path().join("a.toml"), seed.as_bytes(), |path| {
+        let config = Config::read(path).map_err(|error| format!("{error:#}"))?;
+        config.validate().map_err(|error| error.to_string())
+    });
+    let sweep = "validation_samples = 100\nepochs = 4\n[sweep]\nseeds = [1, 2]\ntrials = 3\n[search]\nzeta = { low = 0.1, high = 0.4 }\n\
+                 epsilon = [5, 20]\nhidden = [[10], [20, 20]]\n";
+    each_changed(&folder.path().join("sweep.toml"), sweep.as_bytes(), |path| {
+        Plan::read(path).map(drop).map_err(|error| format!("{error:#}"))
+    });
 }

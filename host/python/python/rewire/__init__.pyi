@@ -49,7 +49,7 @@ class _Estimator(BaseEstimator):
         X: ArrayLike,
         y: ArrayLike | None = ...,
         *,
-        run_on: Literal["sensor", "flash"] = ...,
+        run_on: Literal["sensor", "flash", "uart"] = ...,
     ) -> None: ...
     @classmethod
     def load(cls, path: _Path) -> Self: ...

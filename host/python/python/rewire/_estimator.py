@@ -248,16 +248,14 @@ class SparseEvolutionaryEstimator(BaseEstimator):
             Samples, of which as many as fit go into the flash to try the program with.
         y : array-like, optional
             What the samples are, for a classifier or a regression.
-        run_on : {"sensor", "flash"}, default="sensor"
+        run_on : {"sensor", "flash", "uart"}, default="sensor"
             Where the windows come from that the network predicts and learns: a sensor, for which there is one place to
-            fill in, or the samples.
+            fill in, the samples, or the board's UART, over which the project's ``send.py`` sends them.
         """
         check_is_fitted(self)
-        if run_on not in ("sensor", "flash"):
-            raise ValueError(f"run_on is {run_on!r}, but must be 'sensor' or 'flash'")
         samples = self._validation(X, y, self._targets)
         trained_on = getattr(self, "_samples", len(samples[0]))
-        self._network.to_firmware(directory, board, samples, trained_on, run_on == "flash")
+        self._network.to_firmware(directory, board, samples, trained_on, run_on)
 
     def _targets(self, y):
         """Labels and values of samples."""

@@ -96,7 +96,7 @@ impl<R: Read> Rows<'_, R> {
                 self.file,
                 Place::Line(line),
                 format!("{len} fields, where the first line has {expected_len}"),
-                "every line needs as many; put quotes around a text that contains the separator",
+                "every line needs as many; put quotes around a text that contains the separator, and close them",
             ),
             kind => ReadError::at(self.file, Place::Line(line), format!("{kind:?}"), "this is no CSV"),
         }
@@ -146,14 +146,14 @@ impl<'a> Filling<'a> {
                 Role::Ignored => {}
                 Role::Feature(index) => self.features[first + index] = self.number(field, place)?,
                 Role::Value(index) => {
-                    let value = self.number(field, place)?;
-                    if value.is_nan() {
-                        return Err(missing(
-                            self.file,
-                            place(),
-                            "a sample without a target teaches nothing; remove it",
-                        ));
-                    }
+                    let Some(value) = number(field).filter(|value| value.is_finite()) else {
+                        return Err(if is_missing(field) {
+                            missing(self.file, place(), "a sample without a target teaches nothing; remove it")
+                        } else {
+                            let advice = "targets are finite numbers; name their columns with --target";
+                            not_finite(self.file, place(), field, advice)
+                        });
+                    };
                     self.values[values + index] = value;
                 }
                 Role::Label => {
@@ -192,10 +192,9 @@ impl<'a> Filling<'a> {
                 }
             }
             _ => {
-                let found = format!("'{}' is not a finite 32-bit number", String::from_utf8_lossy(field));
                 let advice =
                     "features are finite numbers; leave a column out with --ignore, or name the label with --label";
-                Err(ReadError::at(self.file, place(), found, advice))
+                Err(not_finite(self.file, place(), field, advice))
             }
         }
     }
@@ -219,6 +218,10 @@ impl<'a> Filling<'a> {
 
 fn missing(file: &Path, place: Place, advice: &str) -> ReadError {
     ReadError::at(file, place, "the value is missing", advice)
+}
+
+fn not_finite(file: &Path, place: Place, field: &[u8], advice: &str) -> ReadError {
+    ReadError::at(file, place, format!("'{}' is not a finite 32-bit number", String::from_utf8_lossy(field)), advice)
 }
 
 #[cfg(test)]
@@ -285,6 +288,11 @@ mod tests {
         );
         let wanted = Wanted { target: WantedTarget::Nothing(None), ..Wanted::default() };
         assert_eq!(read_text("1,2\n3,4\n", &wanted).unwrap().n_features, 2);
+        let wanted = Wanted { target: WantedTarget::Values(vec!["t".into()]), ..Wanted::default() };
+        for (value, words) in [("", "teaches nothing"), ("much", "--target"), ("inf", "--target")] {
+            let refused = read_text(&format!("t,x\n1,2\n{value},5\n"), &wanted).unwrap_err();
+            assert!(refused.contains("line 3, column 1 (t)") && refused.contains(words), "{refused}");
+        }
         let wanted = Wanted { target: WantedTarget::Class(Some("kind".into())), ..Wanted::default() };
         let refused = read_text("a,b\n1,2\n", &wanted).unwrap_err();
         assert!(refused.contains("'kind'") && refused.contains("there are a, b"), "{refused}");

@@ -40,6 +40,15 @@ impl ReadError {
         move |source| Self::Io { file, source }
     }
 
+    /// The same complaint about what was piped in, whose file nobody knows.
+    #[must_use]
+    pub fn of_standard_input(mut self) -> Self {
+        if let Self::Io { file, .. } | Self::Malformed { file, .. } = &mut self {
+            *file = "standard input".into();
+        }
+        self
+    }
+
     /// A complaint about a place in a file.
     pub(in crate::data) fn at(file: &Path, place: Place, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Malformed { file: file.to_owned(), place, found: found.into(), advice: advice.into() }

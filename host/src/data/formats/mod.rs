@@ -8,7 +8,7 @@
 //! | `field` | what a field of a text stands for |
 //! | `csv` | text with a separator between fields |
 //! | `libsvm` | text that leaves zeros out |
-//! | `npy`, `array_order` | arrays of `NumPy`, and the order of their axes |
+//! | `npy`, `npy_header`, `array_order` | arrays of `NumPy`, which of them are refused, and the order of their axes |
 //! | `pictures` | folders of PNG and JPEG |
 //! | `idx_folder` | folders of IDX files, as MNIST has them |
 //! | `error` | what can be wrong with a file |
@@ -21,6 +21,7 @@ mod field;
 mod idx_folder;
 mod libsvm;
 mod npy;
+mod npy_header;
 mod pictures;
 mod table;
 mod wanted;

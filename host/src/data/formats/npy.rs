@@ -11,6 +11,7 @@ use npyz::{DType, NpyFile, TypeChar};
 
 use crate::data::formats::array_order::Transposition;
 use crate::data::formats::error::{Place, ReadError};
+use crate::data::formats::npy_header::header;
 use crate::data::formats::table::{Classes, Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 use crate::data::name::ImageShape;
@@ -195,7 +196,7 @@ fn channels_first<T: Copy>(mut values: Vec<T>, pixels: usize, channels: usize) -
 
 /// Reads an array from a source of so many bytes, its header included.
 fn array(
-    source: impl Read,
+    mut source: impl Read,
     bytes: u64,
     file: &Path,
     keep_missing: bool,
@@ -204,7 +205,8 @@ fn array(
     let damaged = |error: io::Error| {
         ReadError::at(file, place(), format!("no whole NumPy array ({error})"), "write it again with numpy.save")
     };
-    let npy = NpyFile::new(source).map_err(damaged)?;
+    let header = header(&mut source).map_err(damaged)?;
+    let npy = NpyFile::with_header(header, source);
     let shape: Vec<usize> = npy.shape().iter().map(|&extent| extent as usize).collect();
     let (order, dtype) = (npy.order(), npy.dtype());
     let kind = match &dtype {

@@ -13,7 +13,6 @@ use rewire_core::topology::ImagePlane;
 use rewire_engine::dynamic::{load_layer, with_block};
 use rewire_engine::layer::LayerData;
 
-use crate::data::manifest;
 use crate::data::normaliser::Normaliser;
 use crate::files::write_atomically;
 use crate::model::safetensors::Model;
@@ -163,7 +162,7 @@ fn fit(specs: &[LayerSpec], validate: fn(&[LayerSpec]) -> Result<(), BuildError>
 
 /// Where inputs lie: a known dataset's images, or what the model says.
 fn plane(model: &Model) -> Result<Option<ImagePlane>> {
-    let Some(shape) = model.shape.or(model.dataset.map(|name| manifest::entry(name).shape)) else { return Ok(None) };
+    let Some(shape) = model.image_shape() else { return Ok(None) };
     Ok(Some(ImagePlane {
         channels: u32::try_from(shape.channels)?,
         height: u32::try_from(shape.height)?,
