@@ -34,9 +34,9 @@ impl<X: Element, A: Answers> SampleSource for OneSample<'_, X, A> {
 impl<const LANES: usize, X: Element, A: Answers> Samples<LANES, X> for OneSample<'_, X, A> {
     fn fill(&self, _indices: &[u32], _epoch: u32, x: &mut [[X; LANES]], labels: &mut [u16; LANES]) {
         *labels = [self.answer.label(0); LANES];
-        let mut features = self.features.iter();
-        for slot in x.iter_mut().filter_map(|row| row.first_mut()) {
-            *slot = features.next().copied().unwrap_or_default();
-        }
+        let mut rows = x.iter_mut().filter_map(|row| row.first_mut());
+        // In this order no row is taken for a feature that is not there.
+        self.features.iter().zip(rows.by_ref()).for_each(|(feature, slot)| *slot = *feature);
+        rows.for_each(|slot| *slot = X::default());
     }
 }
