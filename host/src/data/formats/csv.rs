@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(read_text("1,2\n3,4\n", &wanted).unwrap().n_features, 2);
         let wanted = Wanted { target: WantedTarget::Values(vec!["t".into()]), ..Wanted::default() };
         for (value, words) in [("", "teaches nothing"), ("much", "--target"), ("inf", "--target")] {
-            let refused = read_text(&format!("t,x\n1,2\n{value},5\n"), &wanted).unwrap_err();
+            let refused = read_text(format!("t,x\n1,2\n{value},5\n"), &wanted).unwrap_err();
             assert!(refused.contains("line 3, column 1 (t)") && refused.contains(words), "{refused}");
         }
         let wanted = Wanted { target: WantedTarget::Class(Some("kind".into())), ..Wanted::default() };
