@@ -36,7 +36,7 @@ pub fn from_start(config: &Config, shape: ImageShape, classes: usize) -> Result<
     ];
     // A run from the start evolves by `evolve_every`, not by the samples of an epoch.
     let training = Training::of(config, 1, shape).values(&config.layers(shape.features(), classes), config.seed);
-    let text = concat!(include_str!("../../template/src/training.rs"), include_str!("../../template/from_start.rs"));
+    let text = concat!(include_str!("../../template/src/training.rs"), include_str!("../../template/from_start.part"));
     Ok(fill(text, &[training, start.into()].concat()))
 }
 
