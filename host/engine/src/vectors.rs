@@ -86,35 +86,51 @@ impl Vector for Avx512 {
 
     /// Folds pairs into one register at each step, so that no lane is idle.
     #[inline(always)]
-    fn fold_16(self, registers: [f32x16; 16]) -> [f32; 16] {
-        let avx512 = self.0.avx512f;
-        // Halves of 8, then of 4: whole 128-bit lanes move. Where a half may stay in its place, a blend keeps it there: any
-        // unit computes a blend, and few a shuffle. The order of two summands changes no bit.
-        let eights = |a: f32x16, b: f32x16| -> f32x16 {
-            let (a, b) = (cast(a), cast(b));
-            let kept = cast(avx512._mm512_mask_blend_ps(0xFF00, a, b));
-            self.add(kept, cast(avx512._mm512_shuffle_f32x4::<0x4E>(a, b)))
-        };
-        let fours = |a: f32x16, b: f32x16| -> f32x16 {
-            let (a, b) = (cast(a), cast(b));
-            let low = cast(avx512._mm512_shuffle_f32x4::<0x88>(a, b));
-            self.add(low, cast(avx512._mm512_shuffle_f32x4::<0xDD>(a, b)))
-        };
-        // Halves of 2, then of 1: inside 128-bit lanes.
-        let twos = |a: f32x16, b: f32x16| -> f32x16 {
-            let (a, b) = (cast(a), cast(b));
-            let kept = cast(avx512._mm512_mask_blend_ps(0xCCCC, a, b));
-            self.add(kept, cast(avx512._mm512_shuffle_ps::<0x4E>(a, b)))
-        };
-        let ones = |a: f32x16, b: f32x16| -> f32x16 {
-            let (a, b) = (cast(a), cast(b));
-            let low = cast(avx512._mm512_shuffle_ps::<0x88>(a, b));
-            self.add(low, cast(avx512._mm512_shuffle_ps::<0xDD>(a, b)))
-        };
-        // Four registers whose sums end in the four 128-bit lanes; lane `i` of `quad(first)` is register `first + 4 i`.
-        let r = &registers;
-        let quad = |first: usize| fours(eights(r[first], r[first + 4]), eights(r[first + 8], r[first + 12]));
-        cast(ones(twos(quad(0), quad(1)), twos(quad(2), quad(3))))
+    fn fold_16(self, r: [f32x16; 16]) -> [f32; 16] {
+        let r = &r;
+        cast(self.ones(self.twos(self.quad(r, 0), self.quad(r, 1)), self.twos(self.quad(r, 2), self.quad(r, 3))))
+    }
+}
+
+/// Parts of [`Vector::fold_16`], each of which adds the halves of two registers. Where a half may stay in its place, a blend
+/// keeps it there: any unit computes a blend, and few a shuffle. The order of two summands changes no bit.
+impl Avx512 {
+    /// Four registers whose sums end in the four 128-bit lanes: lane `i` is of register `first + 4 i`.
+    #[inline(always)]
+    fn quad(self, r: &[f32x16; 16], first: usize) -> f32x16 {
+        self.fours(self.eights(r[first], r[first + 4]), self.eights(r[first + 8], r[first + 12]))
+    }
+
+    /// Halves of 8: whole 128-bit lanes move.
+    #[inline(always)]
+    fn eights(self, a: f32x16, b: f32x16) -> f32x16 {
+        let (avx512, a, b) = (self.0.avx512f, cast(a), cast(b));
+        let kept = cast(avx512._mm512_mask_blend_ps(0xFF00, a, b));
+        self.add(kept, cast(avx512._mm512_shuffle_f32x4::<0x4E>(a, b)))
+    }
+
+    /// Halves of 4, likewise.
+    #[inline(always)]
+    fn fours(self, a: f32x16, b: f32x16) -> f32x16 {
+        let (avx512, a, b) = (self.0.avx512f, cast(a), cast(b));
+        let low = cast(avx512._mm512_shuffle_f32x4::<0x88>(a, b));
+        self.add(low, cast(avx512._mm512_shuffle_f32x4::<0xDD>(a, b)))
+    }
+
+    /// Halves of 2, inside 128-bit lanes.
+    #[inline(always)]
+    fn twos(self, a: f32x16, b: f32x16) -> f32x16 {
+        let (avx512, a, b) = (self.0.avx512f, cast(a), cast(b));
+        let kept = cast(avx512._mm512_mask_blend_ps(0xCCCC, a, b));
+        self.add(kept, cast(avx512._mm512_shuffle_ps::<0x4E>(a, b)))
+    }
+
+    /// Halves of 1, likewise.
+    #[inline(always)]
+    fn ones(self, a: f32x16, b: f32x16) -> f32x16 {
+        let (avx512, a, b) = (self.0.avx512f, cast(a), cast(b));
+        let low = cast(avx512._mm512_shuffle_ps::<0x88>(a, b));
+        self.add(low, cast(avx512._mm512_shuffle_ps::<0xDD>(a, b)))
     }
 }
 
@@ -123,6 +139,16 @@ impl Vector for Avx512 {
 pub(crate) struct Avx2(pub(crate) V3);
 
 impl Avx2 {
+    /// Eight rows of sixteen lanes from `first` on, the halves of each added.
+    #[inline(always)]
+    fn halves(self, rows: &[[f32x8; 2]; 16], first: usize) -> [f32x8; 8] {
+        let mut sums = [self.0.splat_f32x8(0.0); 8];
+        for (sum, row) in sums.iter_mut().zip(&rows[first..]) {
+            *sum = self.0.add_f32x8(row[0], row[1]);
+        }
+        sums
+    }
+
     /// Eight sums of eight lanes.
     #[inline(always)]
     fn fold_8(self, r: [f32x8; 8]) -> f32x8 {
@@ -245,13 +271,7 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     fn fold_16(self, registers: [[f32x8; 2]; 16]) -> [f32; 16] {
-        let halves = |first: usize| -> [f32x8; 8] {
-            core::array::from_fn(
-                #[inline(always)]
-                |i| self.0.add_f32x8(registers[first + i][0], registers[first + i][1]),
-            )
-        };
-        cast([self.fold_8(halves(0)), self.fold_8(halves(8))])
+        cast([self.fold_8(self.halves(&registers, 0)), self.fold_8(self.halves(&registers, 8))])
     }
 }
 
