@@ -4,7 +4,6 @@ use crate::error::SettingError;
 use crate::schedule::Schedule;
 use crate::step::sgd::Sgd;
 use crate::topology::evolve::Evolution;
-use crate::topology::thin::Thinning;
 
 /// How a network is trained: with the network's description and its samples, all that decides the bits of a run.
 ///
@@ -42,8 +41,6 @@ pub struct TrainSettings {
     pub evolve_every: u32,
     /// The last epoch in and after which connections are replaced.
     pub evolve_until: u32,
-    /// How connections are removed for good, before the evolutions that follow epochs; `None` keeps their number.
-    pub thinning: Option<Thinning>,
 }
 
 impl TrainSettings {
@@ -59,7 +56,6 @@ impl TrainSettings {
             zeta_schedule: Schedule::Constant,
             evolve_every: 0,
             evolve_until: u32::MAX,
-            thinning: None,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::sparse::index::Format;
 use crate::step::id::{Progress, StepId};
 use crate::step::loss::Metrics;
 use crate::topology::evolve::{Evolution, evolve_layers};
-use crate::topology::thin::thin_layers;
+use crate::topology::thin::{Thinning, thin_layers};
 use crate::train::observer::{Epoch, Observer, Step};
 use crate::train::settings::TrainSettings;
 
@@ -49,6 +49,7 @@ pub enum Ended {
 #[derive(Clone, Debug)]
 pub struct Trainer<'s> {
     settings: &'s TrainSettings,
+    thinning: Option<&'s Thinning>,
     at: Progress,
     /// Of the current epoch.
     trained: Metrics,
@@ -64,7 +65,15 @@ impl<'s> Trainer<'s> {
     #[inline]
     pub fn new(settings: &'s TrainSettings) -> Result<Self, SettingError> {
         settings.validate()?;
-        Ok(Self { settings, at: Progress::START, trained: Metrics::default(), replaced: 0 })
+        Ok(Self { settings, thinning: None, at: Progress::START, trained: Metrics::default(), replaced: 0 })
+    }
+
+    /// The same run, which removes connections for good before the evolutions that follow epochs; `None` keeps their number.
+    // No part of the settings: a chip, which keeps all connections, would have them on its stack.
+    #[must_use]
+    pub fn with_thinning(mut self, thinning: Option<&'s Thinning>) -> Self {
+        self.thinning = thinning;
+        self
     }
 
     /// The same run, continued from a position at which the network was saved.
@@ -183,7 +192,7 @@ impl<'s> Trainer<'s> {
         let connections = network.connections();
         // Step 0: within the epoch, evolutions precede steps from 1 on.
         let id = StepId { seed: settings.seed, epoch, step: 0 };
-        if let (Some(thinning), Some(_)) = (&settings.thinning, evolution) {
+        if let (Some(thinning), Some(_)) = (self.thinning, evolution) {
             thin_layers(network, backend, thinning, epoch, settings.last_evolution());
         }
         self.replaced += evolve(network, backend, evolution, zeta, id, observer);

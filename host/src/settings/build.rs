@@ -117,7 +117,6 @@ impl Config {
             zeta_schedule: self.schedule_of(self.zeta_schedule),
             evolve_every: u32::try_from(self.evolve_every / self.batch_size.max(1)).unwrap_or(u32::MAX),
             evolve_until: self.last_evolving_epoch(),
-            thinning: self.thinning()?,
             ..TrainSettings::new(self.epochs, self.sgd(self.learning_rate)?)
         })
     }

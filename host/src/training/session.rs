@@ -94,7 +94,8 @@ impl<'a> Session<'a> {
         let (train, test) = (task.train(config), task.test());
         native.on_each(|| train.prepare());
         let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
-        let trainer = Trainer::new(&settings).map_err(TrainError::Setting)?;
+        let thinning = config.thinning().map_err(TrainError::Setting)?;
+        let trainer = Trainer::new(&settings).map_err(TrainError::Setting)?.with_thinning(thinning.as_ref());
         let mut trainer = trainer.starting_at(Progress { epoch: next, step: 0 });
         // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
         native.install(|| network.train(native, &mut trainer, &train, &test, observer))

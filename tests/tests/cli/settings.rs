@@ -137,7 +137,7 @@ fn flags_without_effect_are_named() {
     );
     assert_eq!(
         notes("--schedule cosine --step-every 3"),
-        ["--step-every has no effect without --schedule step or --zeta-schedule step"]
+        ["--step-every has no effect without --schedule, --zeta-schedule or --connections-schedule step"]
     );
     // What a file says is no mistake of the one who typed the command.
     fs::write(folder.path().join("dense.toml"), "model = \"dense\"\nzeta = 0.1\nrotation = 3.0\n").unwrap();

@@ -133,20 +133,14 @@ fn a_schedule_is_exact_in_each_epoch_and_a_run_that_was_saved_continues_to_the_s
     let (features, labels) = samples();
     let table = Table::new(&features, &labels).unwrap();
     let evolution = Evolution::new(0.3, GrownWeight::Zero, FanIn::Connections).unwrap();
-    let settings = |thinning| TrainSettings {
-        seed: 3,
-        evolution: Some(evolution),
-        thinning: Some(thinning),
-        ..TrainSettings::new(5, sgd())
-    };
+    let settings = TrainSettings { seed: 3, evolution: Some(evolution), ..TrainSettings::new(5, sgd()) };
     let density = Thinning::default().with_density(Schedule::Linear, 0.5).unwrap();
     let both = density.with_importance(30.0, 2, 2).unwrap();
     for thinning in [density, both] {
-        let settings = settings(thinning);
         let description = description(&LAYERS);
         let run = |network: &mut Mlp<'_, Narrow, 1>, from: u32, until: u32| {
             let mut counts = Counts(Vec::new(), until);
-            let trainer = Trainer::new(&settings).unwrap();
+            let trainer = Trainer::new(&settings).unwrap().with_thinning(Some(&thinning));
             let mut trainer = trainer.starting_at(Progress { epoch: from, step: 0 });
             trainer.run(network, &Portable, &table, &(), &mut counts).unwrap();
             counts.0

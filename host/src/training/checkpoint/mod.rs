@@ -19,6 +19,7 @@ mod tests {
     use std::path::Path;
 
     use anyhow::Result;
+    use rewire_core::network::LayerSpec;
     use sha2::{Digest, Sha256};
 
     use super::format::{HEADER, VERSION};
@@ -35,8 +36,8 @@ mod tests {
 
     fn checkpoint(epoch: u32) -> OwnedState {
         let config = Config { hidden: vec![2], epsilon: 0.5, ..Config::defaults(DatasetName::MnistMini) };
-        let layer = |spec: rewire_core::network::LayerSpec| LayerData {
-            spec,
+        let layer = |spec: LayerSpec| LayerData {
+            spec: LayerSpec { connections: 2, ..spec },
             indptr: vec![0, 1, 2],
             indices: vec![1, 0],
             weights: vec![0.5, -0.5],
