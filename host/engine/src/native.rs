@@ -146,9 +146,10 @@ impl Native {
     }
 
     /// Tells the probe, if there is one.
+    #[inline(always)]
     fn tell(&self, event: Event) {
         if let Some(probe) = &self.probe {
-            probe.told(event);
+            tell(probe, event);
         }
     }
 
@@ -156,6 +157,13 @@ impl Native {
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
+}
+
+/// Not inlined into each kernel's dispatch: nearly no run has a probe.
+#[cold]
+#[inline(never)]
+fn tell(probe: &Arc<dyn Probe>, event: Event) {
+    probe.told(event);
 }
 
 impl Backend for Native {
