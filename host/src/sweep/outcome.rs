@@ -52,7 +52,8 @@ impl Outcome {
             score: score.map(|score| score.0),
             deviation: score.map_or(0.0, |score| score.1),
             loss: loss.map(|loss| loss.0),
-            seconds: runs.iter().flatten().map(seconds).sum(),
+            // Not `sum`: that of nothing is a zero with a minus.
+            seconds: runs.iter().flatten().map(seconds).fold(0.0, |sum, seconds| sum + seconds),
         }
     }
 }
