@@ -31,5 +31,5 @@ pub use confusion::Confusion;
 pub use observer::{Epoch, Observer, Step};
 pub use settings::TrainSettings;
 #[doc(hidden)]
-pub use settings::evolves;
+pub use settings::{evolves, last_evolution};
 pub use trainer::{Ended, Trainer};

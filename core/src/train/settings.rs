@@ -92,8 +92,13 @@ impl TrainSettings {
 
     /// The last epoch that an evolution follows, if one does.
     pub fn last_evolution(&self) -> u32 {
-        self.evolve_until.min(self.epochs.saturating_sub(1))
+        last_evolution(self.epochs, self.evolve_until)
     }
+}
+
+/// The rule of [`TrainSettings::last_evolution`]: of so many epochs, where `until` is the last in which connections are replaced.
+pub fn last_evolution(epochs: u32, until: u32) -> u32 {
+    until.min(epochs.saturating_sub(1))
 }
 
 /// The rule of [`TrainSettings::evolves`]: whether a network that evolves does so in and after `epoch` of `epochs`.

@@ -140,8 +140,8 @@ impl<'a> LayerView<'a> {
     }
 
     /// Row and column of each connection of a sparse layer, in the order of the weights.
-    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
-        let Self { indptr, indices, .. } = *self;
+    pub fn cells(self) -> impl Iterator<Item = (usize, usize)> {
+        let Self { indptr, indices, .. } = self;
         (0..indptr.len().saturating_sub(1)).flat_map(move |row| {
             let cells = indptr.at(row) as usize..indptr.at(row + 1) as usize;
             cells.map(move |at| (row, indices.at(at) as usize))
@@ -205,10 +205,7 @@ impl LayerData {
         // A dense layer has no row pointers, so one of the two parts is empty.
         let dense = if self.spec.is_dense() { self.weights.as_slice() } else { &[] };
         let dense = dense.iter().enumerate().map(move |(at, &weight)| (at / n_in, at % n_in, weight));
-        let stored = self.indptr.windows(2).enumerate().flat_map(move |(row, ends)| {
-            let cells = ends[0] as usize..ends[1] as usize;
-            cells.map(move |at| (row, self.indices[at] as usize, self.weights[at]))
-        });
+        let stored = self.view().cells().zip(&self.weights).map(|((row, col), &weight)| (row, col, weight));
         dense.chain(stored).map(move |(row, col, weight)| {
             let (input, neuron) = endpoints(storage, row, col);
             Connection { input, neuron, weight }

@@ -1,4 +1,4 @@
-//! Measuring what the core makes of a step: its kernels, and which blocks may run at once.
+//! Measuring a step: how long each kernel takes, and which blocks may run at once.
 
 use std::fmt::Debug;
 use std::time::Duration;

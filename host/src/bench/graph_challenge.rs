@@ -192,10 +192,9 @@ pub fn run<'i>(
     let lengths: Vec<usize> = footprints.iter().map(|footprint| footprint.bytes().next_multiple_of(align)).collect();
     with_memory(lengths.iter().sum(), align, |mut memory| -> Result<Challenge> {
         let mut networks = Vec::new();
-        for (part, (description, &length)) in descriptions.iter().zip(&lengths).enumerate() {
+        for (part, ((specs, description), &length)) in specs.chunks(PART).zip(&descriptions).zip(&lengths).enumerate() {
             let (block, rest) = memory.split_at_mut(length);
             memory = rest;
-            let specs = specs.chunks(PART).nth(part).unwrap_or_default();
             let mut network = network_in(specs, LANES, description, block)?;
             let layers = specs.iter().enumerate().map(|(place, &spec)| LayerData {
                 spec,

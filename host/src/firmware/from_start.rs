@@ -4,8 +4,8 @@ use rewire_core::error::SettingError;
 
 use crate::data::ImageShape;
 use crate::firmware::project::fill;
-use crate::firmware::source::{Training, plane};
-use crate::settings::{Config, FanInKind, TopologyKind};
+use crate::firmware::source::{Training, fan_in, plane};
+use crate::settings::{Config, TopologyKind};
 use crate::text::as_written;
 
 /// A module with the layers and the training of a run, one sample at a time, of images with one of `classes` classes.
@@ -19,13 +19,9 @@ pub fn from_start(config: &Config, shape: ImageShape, classes: usize) -> Result<
         TopologyKind::Random => "Placement::Random".into(),
         TopologyKind::Local => format!("Placement::Local(Locality::new(IMAGE, &{:?})?)", config.sigma),
     };
-    let fan_in = match config.fan_in {
-        FanInKind::Connections => "Connections",
-        FanInKind::Dense => "Dense",
-    };
     let start = [
         ("plane", plane(shape)),
-        ("fan_in", fan_in.into()),
+        ("fan_in", fan_in(config).into()),
         ("placement", placement),
         ("pixel_shift", config.pixel_shift.to_string()),
         ("schedule", format!("{:?}", settings.schedule)),

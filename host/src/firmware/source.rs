@@ -94,16 +94,21 @@ pub(super) fn plane(shape: ImageShape) -> String {
     format!("ImagePlane {{ channels: {channels}, height: {height}, width: {width} }}")
 }
 
+/// The variant of `FanIn`.
+pub(super) fn fan_in(config: &Config) -> &'static str {
+    match config.fan_in {
+        FanInKind::Connections => "Connections",
+        FanInKind::Dense => "Dense",
+    }
+}
+
 /// An expression for the run's evolution.
 fn evolution(config: &Config, shape: ImageShape) -> String {
     let grown = match config.grown {
         GrownKind::Zero => "Zero",
         GrownKind::Uniform => "Uniform",
     };
-    let fan_in = match config.fan_in {
-        FanInKind::Connections => "Connections",
-        FanInKind::Dense => "Dense",
-    };
+    let fan_in = fan_in(config);
     let image = plane(shape);
     let growth = match config.growth {
         GrowthKind::Random => String::new(),

@@ -7,9 +7,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use rewire_engine::layer::Integers;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-
-use crate::model::layer::Integers;
 
 /// Elements that are turned into bytes at a time.
 const CHUNK: usize = 1 << 14;

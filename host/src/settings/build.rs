@@ -8,7 +8,7 @@ use rewire_core::schedule::Schedule;
 use rewire_core::step::{Sgd, WeightDecay};
 use rewire_core::topology::{Evolution, FanIn, GrownWeight, Thinning};
 use rewire_core::topology::{Growth, ImagePlane, Locality, Placement};
-use rewire_core::train::{TrainSettings, evolves};
+use rewire_core::train::{TrainSettings, evolves, last_evolution};
 
 use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
@@ -89,7 +89,7 @@ impl Config {
 
     /// The last epoch that an evolution follows, if one does.
     pub fn last_evolution(&self) -> u32 {
-        self.last_evolving_epoch().min(self.epochs.saturating_sub(1))
+        last_evolution(self.epochs, self.last_evolving_epoch())
     }
 
     /// Whether connections are replaced in and after this epoch.

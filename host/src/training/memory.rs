@@ -1,10 +1,10 @@
 //! What a network needs: its description, its bytes, and whether they fit the memory that there is.
 
 use rewire_core::network::{Description, Footprint, LayerSpec};
+use rewire_engine::dynamic::{NetworkError, footprint};
 
 use crate::settings::{Config, ModelKind};
 use crate::training::monitor::available_bytes;
-use rewire_engine::dynamic::{NetworkError, footprint};
 
 /// A network that keeps a transposed index, except at one lane, where it would be half of the memory. It changes no bit.
 pub fn indexed(description: Description<'_>, lanes: usize) -> Description<'_> {

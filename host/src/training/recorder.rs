@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use anyhow::{Result, anyhow};
 use rewire_core::network::{LayerSpec, Storage};
-use serde::{Deserialize, Serialize};
-
 use rewire_engine::layer::{LayerView, endpoints};
+use serde::{Deserialize, Serialize};
 
 /// A row of `topology.csv`: a sparse layer after an epoch; epoch 0 is the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use rewire_core::step::{Metrics, WeightDecay};
+use rewire_engine::layer::LayerView;
 
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
 use crate::data::source::{Source, draw};
 use crate::data::{Dataset, DatasetName, ImageShape};
-use crate::model::layer::LayerView;
 use crate::model::safetensors::ModelView;
 use crate::settings::{ClassWeights, Config, DecayKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
 

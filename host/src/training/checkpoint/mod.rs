@@ -20,12 +20,12 @@ mod tests {
 
     use anyhow::Result;
     use rewire_core::network::LayerSpec;
+    use rewire_engine::layer::LayerData;
     use sha2::{Digest, Sha256};
 
     use super::format::{HEADER, VERSION};
     use super::*;
     use crate::data::DatasetName;
-    use crate::model::layer::LayerData;
     use crate::settings::Config;
 
     fn load(directory: &Path, warn: impl FnMut(&str)) -> Result<OwnedState> {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::network::LayerSpec;
+use rewire_engine::layer::LayerData;
 use sha2::{Digest, Sha256};
 
 use crate::files::remove_unfinished;
-use crate::model::layer::LayerData;
 use crate::model::tensors::TensorFile;
 use crate::settings::Config;
 use crate::training::checkpoint::format::{ARRAYS, HEADER, Header, KEY, MAGIC, NAMES, VERSION};

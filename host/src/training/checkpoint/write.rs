@@ -4,10 +4,10 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use rewire_engine::layer::{LayerData, LayerView};
 use sha2::{Digest, Sha256};
 
 use crate::files::{Draft, stream_atomically};
-use crate::model::layer::{LayerData, LayerView};
 use crate::model::tensors::{Data, Tensor, Tensors};
 use crate::settings::Config;
 use crate::training::checkpoint::format::{ARRAYS, Header, KEY, MAGIC, NAMES, VERSION};
