@@ -33,6 +33,8 @@ pub enum Purpose {
     Activation = 8,
     /// The settings of a trial.
     Search = 9,
+    /// Samples that are computed.
+    Samples = 10,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).

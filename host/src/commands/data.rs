@@ -128,6 +128,7 @@ fn list(cache: &Path, json: bool, out: &mut impl Write) -> Result<(), Error> {
         }
     }
     writeln!(out, "{table}")?;
+    writeln!(out, "also: synthetic, which is computed as --features and the settings after it say")?;
     writeln!(out, "cache: {}", cache.display())?;
     Ok(())
 }
@@ -272,7 +273,7 @@ mod tests {
         for name in DatasetName::ALL {
             assert!(text.contains(name.as_str()), "{text}");
         }
-        for word in ["bundled", "missing", "3x32x32", "184,380,000", "MIT"] {
+        for word in ["bundled", "missing", "3x32x32", "184,380,000", "MIT", "synthetic"] {
             assert!(text.contains(word), "{text}");
         }
     }

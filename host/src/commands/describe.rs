@@ -10,7 +10,7 @@ use crate::commands::settings::DataSettings;
 use crate::commands::shared::interruption;
 use crate::data::formats::{self, Contents, Table, Target, Wanted};
 use crate::data::samples::Split;
-use crate::data::{self};
+use crate::data::{self, DataSource};
 use crate::error::Usage;
 use crate::settings::Config;
 use crate::text::thousands;
@@ -60,8 +60,12 @@ impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
         let config = self.settings.0.resolve(None)?;
         let Some(path) = config.dataset.path() else {
-            let text =
-                format!("{} is a known dataset, which `rewire data list` describes; give a path", config.dataset);
+            let text = match config.dataset {
+                DataSource::Synthetic => {
+                    "synthetic is computed, as --features and the settings after it say; give a path".into()
+                }
+                _ => format!("{} is a known dataset, which `rewire data list` describes; give a path", config.dataset),
+            };
             return Err(Usage(text).into());
         };
         let mut bar = DataBar::new(interruption()?);

@@ -64,6 +64,11 @@ impl Arguments {
                 check_fits(&trained.model, *name)?;
                 Ok(self.cache.load_known(*name, &interruption()?)?.test)
             }
+            DataSource::Synthetic => {
+                let text =
+                    "synthetic has no samples of its own; `rewire evaluate` measures a model on those of its run";
+                Err(crate::error::Usage(text.into()).into())
+            }
             DataSource::Path(path) => {
                 let mut table = trained.samples(path, piped, &self.reading)?;
                 if let Features::Floats(values) = &mut table.features {

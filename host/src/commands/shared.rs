@@ -63,6 +63,10 @@ impl CacheArguments {
         let mut bar = DataBar::new(interrupted.clone());
         match &config.dataset {
             DataSource::Known(name) => self.load_known(*name, interrupted),
+            DataSource::Synthetic => {
+                config.validate()?;
+                Ok(Dataset::synthetic(config.synthetic()))
+            }
             DataSource::Path(path) => {
                 let opened = data::open(path, config, &mut bar)?;
                 bar.message(&opened.understood);

@@ -223,8 +223,8 @@ pub(crate) fn check_classes(split: &Split<'_>) -> Result<(), ArrayError> {
 fn check_split(split: &Split<'_>, outputs: usize, task: TaskKind) -> Result<(), ArrayError> {
     let samples = match &split.features {
         Features::Floats(features) => check_features(features, split.width())?,
-        Features::Bytes(_) if split.is_empty() => return Err(ArrayError::NoSamples),
-        Features::Bytes(_) => split.len(),
+        Features::Bytes(_) | Features::Synthetic(_) if split.is_empty() => return Err(ArrayError::NoSamples),
+        Features::Bytes(_) | Features::Synthetic(_) => split.len(),
     };
     check_targets(samples, task, (&split.labels, outputs), &split.values, &split.weights)
 }

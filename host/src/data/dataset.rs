@@ -1,7 +1,8 @@
 //! Samples to train on and samples to measure on, and what is known of both.
 
 use crate::data::name::{DatasetName, ImageShape};
-use crate::data::samples::Split;
+use crate::data::samples::{Features, Split};
+use crate::data::synthetic::Synthetic;
 
 /// A dataset in memory: its own, or the caller's.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,19 @@ pub struct Dataset<'a> {
     pub train: Split<'a>,
     /// Samples for measuring.
     pub test: Split<'a>,
+}
+
+impl Dataset<'static> {
+    /// Samples that are computed, and as many after them for measuring.
+    pub fn synthetic(train: Synthetic) -> Self {
+        let test = Synthetic { first: train.first + train.samples, ..train };
+        let outputs = train.classes;
+        let [train, test] = [train, test].map(|data| {
+            let labels: Vec<_> = (0..data.samples).map(|sample| data.label(sample)).collect();
+            Split::labelled(Features::Synthetic(data), labels)
+        });
+        Self { name: None, shape: None, outputs, names: Names::default(), train, test }
+    }
 }
 
 /// What features and outputs are called; empty where they have no names.

@@ -28,6 +28,7 @@
 //! | `normaliser` | how features become inputs of a network |
 //! | `source` | how samples come into a network's tiles |
 //! | `augment`, `mixup` | how images are changed in training, and how samples are blended |
+//! | `synthetic` | samples that are computed when they are needed |
 //! | `data_source` | where samples come from: a known dataset or a path |
 //! | `formats` | how files of the user's own are read |
 //! | `open` | how they become a dataset: samples set apart for testing, missing values |
@@ -60,6 +61,7 @@ pub mod progress;
 pub mod samples;
 pub mod source;
 pub mod store;
+pub mod synthetic;
 
 pub use arrays::{ArrayError, Arrays, MOST_CLASSES};
 pub use data_source::DataSource;

@@ -65,7 +65,7 @@ impl FromStr for DatasetName {
 /// A name that is none of the known datasets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown dataset `{found}`; the datasets are {}, or give the path of a file or folder{}",
+    "unknown dataset `{found}`; the datasets are {}, and synthetic, which is computed; or give the path of a file or folder{}",
     DatasetName::list(),
     meant(found)
 )]
@@ -136,8 +136,8 @@ mod tests {
         let text = "imagenet".parse::<DatasetName>().unwrap_err().to_string();
         assert_eq!(
             text,
-            "unknown dataset `imagenet`; the datasets are mnist-mini, mnist, fashion-mnist, cifar10, or give the path of a file or \
-             folder"
+            "unknown dataset `imagenet`; the datasets are mnist-mini, mnist, fashion-mnist, cifar10, and synthetic, which is \
+             computed; or give the path of a file or folder"
         );
     }
 }

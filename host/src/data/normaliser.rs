@@ -34,6 +34,8 @@ impl Normaliser {
             Scaling::Feature => false,
         };
         match &split.features {
+            // Standardised as they are.
+            Features::Synthetic(_) => Self::uniform(width, 0.0, 1.0),
             Features::Bytes(values) => of_bytes(rows(values, width, indices), width, global, |&byte| byte),
             Features::Floats(values) => {
                 let rows = rows(values, width, indices);

@@ -300,8 +300,8 @@ fn set_apart(whole: Split<'static>, chosen: &[usize]) -> (Split<'static>, Split<
             let (train, test) = part(values, samples, chosen);
             (Features::Bytes(train), Features::Bytes(test))
         }
-        Features::Floats(values) => {
-            let (train, test) = part(values, samples, chosen);
+        numbers => {
+            let (train, test) = part(numbers.into_floats().into(), samples, chosen);
             (Features::Floats(train), Features::Floats(test))
         }
     };
@@ -316,10 +316,7 @@ fn set_apart(whole: Split<'static>, chosen: &[usize]) -> (Split<'static>, Split<
 /// Puts the mean of each feature over the training samples in the place of its missing values; returns how many there were.
 fn fill(train: &mut Split<'static>, test: &mut Split<'static>, width: usize) -> usize {
     let Features::Floats(values) = &train.features else { return 0 };
-    let tests = match &test.features {
-        Features::Floats(values) => &values[..],
-        Features::Bytes(_) => &[],
-    };
+    let tests: &[f32] = if let Features::Floats(values) = &test.features { values } else { &[] };
     let missing = values.iter().chain(tests).filter(|value| value.is_nan()).count();
     if missing == 0 {
         return 0;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::data::synthetic::Synthetic;
+
 /// The features of samples, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features<'a> {
@@ -10,6 +12,8 @@ pub enum Features<'a> {
     Bytes(Cow<'a, [u8]>),
     /// Any numbers.
     Floats(Cow<'a, [f32]>),
+    /// Numbers that are computed when they are needed.
+    Synthetic(Synthetic),
 }
 
 impl Features<'_> {
@@ -18,6 +22,7 @@ impl Features<'_> {
         match self {
             Self::Bytes(values) => values.len(),
             Self::Floats(values) => values.len(),
+            Self::Synthetic(data) => data.samples * data.features,
         }
     }
 
@@ -31,6 +36,7 @@ impl Features<'_> {
         match self {
             Self::Bytes(values) => Features::Bytes(Cow::Borrowed(values)),
             Self::Floats(values) => Features::Floats(Cow::Borrowed(values)),
+            Self::Synthetic(data) => Features::Synthetic(*data),
         }
     }
 
@@ -39,6 +45,15 @@ impl Features<'_> {
         match self {
             Self::Bytes(values) => values.iter().map(|&value| f32::from(value)).collect(),
             Self::Floats(values) => Cow::Borrowed(values),
+            Self::Synthetic(data) => (0..data.samples).flat_map(|sample| data.row(sample)).collect(),
+        }
+    }
+
+    /// As [`to_floats`](Self::to_floats); floats that are owned are not copied.
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Floats(values) => values.into_owned(),
+            other => other.to_floats().into_owned(),
         }
     }
 }
@@ -94,7 +109,7 @@ impl Split<'_> {
     pub fn image(&self, index: usize) -> Option<&[u8]> {
         match &self.features {
             Features::Bytes(bytes) => sample(bytes, self.width(), index),
-            Features::Floats(_) => None,
+            Features::Floats(_) | Features::Synthetic(_) => None,
         }
     }
 
@@ -112,6 +127,9 @@ impl Split<'_> {
                 .iter()
                 .enumerate()
                 .for_each(|(feature, &value)| each(feature, value)),
+            Features::Synthetic(data) => {
+                data.row(index).into_iter().enumerate().for_each(|(feature, value)| each(feature, value));
+            }
         }
     }
 
@@ -121,6 +139,10 @@ impl Split<'_> {
         let features = match &self.features {
             Features::Bytes(values) => sample(values, width, a).cmp(&sample(values, width, b)),
             Features::Floats(values) => compare_floats(values, width, a, b),
+            Features::Synthetic(data) => {
+                let rows = [a, b].map(|sample| data.row(sample)).concat();
+                compare_floats(&rows, width, 0, 1)
+            }
         };
         features
             .then_with(|| self.labels.get(a).cmp(&self.labels.get(b)))
@@ -142,6 +164,7 @@ impl Split<'_> {
         let selected = match &self.features {
             Features::Bytes(values) => Features::Bytes(kept(values, width, features).into()),
             Features::Floats(values) => Features::Floats(kept(values, width, features).into()),
+            all @ Features::Synthetic(_) => Features::Floats(kept(&all.to_floats(), width, features).into()),
         };
         let [values, weights] = [&self.values, &self.weights].map(|numbers| numbers.to_vec().into());
         Split { features: selected, labels: self.labels.to_vec().into(), values, weights }

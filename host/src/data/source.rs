@@ -127,6 +127,7 @@ impl Source<'_> {
             MOVED.with_borrow_mut(|(bytes, floats)| match self.split.features {
                 Features::Bytes(_) => bytes.reserve(features),
                 Features::Floats(_) => floats.reserve(features),
+                Features::Synthetic(_) => {}
             });
         }
     }
@@ -288,6 +289,15 @@ impl<const LANES: usize> Samples<LANES> for Source<'_> {
             }
             (Features::Bytes(values), None, None) => self.write_unchanged(values, samples, x),
             (Features::Floats(values), _, None) => self.write_unchanged(values, samples, x),
+            // They are no images, so nothing changes or moves them.
+            (Features::Synthetic(data), ..) => {
+                let Normaliser { mean, scale } = self.normaliser;
+                for (lane, &sample) in samples.iter().enumerate() {
+                    data.each_feature(sample as usize, |feature, value| {
+                        x[feature][lane] = (value - mean[feature]) * scale[feature];
+                    });
+                }
+            }
         }
         // Evaluation is epoch 0 here too.
         if let Some(mixup) = self.mixup.as_ref().filter(|_| epoch > 0) {

@@ -13,6 +13,7 @@ use rewire_core::train::{TrainSettings, evolves, last_evolution};
 use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
 use crate::data::mixup::MixUp;
+use crate::data::synthetic::Synthetic;
 use crate::settings::Config;
 use crate::settings::choice::{
     ActivationKind, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind,
@@ -156,6 +157,12 @@ impl Config {
         let Self { rotation, shift, flip, jitter, erase, seed, .. } = *self;
         let reflect = self.edge == EdgeKind::Reflect;
         self.augment.then_some(Augmentation { rotation, shift, reflect, flip, jitter, erase, shape, seed })
+    }
+
+    /// The training samples of the dataset `synthetic`.
+    pub fn synthetic(&self) -> Synthetic {
+        let Self { features, classes, informative, samples, data_seed: seed, .. } = *self;
+        Synthetic { features, classes, informative, samples, seed, first: 0 }
     }
 
     /// Blends of training samples, if there are any.

@@ -3,6 +3,7 @@
 use rewire_core::network::MAX_LAYERS as MOST_SIGMAS;
 use rewire_engine::layer::MAX_LAYERS;
 
+use crate::data::DataSource;
 use crate::settings::choice::ActivationKind;
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
@@ -30,6 +31,20 @@ impl Config {
             let given = self.connections.len();
             let reason = format!("has {given} numbers, but the network has {layers} layers, output included");
             return Err(Invalid::because("connections", reason));
+        }
+        if self.dataset == DataSource::Synthetic {
+            if self.informative > self.features {
+                let must_be = format!("at most --features {}", self.features);
+                return Err(Invalid::value("informative", self.informative, must_be));
+            }
+            let most = 1 << (self.informative - 1).min(16);
+            if self.classes > most {
+                let must_be = format!(
+                    "at most {most}: --informative {} has no more corners for two clusters each",
+                    self.informative
+                );
+                return Err(Invalid::value("classes", self.classes, must_be));
+            }
         }
         if self.sigma.is_empty() {
             return Err(Invalid::because("sigma", "needs at least one number of pixels, such as --sigma 2,4,8"));
@@ -103,6 +118,8 @@ mod tests {
         refused(|c| c.evolve_every = 64, "--evolve-every");
         refused(|c| c.evolve_until = f32::NAN, "--evolve-until");
         refused(|c| c.seed = 1 << 63, "--seed is 9223372036854775808, but must be a whole number, at most 9,223,");
+        refused(|c| (c.dataset, c.informative) = (DataSource::Synthetic, 501), "--informative is 501");
+        refused(|c| (c.dataset, c.classes) = (DataSource::Synthetic, 17), "--classes is 17, but must be at most 16");
         refused(|c| (c.augment, c.pixel_shift) = (true, 1), "--pixel-shift");
     }
 

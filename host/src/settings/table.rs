@@ -30,7 +30,12 @@ const FRACTION: Range = Range::Real(Bound::Included(0.0), Bound::Excluded(1.0));
 const SPARSE: Condition = Condition { holds: |config| config.model != ModelKind::Dense, otherwise: "in a dense model" };
 const SET: Condition =
     Condition { holds: |config| config.model == ModelKind::Set, otherwise: "in a model other than set" };
-const OWN: Condition = Condition { holds: |config| config.dataset.known().is_none(), otherwise: "on a known dataset" };
+const OWN: Condition =
+    Condition { holds: |config| config.dataset.path().is_some(), otherwise: "on another dataset than your own" };
+const SYNTHETIC: Condition = Condition {
+    holds: |config| config.dataset == DataSource::Synthetic,
+    otherwise: "on another dataset than synthetic",
+};
 const CLASSIFY: Condition =
     Condition { holds: |config| config.task == TaskKind::Classify, otherwise: "without --task classify" };
 const VALIDATED: Condition =
@@ -52,7 +57,7 @@ const STEP: Condition = Condition {
 
 settings! { |dataset, source, task|
     Data {
-        /// Dataset: mnist-mini, mnist, fashion-mnist, cifar10, or the path of a CSV, TSV, LIBSVM, NPY or NPZ file or of a
+        /// Dataset: mnist-mini, mnist, fashion-mnist, cifar10, synthetic, or the path of a CSV, TSV, LIBSVM, NPY or NPZ file or of a
         /// folder of pictures or IDX files.
         dataset: DataSource = source, { common: true, positional: true, default_words: Some("mnist-mini, or that of --config") }
 
@@ -91,8 +96,28 @@ settings! { |dataset, source, task|
         /// What is done about missing values.
         missing: Missing = Missing::Refuse, { applies: &[OWN] }
 
+        /// Features of a sample of synthetic.
+        features: usize = 500, { range: Range::Whole(1, u32::MAX as u64), applies: &[SYNTHETIC] }
+
+        /// Classes of synthetic.
+        classes: usize = 2, { range: Range::Whole(2, 1 << 16), applies: &[SYNTHETIC] }
+
+        /// Informative features of synthetic: as many again are sums of them, and the others are noise.
+        informative: usize = 5, { range: Range::Whole(1, 1 << 20), applies: &[SYNTHETIC] }
+
+        /// Training samples of synthetic, which has as many for testing.
+        samples: usize = 2000, { range: Range::Whole(1, 1 << 30), applies: &[SYNTHETIC] }
+
+        /// Seed of synthetic: which features are informative, and every sample. Runs of any --seed learn the same samples.
+        data_seed: u64 = 1, { applies: &[SYNTHETIC] }
+
         /// How features, such as pixels, become inputs.
-        scaling: Scaling = if dataset == Some(Cifar10) || dataset.is_none() { Scaling::Feature } else { Scaling::Global }, {}
+        scaling: Scaling = if dataset == Some(Cifar10) || dataset.is_none() { Scaling::Feature } else { Scaling::Global }, {
+            applies: &[Condition {
+                holds: |config| config.dataset != DataSource::Synthetic,
+                otherwise: "on synthetic, which is standardised",
+            }],
+        }
 
         /// Train on this many samples, drawn by the seed (0: all).
         train_samples: usize = 0, {}

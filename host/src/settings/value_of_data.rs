@@ -11,6 +11,7 @@ impl Value for DataSource {
         Choice { name: "mnist", help: "70,000 images of handwritten digits" },
         Choice { name: "fashion-mnist", help: "70,000 images of clothes" },
         Choice { name: "cifar10", help: "60,000 colour photographs of ten kinds" },
+        Choice { name: "synthetic", help: "samples that are computed, with many features of noise" },
     ]);
     const RANGE: Range = Range::Any;
     fn from_text(text: &str) -> Option<Self> {

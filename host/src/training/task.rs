@@ -287,7 +287,7 @@ fn check_target(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
 
 /// Checks that settings which need images have some.
 fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
-    if config.augment && matches!(dataset.train.features, Features::Floats(_)) {
+    if config.augment && !matches!(dataset.train.features, Features::Bytes(_)) {
         return Err(Invalid::because("augment", "changes images in bytes, but these features are floats"));
     }
     if dataset.shape.is_some() {

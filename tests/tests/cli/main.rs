@@ -19,3 +19,4 @@ mod settings;
 mod settings_files;
 mod support;
 mod sweep;
+mod synthetic;

@@ -145,7 +145,7 @@ fn classes(y: &Array, file: &Path) -> Result<Classes, ReadError> {
         let place = || Place::Array(format!("of labels, sample {sample}"));
         let text = match &y.values {
             Features::Bytes(values) => values[sample].to_string(),
-            Features::Floats(values) => values[sample].to_string(),
+            numbers => numbers.to_floats()[sample].to_string(),
         };
         if !naming.push(class_text(&text, file, place)?) {
             return Err(ReadError::at(
@@ -170,9 +170,7 @@ fn planes(shape: &[usize], values: Features<'static>) -> (Option<ImageShape>, Fe
                 Features::Bytes(values) => {
                     Features::Bytes(channels_first(values.into_owned(), height * width, channels).into())
                 }
-                Features::Floats(values) => {
-                    Features::Floats(channels_first(values.into_owned(), height * width, channels).into())
-                }
+                numbers => Features::Floats(channels_first(numbers.into_floats(), height * width, channels).into()),
             };
             (plane(channels, height, width), values)
         }
