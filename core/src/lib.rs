@@ -72,6 +72,8 @@ pub mod prelude {
     pub use crate::schedule::Schedule;
     pub use crate::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
     pub use crate::step::{Metrics, Progress, Sgd, StepId, WeightDecay};
-    pub use crate::topology::{Evolution, FanIn, GrownWeight, Growth, ImagePlane, Locality, Placement, Thinning};
+    pub use crate::topology::{
+        Evolution, FanIn, GrownWeight, Growth, ImagePlane, Locality, Placement, Pruning, Thinning,
+    };
     pub use crate::train::{Confusion, Ended, Epoch, Observer, Step, TrainSettings, Trainer};
 }

@@ -35,6 +35,8 @@ pub enum Purpose {
     Search = 9,
     /// Samples that are computed.
     Samples = 10,
+    /// Which connections stay where pruning is drawn.
+    Pruning = 11,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).
@@ -106,6 +108,24 @@ impl Generator {
     /// Uniform in `[-limit, limit)`.
     pub fn symmetric(&mut self, limit: f32) -> f32 {
         (self.unit() * 2.0 - 1.0) * limit
+    }
+}
+
+/// Random numbers by place, without a sequence: each place has its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hash {
+    key: u64,
+}
+
+impl Hash {
+    pub(crate) fn new(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> Self {
+        Self { key: key(seed, purpose, epoch, step, block) }
+    }
+
+    /// 32 random bits.
+    #[inline(always)]
+    pub(crate) fn at(self, place: u32) -> u32 {
+        mix32(mix32(self.key as u32 ^ place.wrapping_mul(GOLDEN)) ^ (self.key >> 32) as u32)
     }
 }
 

@@ -110,6 +110,13 @@ pub enum TrainError {
         /// Steps of the epoch that were trained before the one that diverged; all of them on the test samples.
         step: u32,
     },
+    /// The network's format has no other pruning rule than magnitude, and no percolation.
+    PruningRule {
+        /// Its name.
+        format: &'static str,
+    },
+    /// An evolution in parts prunes by magnitude, without percolation.
+    NotInParts,
     /// A setting is outside its range.
     Setting(SettingError),
     /// The network could not be built.
@@ -143,6 +150,18 @@ impl fmt::Display for TrainError {
                 write!(
                     f,
                     "the {samples} loss is infinite or NaN in epoch {epoch} after {step} steps: lower the learning rate"
+                )
+            }
+            Self::PruningRule { format } => {
+                write!(
+                    f,
+                    "the format {format} prunes by magnitude, without percolation: take Standard or Wide for the others"
+                )
+            }
+            Self::NotInParts => {
+                write!(
+                    f,
+                    "an evolution in parts prunes by magnitude, without percolation: evolve at once for the others"
                 )
             }
             Self::Setting(error) => error.fmt(f),

@@ -1,5 +1,6 @@
 //! The buffers that a pass over a minibatch writes, and how they are cut into tiles.
 
+use bytemuck::Pod;
 use heapless::Vec;
 
 use crate::activation::kind::Parameters;
@@ -92,8 +93,8 @@ pub(crate) fn bytes<X: Element, const LANES: usize>(rows: &mut [[X; LANES]]) -> 
     bytemuck::try_cast_slice_mut(rows.as_flattened_mut()).unwrap_or_default()
 }
 
-/// Counters for one layer's rows, borrowed from a tile that is free while no pass runs.
-pub(crate) fn counters<C: bytemuck::Pod>(tile: &mut [u8]) -> &mut [C] {
+/// Counters or sums for one layer's rows or columns, borrowed from a tile that is free while no pass runs.
+pub(crate) fn counters<C: Pod>(tile: &mut [u8]) -> &mut [C] {
     let whole = tile.len() / size_of::<C>() * size_of::<C>();
     bytemuck::try_cast_slice_mut(tile.get_mut(..whole).unwrap_or_default()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Evolution: the smallest weights are pruned, and as many connections are regrown elsewhere.
+//! Evolution: some connections are pruned, by default the smallest weights, and as many are regrown elsewhere.
 
 use crate::backend::Backend;
 use crate::error::{SettingError, TrainError};
@@ -12,7 +12,8 @@ use crate::step::id::StepId;
 use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
 use crate::topology::init::{FanIn, he_limit};
-use crate::topology::prune::prune_magnitude;
+use crate::topology::prune::percolate::percolate;
+use crate::topology::prune::rule::Pruning;
 use crate::topology::scratch::{Scratch, each_layer};
 
 /// The initial value of regrown weights.
@@ -34,6 +35,8 @@ pub struct Evolution {
     grown: GrownWeight,
     fan_in: FanIn,
     growth: Growth,
+    pruning: Pruning,
+    percolation: bool,
 }
 
 impl Evolution {
@@ -44,7 +47,10 @@ impl Evolution {
     /// When `zeta` is outside `[0, 1)`.
     pub const fn new(zeta: f32, grown: GrownWeight, fan_in: FanIn) -> Result<Self, SettingError> {
         match SettingError::share("zeta", zeta) {
-            Ok(zeta) => Ok(Self { zeta, grown, fan_in, growth: Growth::Random }),
+            Ok(zeta) => {
+                let (growth, pruning) = (Growth::Random, Pruning::Magnitude);
+                Ok(Self { zeta, grown, fan_in, growth, pruning, percolation: false })
+            }
             Err(error) => Err(error),
         }
     }
@@ -60,6 +66,37 @@ impl Evolution {
         self.growth = growth;
         self
     }
+
+    /// The same with connections pruned another way.
+    ///
+    /// # Errors
+    ///
+    /// A temperature that is not above 0 and at most 1.
+    pub const fn with_pruning(mut self, pruning: Pruning) -> Result<Self, SettingError> {
+        self.pruning = pruning;
+        match pruning.validate() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same with percolation, or without: connections of hidden neurons that pruning leaves without incoming or without
+    /// outgoing connections are pruned too, and as many more are regrown.
+    #[must_use]
+    pub const fn with_percolation(mut self, percolation: bool) -> Self {
+        self.percolation = percolation;
+        self
+    }
+
+    /// Which connections are pruned.
+    pub const fn pruning(&self) -> Pruning {
+        self.pruning
+    }
+
+    /// Whether connections of dead neurons are pruned.
+    pub const fn percolates(&self) -> bool {
+        self.percolation
+    }
 }
 
 impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
@@ -71,7 +108,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// # Errors
     ///
-    /// A network built for inference.
+    /// A network built for inference, or of a format that has no other pruning rule than magnitude.
     pub fn evolve<B: Backend>(
         &mut self,
         backend: &B,
@@ -80,11 +117,19 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
         pruned: impl FnMut(usize, CsrRef<'_, F>),
     ) -> Result<usize, TrainError> {
+        self.check_evolution(evolution)?;
+        let id = StepId { seed, epoch, step: 0 };
+        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, pruned))
+    }
+
+    /// Checks that the network can evolve so.
+    #[inline(always)]
+    pub(crate) fn check_evolution(&self, evolution: &Evolution) -> Result<(), TrainError> {
         if !self.training {
             return Err(TrainError::Inference);
         }
-        let id = StepId { seed, epoch, step: 0 };
-        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, pruned))
+        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation;
+        if F::PRUNING_RULES || is_plain { Ok(()) } else { Err(TrainError::PruningRule { format: F::NAME }) }
     }
 }
 
@@ -100,7 +145,10 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
     id: StepId,
     mut pruned: impl FnMut(usize, CsrRef<'_, F>),
 ) -> usize {
-    prune(network, backend, zeta);
+    prune(network, backend, evolution, zeta, id);
+    if F::PRUNING_RULES && evolution.percolation {
+        percolate(network);
+    }
     let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };
     for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
         pruned(index, layer.csr_mut().as_ref());
@@ -139,11 +187,13 @@ fn rebuild_transposed<B: Backend, F: Format>(backend: &B, layers: &mut [Layer<'_
 fn prune<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
     network: &mut Mlp<'_, F, LANES, LAYERS>,
     backend: &B,
+    evolution: &Evolution,
     zeta: f32,
+    id: StepId,
 ) {
     let Some((_, layers)) = network.layers.split_last_mut() else { return };
-    let work = |layer: &mut Layer<'_, F>, _: u32, _: &mut Scratch<'_>| {
-        if layer.spec.is_dense() { 0 } else { prune_magnitude(&mut layer.csr_mut(), zeta) }
+    let work = |layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
+        if layer.spec.is_dense() { 0 } else { evolution.pruning.prune(layer, zeta, id, index, scratch) }
     };
     each_layer(backend, layers, &mut network.workspace, true, &work);
 }

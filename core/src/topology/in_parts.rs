@@ -12,7 +12,10 @@ use crate::sparse::transpose::Transposition;
 use crate::step::id::StepId;
 use crate::topology::evolve::{Evolution, regrow, regrowth};
 use crate::topology::grow::place::GrowthState;
-use crate::topology::prune::{Compaction, FEW_DIGITS, Selection, compact, share};
+use crate::topology::prune::compact::{Compaction, compact};
+use crate::topology::prune::magnitude::Magnitude;
+use crate::topology::prune::rule::Pruning;
+use crate::topology::prune::select::{BelowCut, FEW_DIGITS, Selection, fraction};
 use crate::topology::scratch::Scratch;
 
 /// An evolution in parts: [`Mlp::evolve_in_parts`] begins it, and [`evolve_some`](EvolutionInParts::evolve_some) goes on
@@ -31,6 +34,9 @@ pub struct EvolutionInParts<'n, 'a, F: Format, const LANES: usize, const LAYERS:
     replaced: usize,
 }
 
+/// The removal of the weights of smallest magnitude.
+type Removal = Compaction<BelowCut<Magnitude, ()>>;
+
 /// What is done with a layer, and how far.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one, and no memory to point to")]
@@ -38,7 +44,7 @@ enum Work {
     /// Counts digits of the weights from `at` on, to find those of smallest magnitude.
     Select { selection: Selection<FEW_DIGITS>, at: usize },
     /// Removes them from the rows that end at the pointers from `row` on.
-    Remove { compaction: Compaction, row: usize },
+    Remove { compaction: Removal, row: usize },
     /// Regrows as many as were `removed`.
     Grow { growth: GrowthState, removed: usize },
     /// Brings the transposed index up to date.
@@ -80,15 +86,16 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     ///
     /// # Errors
     ///
-    /// As [`Mlp::evolve`].
+    /// As [`Mlp::evolve`]; a pruning rule other than magnitude, or percolation.
     pub fn evolve_in_parts<'n>(
         &'n mut self,
         evolution: &Evolution,
         seed: u64,
         epoch: u32,
     ) -> Result<EvolutionInParts<'n, 'a, F, LANES, LAYERS>, TrainError> {
-        if !self.training {
-            return Err(TrainError::Inference);
+        self.check_evolution(evolution)?;
+        if evolution.pruning() != Pruning::Magnitude || evolution.percolates() {
+            return Err(TrainError::NotInParts);
         }
         let id = StepId { seed, epoch, step: 0 };
         Ok(EvolutionInParts { network: self, evolution: *evolution, id, layer: 0, work: Work::first(), replaced: 0 })
@@ -161,18 +168,18 @@ fn select<F: Format>(
     at: &mut usize,
     zeta: f32,
     budget: &mut impl Pace,
-) -> Option<Compaction> {
+) -> Option<Removal> {
     let matrix = layer.csr_mut();
     let values = matrix.values.get(..matrix.nnz()).unwrap_or_default();
     loop {
         let end = *at + budget.rows(values.len().saturating_sub(*at));
-        selection.count(values.get(*at..end).unwrap_or_default());
+        selection.count(values.get(*at..end).unwrap_or_default().iter().copied());
         *at = end;
         if end < values.len() || !budget.take(Selection::<FEW_DIGITS>::CLOSING) {
             return None;
         }
-        if let Some(cuts) = selection.close(|counts| counts.map(|count| share(count, zeta))) {
-            return Some(Compaction::new(cuts));
+        if let Some(cuts) = selection.close(fraction(zeta)) {
+            return Some(Compaction::new(BelowCut::new(cuts, Magnitude)));
         }
         *at = 0;
     }
@@ -181,7 +188,7 @@ fn select<F: Format>(
 /// Goes on with the removal; returns whether it is done.
 fn remove<F: Format>(
     layer: &mut Layer<'_, F>,
-    compaction: &mut Compaction,
+    compaction: &mut Removal,
     row: &mut usize,
     budget: &mut impl Pace,
 ) -> bool {

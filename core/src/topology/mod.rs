@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `init.rs` | the initial topology and weights |
 //! | `evolve.rs` | the order of an evolution, and the value of regrown weights |
-//! | `prune.rs` | which connections are pruned |
+//! | `prune/` | which connections are pruned, one file a rule |
 //! | `thin.rs` | which connections are removed for good |
 //! | `in_parts.rs` | how an evolution is cut into parts that each end soon |
 //! | `grow/` | where connections are regrown, one file a rule |
@@ -30,6 +30,7 @@ pub use grow::{Growth, Locality};
 pub use in_parts::EvolutionInParts;
 pub use init::{FanIn, Placement};
 pub use plane::ImagePlane;
+pub use prune::Pruning;
 /// For those who record evolution.
 #[doc(hidden)]
 pub use prune::survivors;

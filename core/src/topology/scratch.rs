@@ -47,6 +47,14 @@ impl<'a> Scratch<'a> {
         };
         Room { counters: counters(rows), spare: counters(cols) }
     }
+
+    /// Sums for the columns of the stored matrix: one for each, where inputs are floats.
+    pub(crate) fn columns(&mut self, storage: Storage) -> &mut [f32] {
+        match storage {
+            Storage::InputMajor => counters(self.outputs),
+            Storage::Dense | Storage::OutputMajor => counters(self.inputs),
+        }
+    }
 }
 
 /// Calls `work` for each layer with its index and scratch, perhaps on several threads; returns the sum.

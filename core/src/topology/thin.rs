@@ -12,12 +12,13 @@ use crate::backend::{Backend, Phase};
 use crate::error::{SettingError, TrainError};
 use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
-use crate::network::spec::Storage;
 use crate::schedule::Schedule;
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::{Format, Index};
 use crate::step::tiles::counters;
-use crate::topology::prune::{Compaction, Cut, compact, keep, select_by, share};
+use crate::topology::prune::magnitude::prune_smallest;
+use crate::topology::prune::neurons::{End, keep_neurons};
+use crate::topology::prune::select::{select_for, share};
 use crate::topology::scratch::{Scratch, each_layer};
 
 /// How connections are removed for good before the evolutions that follow epochs.
@@ -184,14 +185,17 @@ fn shrink<F: Format>(layer: &mut Layer<'_, F>, connections: usize) {
     }
 }
 
-/// Removes weights of smallest magnitude until so many connections are left.
+/// Removes weights of smallest magnitude, of each sign in proportion, until so many connections are left.
 fn cut_to<F: Format>(layer: &mut Layer<'_, F>, connections: usize) {
     let mut matrix = layer.csr_mut();
     let excess = matrix.nnz().saturating_sub(connections);
     if excess > 0 {
-        let cuts = select_removed::<F>(matrix.values.get(..matrix.nnz()).unwrap_or_default(), excess);
-        let rows = 0..matrix.indptr.len();
-        compact(&mut matrix, &mut Compaction::new(cuts), rows);
+        prune_smallest(&mut matrix, |[positive, negative]| {
+            let total = u64::from(positive) + u64::from(negative);
+            // Rounded to nearest, so that neither sign loses more than it has.
+            let of_negative = (excess as u64 * u64::from(negative) + total / 2) / total.max(1);
+            [(excess as u64 - of_negative) as u32, of_negative as u32]
+        });
     }
 }
 
@@ -201,38 +205,25 @@ fn prune_neurons<F: Format>(layer: &mut Layer<'_, F>, percentile: f32, scratch: 
     let sums: &mut [f32] = counters(scratch.outputs);
     let Some(sums) = sums.get_mut(..n_out) else { return };
     sums.fill(0.0);
-    // The neuron of a stored cell.
-    let neuron = move |row: usize, col: usize| if storage == Storage::InputMajor { col } else { row };
+    let rows = End::Outputs.is_rows(storage);
     for (row, (cols, values)) in layer.csr().rows().enumerate() {
         for (col, value) in cols.iter().zip(values) {
-            if let Some(sum) = sums.get_mut(neuron(row, col.to_usize())) {
+            if let Some(sum) = sums.get_mut(if rows { row } else { col.to_usize() }) {
                 *sum += libm::fabsf(*value);
             }
         }
     }
+    let sums: &[f32] = sums;
     // The neuron at the percentile, counted from 0, is between the first and the last.
     let at = share((n_out - 1) as u32, percentile);
     let threshold = lowest::<F>(sums, at + 1);
-    if sums.iter().all(|sum| *sum <= threshold) {
-        return;
+    if sums.iter().any(|sum| *sum > threshold) {
+        keep_neurons(layer, End::Outputs, |neuron| sums.get(neuron).is_some_and(|sum| *sum > threshold));
     }
-    let mut matrix = layer.csr_mut();
-    let pointers = 0..matrix.indptr.len();
-    keep(&mut matrix, (0, 0), pointers, |row, col, _| sums.get(neuron(row, col)).is_some_and(|sum| *sum > threshold));
-}
-
-/// What is to go for so many weights to be removed in all, of each sign in proportion.
-fn select_removed<F: Format>(values: &[f32], removed: usize) -> [Cut; 2] {
-    select_by::<F>(values, |[positive, negative]| {
-        let total = u64::from(positive) + u64::from(negative);
-        // Rounded to nearest, so that neither sign loses more than it has.
-        let of_negative = (removed as u64 * u64::from(negative) + total / 2) / total.max(1);
-        [(removed as u64 - of_negative) as u32, of_negative as u32]
-    })
 }
 
 /// The value of this rank, counted from 1, of some that are not negative.
 fn lowest<F: Format>(values: &[f32], rank: u32) -> f32 {
-    let [cut, _] = select_by::<F>(values, |_| [rank, 0]);
+    let [cut, _] = select_for::<F, _>(|| values.iter().copied(), |_| [rank, 0]);
     f32::from_bits(cut.threshold)
 }

@@ -119,6 +119,9 @@ impl<'s> Trainer<'s> {
         network.check_training(&self.settings.sgd)?;
         network.check_samples(train)?;
         network.check_samples(test)?;
+        if let Some(evolution) = &self.settings.evolution {
+            network.check_evolution(evolution)?;
+        }
         while self.at.epoch <= self.settings.epochs {
             if self.epoch(network, backend, train, test, observer)?.is_break() {
                 return Ok(Ended::Stopped);

@@ -139,8 +139,9 @@ pub trait Network: Send {
     fn export(&self) -> Vec<LayerData> {
         self.views().iter().map(LayerView::to_data).collect()
     }
-    /// Hands layer, row and column of each connection to `each` that pruning would leave of the layers that evolve.
-    fn would_prune(&self, zeta: f32, each: &mut dyn FnMut(usize, usize, usize));
+    /// Hands layer, row and column of each connection to `each` that pruning the fraction `zeta` would leave of the layers
+    /// that evolve, in the evolution of `id`. Percolation is left out.
+    fn would_prune(&self, evolution: &Evolution, zeta: f32, id: StepId, each: &mut dyn FnMut(usize, usize, usize));
     /// Gives up room for connections that were removed for good: see [`Mlp::give_up_room`].
     fn give_up_room(&mut self, index: usize, connections: usize);
     /// Replaces a layer's weights and structure.
@@ -233,11 +234,15 @@ where
         self.layers().map(LayerView::new).collect()
     }
 
-    fn would_prune(&self, zeta: f32, each: &mut dyn FnMut(usize, usize, usize)) {
+    fn would_prune(&self, evolution: &Evolution, zeta: f32, id: StepId, each: &mut dyn FnMut(usize, usize, usize)) {
         let evolving = self.layers().len() - 1;
-        for (index, layer) in self.layers().enumerate().take(evolving) {
+        let widest = self.layers().map(|layer| layer.spec.ncols()).max();
+        let mut columns = vec![0.0; widest.unwrap_or_default()];
+        for (index, layer) in (0..).zip(self.layers()).take(evolving) {
             if let Some(csr) = layer.csr {
-                survivors(csr, zeta, |row, col| each(index, row, col));
+                survivors(csr, evolution.pruning(), zeta, id, index, &mut columns, |row, col| {
+                    each(index as usize, row, col);
+                });
             }
         }
     }

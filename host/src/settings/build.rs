@@ -6,8 +6,9 @@ use rewire_core::network::{LayerSpec, erdos_renyi_connections};
 use rewire_core::samples::PixelShift;
 use rewire_core::schedule::Schedule;
 use rewire_core::step::{Sgd, WeightDecay};
-use rewire_core::topology::{Evolution, FanIn, GrownWeight, Thinning};
-use rewire_core::topology::{Growth, ImagePlane, Locality, Placement};
+use rewire_core::topology::{
+    Evolution, FanIn, GrownWeight, Growth, ImagePlane, Locality, Placement, Pruning, Thinning,
+};
 use rewire_core::train::{TrainSettings, evolves, last_evolution};
 
 use crate::data::ImageShape;
@@ -16,8 +17,8 @@ use crate::data::mixup::MixUp;
 use crate::data::synthetic::Synthetic;
 use crate::settings::Config;
 use crate::settings::choice::{
-    ActivationKind, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, ModelKind, ScheduleKind, StorageKind,
-    TaskKind, TopologyKind,
+    ActivationKind, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, ModelKind, PruningKind, ScheduleKind,
+    StorageKind, TaskKind, TopologyKind,
 };
 use crate::text::as_written;
 
@@ -126,7 +127,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// A zeta or sigma outside its range.
+    /// A zeta, sigma or temperature outside its range.
     pub fn evolution(&self, shape: ImageShape) -> Result<Evolution, SettingError> {
         let grown = match self.grown {
             GrownKind::Zero => GrownWeight::Zero,
@@ -137,7 +138,13 @@ impl Config {
             GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
             GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
         };
-        Ok(Evolution::new(self.zeta, grown, self.fan_in())?.with_growth(growth))
+        let pruning = match self.pruning {
+            PruningKind::Magnitude => Pruning::Magnitude,
+            PruningKind::Relative => Pruning::Relative,
+            PruningKind::Soft => Pruning::Soft { temperature: self.pruning_temperature },
+        };
+        let evolution = Evolution::new(self.zeta, grown, self.fan_in())?.with_growth(growth);
+        Ok(evolution.with_pruning(pruning)?.with_percolation(self.percolation))
     }
 
     /// The initial topology, for images of this shape.

@@ -107,6 +107,16 @@ choice! {
         Local = "local",
     }
 
+    /// Which connections an evolution prunes.
+    PruningKind {
+        /// Of either sign, the weights of smallest magnitude, as SET does.
+        Magnitude = "magnitude",
+        /// The weights of smallest magnitude relative to the other weights of their two neurons.
+        Relative = "relative",
+        /// Drawn: a weight stays with a probability that grows with its magnitude.
+        Soft = "soft",
+    }
+
     /// Positions of regrown connections.
     GrowthKind {
         /// Uniform over the free positions, as SET does.

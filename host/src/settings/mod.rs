@@ -26,7 +26,7 @@ mod value_of_data;
 
 pub use choice::{
     ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind,
-    Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind, score_name, score_text,
+    PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind, score_name, score_text,
 };
 pub use file::{RECORD, SettingsFile};
 pub use invalid::{Invalid, Place};

@@ -10,7 +10,7 @@ use crate::data::DatasetName::{self, Cifar10, MnistMini};
 use crate::data::{DataSource, ImageShape};
 use crate::settings::choice::{
     ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind,
-    Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind,
+    PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::settings::setting::{self, Field, Group, settings};
 use crate::settings::value::{Bound, Range, Value};
@@ -210,6 +210,22 @@ settings! { |dataset, source, task|
             range: Range::Real(Bound::Included(0.0), Bound::Included(1.0)),
             applies: &[SET, EPOCHS],
         }
+
+        /// Which connections an evolution prunes.
+        pruning: PruningKind = PruningKind::Magnitude, { applies: &[SET, EVOLVES] }
+
+        /// Temperature of soft pruning: at 1, a weight stays with a probability in proportion to its magnitude; towards 0, as its
+        /// magnitude alone decides.
+        pruning_temperature: f32 = 0.5, {
+            range: Range::Real(Bound::Excluded(0.0), Bound::Included(1.0)),
+            applies: &[SET, EVOLVES, Condition {
+                holds: |config| config.pruning == PruningKind::Soft,
+                otherwise: "without --pruning soft",
+            }],
+        }
+
+        /// Percolation: also prune the connections of hidden neurons that are left without incoming or without outgoing ones.
+        percolation: bool = false, { applies: &[SET, EVOLVES] }
 
         /// Importance pruning: neurons at or below this percentile of their layer's importance, which is the sum of the
         /// magnitudes of a neuron's incoming weights, lose their incoming connections for good (0: none do).

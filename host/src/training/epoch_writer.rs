@@ -63,8 +63,7 @@ impl EpochWriter<'_> {
             let layers = network.views();
             if let Some(recorder) = &mut self.recorder {
                 if !self.settings.evolves(epoch) {
-                    network
-                        .would_prune(config.zeta_of(epoch), &mut |layer, row, col| recorder.survives(layer, row, col));
+                    self.session.would_prune(recorder, network, self.settings, epoch);
                 }
                 record_topology(recorder, self.directory, epoch, &layers)?;
             }

@@ -161,7 +161,8 @@ impl Run<'_> {
             self.session.model(network).save(&directory.path().join(START))?;
             if directory.records_topology() {
                 let recorder = recorder.insert(Recorder::new(&self.session.layers()));
-                network.would_prune(config.zeta_of(1), &mut |layer, row, col| recorder.survives(layer, row, col));
+                let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
+                self.session.would_prune(recorder, network, &settings, 1);
                 record_topology(recorder, &mut directory, 0, &network.views())?;
             }
         }

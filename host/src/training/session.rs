@@ -4,8 +4,8 @@
 
 use rewire_core::error::TrainError;
 use rewire_core::network::LayerSpec;
-use rewire_core::step::Progress;
-use rewire_core::train::{Ended, Epoch as Done, Trainer};
+use rewire_core::step::{Progress, StepId};
+use rewire_core::train::{Ended, Epoch as Done, TrainSettings, Trainer};
 use rewire_engine::clock::EpochTimes;
 use rewire_engine::dynamic::{Network, NetworkError, RunObserver, with_network};
 use rewire_engine::native::Native;
@@ -14,6 +14,7 @@ use crate::model::safetensors::ModelView;
 use crate::settings::{Config, ModelKind};
 use crate::training::directory::Epoch;
 use crate::training::memory::{check, description};
+use crate::training::recorder::Recorder;
 use crate::training::task::Task;
 
 /// Settings, samples and a machine: all that a training needs.
@@ -77,6 +78,15 @@ impl<'a> Session<'a> {
         }
         let evolution = config.evolution(task.plane()).map_err(TrainError::Setting)?;
         network.evolve(native, &evolution, config.seed, done)
+    }
+
+    /// Records what an evolution after an epoch that has none would leave of a network.
+    pub fn would_prune(&self, recorder: &Recorder, network: &dyn Network, settings: &TrainSettings, epoch: u32) {
+        if let Some(evolution) = &settings.evolution {
+            let id = StepId { seed: self.config.seed, epoch, step: 0 };
+            let mut survives = |layer, row, col| recorder.survives(layer, row, col);
+            network.would_prune(evolution, settings.zeta(epoch), id, &mut survives);
+        }
     }
 
     /// Trains from the epoch `next` to the last.

@@ -199,7 +199,7 @@ fn run(
     let mut recorder = None;
     if observer.counts_inputs() && config.model == ModelKind::Set {
         let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&session.layers()));
-        network.would_prune(config.zeta_of(next), &mut |layer, row, col| recorder.survives(layer, row, col));
+        session.would_prune(recorder, network, &settings, next);
         observer.begin(recorder.input_connections());
     }
     let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs: Vec::new(), best: None };
@@ -252,7 +252,7 @@ impl RunObserver for Epochs<'_> {
             self.best = Some(network.export());
         }
         if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.settings.evolves(row.epoch)) {
-            network.would_prune(config.zeta_of(row.epoch), &mut |layer, row, col| recorder.survives(layer, row, col));
+            self.session.would_prune(recorder, network, self.settings, row.epoch);
         }
         let input_connections = self.recorder.as_mut().map(Recorder::input_connections);
         let flow = self.observer.epoch(&EpochDone { epoch: done, row: &row, input_connections });

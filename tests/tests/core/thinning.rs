@@ -91,7 +91,10 @@ fn check<F: Format<Input = f32>, const LANES: usize>() {
         }
         assert_eq!(network.layers().skip(2).map(|layer| layer.spec).collect::<Vec<_>>(), LAYERS[2..]);
         // It evolves and trains as a network that was built so.
-        let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
+        let mut evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
+        if F::PRUNING_RULES {
+            evolution = evolution.with_pruning(Pruning::Relative).unwrap().with_percolation(true);
+        }
         network.evolve(&Portable, &evolution, 3, 1, |_, _| {}).unwrap();
         let specs: Vec<LayerSpec> = network.layers().map(|layer| layer.spec).collect();
         let smaller = description(&specs);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rewire::data::{self, Dataset, DatasetName};
 use rewire::engine::native::Native;
 use rewire::settings::{
-    ActivationKind, Condition, Config, Given, GrowthKind, Kind, ModelKind, ScheduleKind, Setting, TABLE, TaskKind,
-    TopologyKind,
+    ActivationKind, Condition, Config, Given, GrowthKind, Kind, ModelKind, PruningKind, ScheduleKind, Setting, TABLE,
+    TaskKind, TopologyKind,
 };
 use rewire::training::warn::Warn;
 use rewire::training::watch::Unwatched;
@@ -19,7 +19,7 @@ use tempfile::tempdir;
 fn family() -> Vec<Config> {
     let base = Config {
         hidden: vec![12, 8],
-        epsilon: 3.0,
+        epsilon: 1.0,
         batch_size: 10,
         epochs: 3,
         step_every: 1,
@@ -31,7 +31,7 @@ fn family() -> Vec<Config> {
         lanes: 16,
         ..Config::defaults(DatasetName::MnistMini)
     };
-    let changes: [fn(&mut Config); 17] = [
+    let changes: [fn(&mut Config); 18] = [
         |_| (),
         |c| c.model = ModelKind::Fixprob,
         |c| (c.model, c.activation) = (ModelKind::Dense, ActivationKind::Relu),
@@ -45,6 +45,7 @@ fn family() -> Vec<Config> {
         |c| c.connections = vec![90, 40, 30],
         |c| c.topology = TopologyKind::Local,
         |c| c.growth = GrowthKind::Near,
+        |c| c.pruning = PruningKind::Soft,
         |c| c.schedule = ScheduleKind::Step,
         |c| c.schedule = ScheduleKind::Constant,
         |c| c.task = TaskKind::Reconstruct,

@@ -1,4 +1,4 @@
-//! Trained models have the recorded bits: every model but the dense one, every activation, growth rule, storage, tile width
+//! Trained models have the recorded bits: every model but the dense one, every activation, pruning and growth rule, storage, tile width
 //! and number of threads, the recipes of the firmware, and every SIMD level of this processor.
 //!
 //! `golden_bits.txt` holds the hashes. A change of any of them breaks runs that are resumed and numbers that were published:
@@ -40,7 +40,7 @@ fn trained(folder: &Path, settings: &str) -> String {
 fn models_have_the_recorded_bits() {
     let folder = tempdir().unwrap();
     let runs = recorded();
-    assert_eq!(runs.len(), 56);
+    assert_eq!(runs.len(), 62);
     let changed: Vec<_> = runs.iter().filter(|(hash, settings)| trained(folder.path(), settings) != *hash).collect();
     assert!(changed.is_empty(), "{} of {} models have other bits: {changed:#?}", changed.len(), runs.len());
 }
@@ -48,8 +48,13 @@ fn models_have_the_recorded_bits() {
 #[test]
 fn simd_levels_and_threads_change_no_bit() {
     let folder = tempdir().unwrap();
-    let chosen =
-        ["--model set", "--activation srelu", "--activation batch-norm-relu", "--storage input-major --lanes 64"];
+    let chosen = [
+        "--model set",
+        "--activation srelu",
+        "--pruning soft",
+        "--activation batch-norm-relu",
+        "--storage input-major --lanes 64",
+    ];
     let runs = recorded();
     for level in SimdLevel::ALL.into_iter().filter(|level| level.is_available()) {
         for part in chosen {

@@ -36,7 +36,7 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
         (
             "thinned",
             "--connections-schedule cosine --connections-end 0.3 --importance-percentile 20 --importance-every 5 \
-             --importance-from 5",
+             --importance-from 5 --pruning relative --percolation",
         ),
         ("srelu", "--activation srelu --weight-decay 0.0002 --decay coupled --schedule step --step-every 7"),
     ];

@@ -1,16 +1,29 @@
-//! Prunes the weights of smallest magnitude.
+//! The selection that all pruning rules share: each connection has a score, and of either sign those of smallest magnitude
+//! go, as many as the caller says; in an evolution the fraction `zeta`.
 
-use core::ops::Range;
-
-use crate::sparse::csr::{CsrMut, CsrRef, copy_within};
+use crate::sparse::csr::{CsrMut, CsrRef};
 use crate::sparse::index::{Format, Index};
+use crate::topology::prune::compact::{Compaction, Sieve, compact};
 
 /// Counters of a digit in the selection, for each sign: few where the stack is small, and otherwise as many as leave three
 /// digits to a magnitude.
 pub(crate) const FEW_DIGITS: usize = 1 << 6;
 const MANY_DIGITS: usize = 1 << 11;
 
-/// Which weights of one sign are pruned: magnitudes below the threshold, and the first few that equal it.
+/// What a pruning rule thinks of a connection.
+pub(crate) trait Score<F: Format>: Copy {
+    /// What the connections of a row share.
+    type Row: Copy + Default;
+
+    /// What the connections of a row with these weights share.
+    fn row(&self, values: &[f32]) -> Self::Row;
+
+    /// The score of a connection, by its place in CSR order before pruning: those of smallest magnitude go, and as large a
+    /// fraction of either sign.
+    fn of(&self, row: Self::Row, place: usize, col: F::Index, value: f32) -> f32;
+}
+
+/// Which scores of one sign are pruned: magnitudes below the threshold, and the first few that equal it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// Bits of the magnitude; positive floats order as their bits do.
@@ -21,97 +34,85 @@ pub(crate) struct Cut {
     total: u32,
 }
 
-/// Prunes the fraction `zeta` of the positive weights and of the negative weights, those of smallest magnitude; returns
+/// Prunes the fraction `zeta` of the positive scores and of the negative scores, those of smallest magnitude; returns
 /// how many were pruned.
 ///
-/// Both numbers are rounded down. The sign bit decides, so a weight of +0 counts as positive and is pruned first. Of
+/// Both numbers are rounded down. The sign bit decides, so a score of +0 counts as positive and is pruned first. Of
 /// equal magnitudes, those that come first in CSR order are pruned. Survivors keep weight and velocity, and move to the
 /// front: the last row pointer then says how many there are.
-///
-/// Source: Mocanu et al. 2018, algorithm 1, doi 10.1038/s41467-018-04316-3.
-pub(crate) fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) -> usize {
-    let nnz = matrix.nnz();
-    let cuts = select_for::<F>(matrix.values.get(..nnz).unwrap_or_default(), zeta);
-    let removed = count(&cuts);
+pub(crate) fn prune_by<F: Format, S: Score<F>>(matrix: &mut CsrMut<'_, F>, zeta: f32, score: S) -> usize {
+    let cuts = cuts(matrix.as_ref(), zeta, score);
+    remove(matrix, cuts, score)
+}
+
+/// Removes what the cuts say; returns how many that were.
+#[inline(always)]
+pub(crate) fn remove<F: Format, S: Score<F>>(matrix: &mut CsrMut<'_, F>, cuts: [Cut; 2], score: S) -> usize {
+    let removed = cuts.iter().map(|cut| cut.total as usize).sum();
     if removed > 0 {
         let rows = 0..matrix.indptr.len();
-        compact(matrix, &mut Compaction::new(cuts), rows);
+        compact(matrix, &mut Compaction::new(BelowCut::new(cuts, score)), rows);
     }
     removed
 }
 
-/// How many weights of both signs are pruned.
-fn count(cuts: &[Cut; 2]) -> usize {
-    cuts.iter().map(|cut| cut.total as usize).sum()
-}
-
-/// How far the survivors have moved to the front.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Compaction {
-    cuts: [Cut; 2],
-    /// The next connection that is looked at.
-    read: usize,
-    /// Where the next survivor goes.
-    write: usize,
-}
-
-impl Compaction {
-    pub(crate) fn new(cuts: [Cut; 2]) -> Self {
-        Self { cuts, read: 0, write: 0 }
-    }
-
-    /// Connections that were looked at: those before the row that comes next.
-    pub(crate) fn read(&self) -> usize {
-        self.read
-    }
-}
-
-/// Moves the survivors of the rows that end at these row pointers to the front, next to those before them.
-#[inline(always)]
-pub(crate) fn compact<F: Format>(matrix: &mut CsrMut<'_, F>, at: &mut Compaction, pointers: Range<usize>) {
-    let Compaction { mut cuts, read, write } = *at;
-    let (read, write) = keep(matrix, (read, write), pointers, |_, _, value| !goes(&mut cuts, value));
-    *at = Compaction { cuts, read, write };
-}
-
-/// Moves the connections of some rows for which `stays`, of row, column and value, holds to the front. `pointers` end those
-/// rows; the next connection is the one at `read`, and the next that stays goes to `write`. Returns both.
-#[inline(always)]
-pub(crate) fn keep<F: Format>(
-    matrix: &mut CsrMut<'_, F>,
-    (mut read, mut write): (usize, usize),
-    pointers: Range<usize>,
-    mut stays: impl FnMut(usize, usize, f32) -> bool,
-) -> (usize, usize) {
-    let first = pointers.start;
-    for (at, pointer) in (first..).zip(matrix.indptr.get_mut(pointers).unwrap_or_default()) {
-        // Each pointer ends the row before it; the first one ends nothing.
-        let end = pointer.to_usize();
-        while read < end {
-            let value = matrix.values.get(read).copied().unwrap_or_default();
-            let col = matrix.indices.get(read).map_or(0, |col| col.to_usize());
-            let stays = stays(at.saturating_sub(1), col, value);
-            // Written in any case, and overwritten by the next that stays: nothing to guess for the processor.
-            copy_within(matrix.indices, read, write);
-            copy_within(matrix.values, read, write);
-            copy_within(matrix.velocity, read, write);
-            write += usize::from(stays);
-            read += 1;
-        }
-        *pointer = F::Pointer::wrapping_from(write);
-    }
-    (read, write)
-}
-
-/// Calls `each` with row and column of every connection that pruning by magnitude would leave.
-pub fn survivors<F: Format>(matrix: CsrRef<'_, F>, zeta: f32, mut each: impl FnMut(usize, usize)) {
-    let mut cuts = select_for::<F>(matrix.values(), zeta);
+/// Calls `each` with row and column of every connection that pruning would leave.
+pub(crate) fn each_survivor<F: Format, S: Score<F>>(
+    matrix: CsrRef<'_, F>,
+    zeta: f32,
+    score: S,
+    mut each: impl FnMut(usize, usize),
+) {
+    let mut sieve = BelowCut::new(cuts(matrix, zeta, score), score);
+    let mut place = 0;
     for (row, (cols, values)) in matrix.rows().enumerate() {
-        for (col, &value) in cols.iter().zip(values) {
-            if !goes(&mut cuts, value) {
+        Sieve::<F>::begin(&mut sieve, row, values);
+        for (&col, &value) in cols.iter().zip(values) {
+            if !sieve.goes(place, col, value) {
                 each(row, col.to_usize());
             }
+            place += 1;
         }
+    }
+}
+
+/// The thresholds of a matrix.
+fn cuts<F: Format, S: Score<F>>(matrix: CsrRef<'_, F>, zeta: f32, score: S) -> [Cut; 2] {
+    let scores = || {
+        let mut place = 0;
+        matrix.rows().flat_map(move |(cols, values)| {
+            let (row, first) = (score.row(values), place);
+            place += cols.len();
+            let each = (first..).zip(cols.iter().zip(values));
+            each.map(move |(place, (&col, &value))| score.of(row, place, col, value))
+        })
+    };
+    select_for::<F, _>(scores, fraction(zeta))
+}
+
+/// Lets the connections through whose scores are above the cuts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BelowCut<S, R> {
+    cuts: [Cut; 2],
+    score: S,
+    row: R,
+}
+
+impl<S, R: Default> BelowCut<S, R> {
+    pub(crate) fn new(cuts: [Cut; 2], score: S) -> Self {
+        Self { cuts, score, row: R::default() }
+    }
+}
+
+impl<F: Format, S: Score<F>> Sieve<F> for BelowCut<S, S::Row> {
+    #[inline(always)]
+    fn begin(&mut self, _row: usize, values: &[f32]) {
+        self.row = self.score.row(values);
+    }
+
+    #[inline(always)]
+    fn goes(&mut self, place: usize, col: F::Index, value: f32) -> bool {
+        goes(&mut self.cuts, self.score.of(self.row, place, col, value))
     }
 }
 
@@ -150,23 +151,35 @@ pub(crate) fn share(count: u32, zeta: f32) -> u32 {
     (u64::from(count) * digits).checked_shr(150u32.saturating_sub(exponent)).unwrap_or(0) as u32
 }
 
-/// [`select`] with as many counters as suit the machine of a format.
-fn select_for<F: Format>(values: &[f32], zeta: f32) -> [Cut; 2] {
-    select_by::<F>(values, |counts| counts.map(|count| share(count, zeta)))
+/// That fraction of the count of each sign.
+#[inline(always)]
+pub(crate) fn fraction(zeta: f32) -> impl Fn([u32; 2]) -> [u32; 2] {
+    move |counts| counts.map(|count| share(count, zeta))
 }
 
-/// The same for as many weights of each sign as `take` makes of their counts.
-pub(crate) fn select_by<F: Format>(values: &[f32], take: impl Fn([u32; 2]) -> [u32; 2]) -> [Cut; 2] {
-    if size_of::<F::Pointer>() > 2 { select::<MANY_DIGITS>(values, take) } else { select::<FEW_DIGITS>(values, take) }
+/// What is to go of some scores: of each sign as many as `take` makes of their counts. With as many counters as suit the
+/// machine of a format.
+pub(crate) fn select_for<F: Format, I: Iterator<Item = f32>>(
+    scores: impl Fn() -> I,
+    take: impl Fn([u32; 2]) -> [u32; 2],
+) -> [Cut; 2] {
+    if size_of::<F::Pointer>() > 2 {
+        select::<MANY_DIGITS, _>(scores, take)
+    } else {
+        select::<FEW_DIGITS, _>(scores, take)
+    }
 }
 
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
-fn select<const DIGITS: usize>(values: &[f32], take: impl Fn([u32; 2]) -> [u32; 2]) -> [Cut; 2] {
+fn select<const DIGITS: usize, I: Iterator<Item = f32>>(
+    scores: impl Fn() -> I,
+    take: impl Fn([u32; 2]) -> [u32; 2],
+) -> [Cut; 2] {
     let mut selection = Selection::<DIGITS>::new();
     loop {
-        selection.count(values);
+        selection.count(scores());
         if let Some(cuts) = selection.close(&take) {
             return cuts;
         }
@@ -200,9 +213,9 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         DIGITS.trailing_zeros().min(self.shift)
     }
 
-    /// Counts the next digit of those of some weights that can still be the threshold.
+    /// Counts the next digit of those of some scores that can still be the threshold.
     #[inline(always)]
-    pub(crate) fn count(&mut self, values: &[f32]) {
+    pub(crate) fn count(&mut self, scores: impl Iterator<Item = f32>) {
         let (above, low, digits) = (self.shift, self.shift - self.bits(), (1 << self.bits()) - 1);
         let histogram = self.histogram.as_flattened_mut();
         let mut count = |value: u32| {
@@ -211,11 +224,11 @@ impl<const DIGITS: usize> Selection<DIGITS> {
                 *count += 1;
             }
         };
-        let values = values.iter().map(|value| value.to_bits());
+        let values = scores.map(f32::to_bits);
         if above == Self::BITS {
             values.for_each(count);
         } else {
-            // Of each sign, the weights that share the digits so far.
+            // Of each sign, the scores that share the digits so far.
             let [positive, negative] = self.cuts;
             let (positive, negative) = (positive.threshold >> above, (1 << 31 | negative.threshold) >> above);
             for value in values {
@@ -227,7 +240,7 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         }
     }
 
-    /// Takes the digit's counts over all weights into account; returns what is to go once all digits are known: of each
+    /// Takes the digit's counts over all scores into account; returns what is to go once all digits are known: of each
     /// sign as many as `take` makes of their counts.
     #[inline(always)]
     pub(crate) fn close(&mut self, take: impl Fn([u32; 2]) -> [u32; 2]) -> Option<[Cut; 2]> {
@@ -240,7 +253,7 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         }
         self.shift -= self.bits();
         for (cut, histogram) in self.cuts.iter_mut().zip(&mut self.histogram) {
-            // `ties` is how many of the weights that share the digits so far must go.
+            // `ties` is how many of the scores that share the digits so far must go.
             for (digit, &count) in (0u32..).zip(&*histogram) {
                 if cut.ties <= count {
                     cut.threshold |= digit << self.shift;
@@ -259,6 +272,7 @@ mod tests {
     use super::*;
     use crate::random::{Generator, Purpose};
     use crate::sparse::index::Narrow;
+    use crate::topology::prune::magnitude::{Magnitude, prune_magnitude};
 
     #[test]
     fn few_and_many_digits_choose_the_weights_that_sorting_chooses() {
@@ -271,8 +285,8 @@ mod tests {
             };
             let values: std::vec::Vec<f32> = (0..len).map(|_| value()).collect();
             for zeta in [0.0, 0.1, 0.5, 0.999] {
-                let few = select::<FEW_DIGITS>(&values, |counts| counts.map(|count| share(count, zeta)));
-                assert_eq!(few, select::<MANY_DIGITS>(&values, |counts| counts.map(|count| share(count, zeta))));
+                let few = select::<FEW_DIGITS, _>(|| values.iter().copied(), fraction(zeta));
+                assert_eq!(few, select::<MANY_DIGITS, _>(|| values.iter().copied(), fraction(zeta)));
                 for (sign, cut) in few.into_iter().enumerate() {
                     let of_sign = values.iter().map(|&value| parts(value)).filter(|part| part.0 == sign);
                     let mut sorted: std::vec::Vec<u32> = of_sign.map(|part| part.1).collect();
@@ -321,7 +335,7 @@ mod tests {
             let indptr = [0, values.len() as u16];
             let matrix = CsrRef::<Narrow>::new(values.len(), &indptr, &indices, &values).unwrap();
             let mut left = std::vec::Vec::new();
-            survivors(matrix, zeta, |row, col| left.push((row, col as u8)));
+            each_survivor(matrix, zeta, Magnitude, |row, col| left.push((row, col as u8)));
             assert!(left.iter().map(|&(_, col)| col).eq(prune(&values, zeta).1), "{zeta}");
             assert!(left.iter().all(|&(row, _)| row == 0));
         }
