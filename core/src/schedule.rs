@@ -15,6 +15,11 @@ pub enum Schedule {
     /// Cosine decay: half a cosine wave, from 1 towards 0 after the last epoch (Loshchilov and Hutter 2017, arXiv
     /// 1608.03983).
     Cosine,
+    /// Cosine decay towards 0 over each `every` epochs, then from 1 again: warm restarts (the same source).
+    Restarts {
+        /// Epochs between restarts, at least 1.
+        every: u32,
+    },
     /// Multiplied by `factor` after every `every` epochs.
     Step {
         /// Epochs between decays, at least 1.
@@ -46,7 +51,11 @@ impl Schedule {
         match self {
             Self::Constant => base,
             Self::Linear => base * (1.0 - done),
-            Self::Cosine => base * (0.5 + 0.5 * libm::cosf(core::f32::consts::PI * done)),
+            Self::Cosine => cosine(base, done),
+            Self::Restarts { every } => {
+                let every = every.max(1);
+                cosine(base, (past % every) as f32 / every as f32)
+            }
             Self::Step { every, factor } => {
                 let falls = past / every.max(1);
                 // One product for each decay: `powf` would cost a chip more than it saves.
@@ -62,7 +71,7 @@ impl Schedule {
     /// A step's factor outside `[0, 1]`.
     pub const fn validate(self) -> Result<(), SettingError> {
         match self {
-            Self::Constant | Self::Linear | Self::Cosine => Ok(()),
+            Self::Constant | Self::Linear | Self::Cosine | Self::Restarts { .. } => Ok(()),
             Self::Step { factor, .. } => {
                 // A NaN is neither.
                 if factor >= 0.0 && factor <= 1.0 {
@@ -87,6 +96,12 @@ impl Schedule {
     }
 }
 
+/// The value after a fraction of a half wave.
+#[inline(always)]
+fn cosine(base: f32, done: f32) -> f32 {
+    base * (0.5 + 0.5 * libm::cosf(core::f32::consts::PI * done))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +124,18 @@ mod tests {
             [at(1), at(2), at(3), at(12), at(13), at(22), at(23), at(33)],
             [4.0, 8.0, 8.0, 8.0, 4.0, 4.0, 2.0, 1.0]
         );
+    }
+
+    #[test]
+    fn restarts_repeat_a_cosine_of_their_length_past_the_warm_up_whatever_the_run() {
+        let restarts = Schedule::Restarts { every: 4 };
+        for epoch in 3..40 {
+            let expected = Schedule::Cosine.at(0.1, 1 + (epoch - 3) % 4, 4, 0);
+            assert_eq!(restarts.at(0.1, epoch, 40, 2).to_bits(), expected.to_bits(), "{epoch}");
+            assert_eq!(restarts.at(0.1, epoch, 90, 2).to_bits(), expected.to_bits(), "{epoch}");
+        }
+        assert_eq!(restarts.at(0.1, 1, 40, 2), 0.05);
+        assert_eq!(Schedule::Restarts { every: 0 }.at(0.1, 9, 40, 0), 0.1);
     }
 
     #[test]

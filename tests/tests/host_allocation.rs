@@ -46,7 +46,7 @@ static ALLOCATOR: Counting = Counting;
 struct Counter(Recorder);
 
 impl RunObserver for Counter {
-    fn step(&mut self, _step: &Step<'_>) -> ControlFlow<()> {
+    fn step(&mut self, _step: &Step<'_>, _network: &dyn Network) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 

@@ -110,12 +110,15 @@ pub enum TrainError {
         /// Steps of the epoch that were trained before the one that diverged; all of them on the test samples.
         step: u32,
     },
-    /// The network's format has no other pruning rule than magnitude, and no percolation.
-    PruningRule {
-        /// Its name.
+    /// The settings have an option that the network's format leaves out.
+    Option {
+        /// What it is.
+        option: &'static str,
+        /// Name of the format.
         format: &'static str,
     },
-    /// An evolution in parts prunes by magnitude, without percolation.
+    /// The settings have an option that steps or evolutions in parts leave out: another pruning rule than magnitude,
+    /// percolation, Nesterov momentum, a clipped norm.
     NotInParts,
     /// A setting is outside its range.
     Setting(SettingError),
@@ -152,18 +155,10 @@ impl fmt::Display for TrainError {
                     "the {samples} loss is infinite or NaN in epoch {epoch} after {step} steps: lower the learning rate"
                 )
             }
-            Self::PruningRule { format } => {
-                write!(
-                    f,
-                    "the format {format} prunes by magnitude, without percolation: take Standard or Wide for the others"
-                )
+            Self::Option { option, format } => {
+                write!(f, "the format {format} leaves {option} out: take Standard or Wide")
             }
-            Self::NotInParts => {
-                write!(
-                    f,
-                    "an evolution in parts prunes by magnitude, without percolation: evolve at once for the others"
-                )
-            }
+            Self::NotInParts => write!(f, "the settings have an option that steps and evolutions in parts leave out"),
             Self::Setting(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
         }

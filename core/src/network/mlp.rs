@@ -16,6 +16,7 @@ use crate::samples::source::{SampleSource, Samples, Target};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
+use crate::step::look_ahead::move_along;
 use crate::step::loss::Metrics;
 use crate::step::pass::{Minibatch, evaluate, pass, predict, predict_one};
 use crate::step::sgd::Sgd;
@@ -288,6 +289,10 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         if sgd.momentum() != 0.0 && !self.velocity {
             return Err(TrainError::Momentum);
         }
+        if !F::OPTIONS && sgd.has_options() {
+            let option = "Nesterov momentum, and a clipped norm,";
+            return Err(TrainError::Option { option, format: F::NAME });
+        }
         Ok(())
     }
 
@@ -329,12 +334,19 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
                 update.rate = 1.0;
             }
             let (layers, input) = (&mut self.layers, &*workspace.input);
+            let look_ahead = sgd.look_ahead().filter(|_| F::OPTIONS);
             backend.timed(Phase::Update, || {
+                if let Some(momentum) = look_ahead {
+                    move_along(backend, layers, -momentum);
+                }
                 update_layers(backend, update, tiles, layers, input, &workspace.layers);
                 if let Some(factor) = sgd.periodic_decay(id.step) {
-                    for layer in layers {
+                    for layer in &mut *layers {
                         layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
                     }
+                }
+                if let Some(momentum) = look_ahead {
+                    move_along(backend, layers, momentum);
                 }
             });
         }

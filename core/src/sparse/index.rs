@@ -81,9 +81,9 @@ pub trait Format: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
     /// Whether neurons may have activations with parameters of their own. The formats of microcontrollers leave that
     /// code out.
     const LEARNED_ACTIVATIONS: bool;
-    /// Whether evolution has other pruning rules than magnitude, and percolation. The formats of microcontrollers leave that
-    /// code out.
-    const PRUNING_RULES: bool = Self::LEARNED_ACTIVATIONS;
+    /// Whether training has all options: other pruning rules than magnitude, percolation, Nesterov momentum, and gradients
+    /// whose norm is clipped. The formats of microcontrollers leave that code out.
+    const OPTIONS: bool = Self::LEARNED_ACTIVATIONS;
     /// What a pass knows of the samples that a tile normalises over: `Option<Batch>`, or `()` where no activation asks,
     /// which costs no memory.
     type Batch: TileBatch;

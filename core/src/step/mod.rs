@@ -13,6 +13,7 @@
 //! | `in_parts/` | a step on one sample, a few rows at a time |
 //! | `loss/` | what outputs are compared with, and what is measured |
 //! | `sgd.rs` | settings and arithmetic of gradient descent |
+//! | `look_ahead.rs` | Nesterov momentum |
 //! | `update.rs` | from deltas to weights, over all layers |
 
 pub(crate) mod backward;
@@ -20,6 +21,7 @@ pub(crate) mod block;
 pub(crate) mod forward;
 pub(crate) mod id;
 pub(crate) mod in_parts;
+pub(crate) mod look_ahead;
 pub(crate) mod loss;
 pub(crate) mod pass;
 pub(crate) mod sgd;

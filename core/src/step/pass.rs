@@ -13,6 +13,7 @@ use crate::step::backward::backward;
 use crate::step::block::Workers;
 use crate::step::forward::{TileSamples, forward};
 use crate::step::id::StepId;
+use crate::step::loss::clip::clip_norm;
 use crate::step::loss::cross_entropy::{share_target, softmax_cross_entropy};
 use crate::step::loss::metrics::Metrics;
 use crate::step::loss::squared_error::mean_squared_error;
@@ -194,6 +195,9 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
         let deltas = if training.is_some() { &mut *output.delta } else { &mut [] };
         let metrics = self.measure.loss(first, used, input, labels, output.y, deltas);
         if let Some((sgd, _)) = training {
+            if let Some(limit) = sgd.clip_norm().filter(|_| <M::Format as Format>::OPTIONS) {
+                clip_norm(output.delta, limit);
+            }
             workers.backend.timed(Phase::Backward, || {
                 let keep = dropout_scale(sgd);
                 let mut above: &[[f32; LANES]] = output.delta;

@@ -8,6 +8,8 @@
 //! | [`WeightDecay::Coupled`] | `v = m v - lr (g + d w)` | `w += v` |
 //! | [`WeightDecay::Periodic`] | `v = m v - lr g` | `w += v`, and `w *= (1 - lr d)^64` after every 64th step of an epoch |
 //!
+//! With Nesterov momentum the gradient is taken at `w + m v`, and all else stays as it is.
+//!
 //! The coupled kind is what Keras does with an L2 penalty `d/2 w²`, and equals PyTorch's while the learning rate is
 //! constant. The periodic kind touches weights that have no gradient once in 64 steps instead of in each: a network
 //! that trains one sparse sample at a time does a fraction of the work. All decay biases too. Dropout belongs to the
@@ -54,6 +56,9 @@ pub struct Sgd {
     decay: WeightDecay,
     dropout: f32,
     label_smoothing: f32,
+    nesterov: bool,
+    /// Infinite where nothing is clipped.
+    clip_norm: f32,
 }
 
 impl Sgd {
@@ -70,6 +75,8 @@ impl Sgd {
             decay: WeightDecay::Decoupled,
             dropout: 0.0,
             label_smoothing: 0.0,
+            nesterov: false,
+            clip_norm: f32::INFINITY,
         };
         plain.with_learning_rate(learning_rate)
     }
@@ -145,6 +152,46 @@ impl Sgd {
             Err(error) => return Err(error),
         }
         Ok(self)
+    }
+
+    /// Sets Nesterov momentum: gradients are taken where the momentum alone would carry the weights (Sutskever et al. 2013).
+    ///
+    /// Between steps, a network then holds the weights from which the next gradient is taken, `w + m v`; weight decay acts
+    /// on `w`. For formats with [`Format::OPTIONS`](crate::sparse::Format::OPTIONS).
+    #[must_use]
+    pub const fn with_nesterov(mut self, nesterov: bool) -> Self {
+        self.nesterov = nesterov;
+        self
+    }
+
+    /// Sets the largest norm of a sample's gradient with respect to the outputs: a longer one is shortened to it. For formats
+    /// with [`Format::OPTIONS`](crate::sparse::Format::OPTIONS).
+    ///
+    /// # Errors
+    ///
+    /// When it is not above 0.
+    pub const fn with_clip_norm(mut self, clip_norm: f32) -> Result<Self, SettingError> {
+        // A NaN is not.
+        if clip_norm > 0.0 {
+            self.clip_norm = clip_norm;
+            return Ok(self);
+        }
+        Err(SettingError { name: "clip norm", value: clip_norm, expected: "above 0" })
+    }
+
+    /// Whether the settings have something that formats without [`Format::OPTIONS`](crate::sparse::Format::OPTIONS) lack.
+    pub(crate) const fn has_options(&self) -> bool {
+        self.nesterov || self.clip_norm < f32::INFINITY
+    }
+
+    /// How far momentum alone carries the weights before a gradient is taken, in velocities, if it does.
+    pub(crate) fn look_ahead(&self) -> Option<f32> {
+        (self.nesterov && self.momentum > 0.0).then_some(self.momentum)
+    }
+
+    /// The largest norm of a sample's gradient with respect to the outputs, if there is one.
+    pub(crate) fn clip_norm(&self) -> Option<f32> {
+        (self.clip_norm < f32::INFINITY).then_some(self.clip_norm)
     }
 
     /// The same settings with a learning rate that a schedule made of theirs.
@@ -280,6 +327,8 @@ mod tests {
         let sgd = Sgd::new(0.1).unwrap();
         assert_eq!(sgd.with_dropout(1.0).unwrap_err().name, "dropout");
         assert_eq!(sgd.with_momentum(-0.1).unwrap_err().name, "momentum");
+        assert_eq!(sgd.with_clip_norm(0.0).unwrap_err().name, "clip norm");
+        assert!(sgd.with_clip_norm(f32::NAN).is_err());
         assert_eq!(sgd.with_weight_decay(f32::NAN, WeightDecay::Coupled).unwrap_err().name, "weight decay");
     }
 

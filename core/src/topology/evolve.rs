@@ -129,7 +129,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             return Err(TrainError::Inference);
         }
         let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation;
-        if F::PRUNING_RULES || is_plain { Ok(()) } else { Err(TrainError::PruningRule { format: F::NAME }) }
+        let option = "another pruning rule than magnitude, and percolation,";
+        if F::OPTIONS || is_plain { Ok(()) } else { Err(TrainError::Option { option, format: F::NAME }) }
     }
 }
 
@@ -146,7 +147,7 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
     mut pruned: impl FnMut(usize, CsrRef<'_, F>),
 ) -> usize {
     prune(network, backend, evolution, zeta, id);
-    if F::PRUNING_RULES && evolution.percolation {
+    if F::OPTIONS && evolution.percolation {
         percolate(network);
     }
     let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };

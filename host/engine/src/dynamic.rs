@@ -16,17 +16,20 @@ use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
+use crate::memory::with_block;
 use crate::native::Native;
 
 /// An observer of a run that need not know the network's format and tile width: see [`Observer`].
 pub trait RunObserver {
-    /// After each step; may end the run.
-    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()>;
+    /// After each step, and the evolution that may follow it; may end the run.
+    fn step(&mut self, step: &Step<'_>, network: &dyn Network) -> ControlFlow<()>;
     /// After pruning has left `survivors` connections of a layer, in the evolution after an epoch. `cells` are their rows
     /// and columns.
     fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
         let _ = (layer, survivors, cells);
     }
+    /// Connections of a layer were replaced within an epoch.
+    fn evolved(&mut self) {}
     /// After each epoch; may end the run.
     fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
 }
@@ -38,8 +41,8 @@ impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> 
 where
     for<'s> dyn AnySamples + 's: Samples<LANES>,
 {
-    fn step(&mut self, step: &Step<'_>, _network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
-        self.0.step(step)
+    fn step(&mut self, step: &Step<'_>, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
+        self.0.step(step, network)
     }
 
     fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
@@ -50,6 +53,8 @@ where
                 .enumerate()
                 .flat_map(|(row, (columns, _))| columns.iter().map(move |column| (row, column.to_usize())));
             self.0.pruned(layer, survivors.nnz(), &mut cells);
+        } else {
+            self.0.evolved();
         }
     }
 
@@ -368,32 +373,4 @@ pub fn network_in<'a>(
     block: &'a mut [u8],
 ) -> Result<Box<dyn Network + 'a>, BuildError> {
     by_type!(layers, lanes, F, L => Ok(Box::new(Mlp::<F, L, MAX_LAYERS>::new(description, block)?)))
-}
-
-/// Hands `work` a block of zeros, aligned and as large as `footprint` says.
-///
-/// # Errors
-///
-/// Memory that is not there.
-pub fn with_block<R>(footprint: &Footprint, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
-    with_memory(footprint.bytes(), footprint.align, work)
-}
-
-/// Hands `work` so many bytes of zeros, which start at a multiple of `align`.
-///
-/// # Errors
-///
-/// Memory that is not there.
-pub fn with_memory<R>(needed: usize, align: usize, work: impl FnOnce(&mut [u8]) -> R) -> Result<R, NetworkError> {
-    let len = needed.saturating_add(align);
-    // Whether the system grants it: the allocation after it would end the program.
-    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| NetworkError::OutOfMemory {
-        needed,
-        available: None,
-        fits: None,
-    })?;
-    // From the system, memory is zero already: nothing is written to it before the network is.
-    let mut memory = vec![0u8; len];
-    let start = memory.as_ptr().align_offset(align);
-    Ok(work(&mut memory[start..start + needed]))
 }

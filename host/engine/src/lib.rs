@@ -10,6 +10,7 @@ pub mod clock;
 pub mod dynamic;
 pub mod error;
 pub mod layer;
+pub mod memory;
 pub mod native;
 pub mod probe;
 #[cfg(target_arch = "x86_64")]

@@ -15,6 +15,9 @@ use toml::Value;
 /// Settings about samples that mean something for arrays too.
 const OF_ARRAYS: [&str; 3] = ["shape", "scaling", "validation_samples"];
 
+/// Settings of runs that have a directory.
+const OF_RUNS: [&str; 1] = ["average_weights"];
+
 /// Settings that scikit-learn calls otherwise.
 const RENAMED: [(&str, &str); 3] =
     [("shape", "image_shape"), ("class_weights", "class_weight"), ("seed", "random_state")];
@@ -67,7 +70,7 @@ fn is_keyword(setting: &Setting, task: TaskKind) -> bool {
     let of_arrays = setting.group != Group::Data || OF_ARRAYS.contains(&setting.name);
     // A setting that has an effect in a classifier only, such as label smoothing.
     let of_task = setting.applies.iter().all(|condition| (condition.holds)(&own) || !(condition.holds)(&classifier));
-    of_arrays && of_task
+    of_arrays && of_task && !OF_RUNS.contains(&setting.name)
 }
 
 /// The keywords of the estimator of a task: name, default, annotation, group and help of each.

@@ -9,6 +9,7 @@
 //! | `degrees` | how many connections neurons and inputs have |
 //! | `power_law` | whether degrees follow a power law |
 //! | `evaluation` | how well a network does: by class, by number, by score |
+//! | `flips` | how well a classifier does with mirror images too |
 //! | `features` | which inputs a network kept, and how well fresh networks do with them alone |
 //! | `comparison` | models side by side: accuracy, memory, time |
 //! | `footprint` | predicted memory, buffer by buffer |
@@ -22,6 +23,7 @@ pub mod comparison;
 pub mod degrees;
 pub mod evaluation;
 pub mod features;
+pub mod flips;
 pub mod footprint;
 pub mod power_law;
 pub mod reference;

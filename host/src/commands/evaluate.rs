@@ -8,17 +8,20 @@ use rewire_core::step::Metrics;
 use serde::Serialize;
 
 use crate::analysis::evaluation::{Evaluation, evaluate};
+use crate::analysis::flips::{WithFlips, evaluate_with_flips};
 use crate::commands::output::{note, print, print_json};
 use crate::commands::own_data::{ReadingArguments, Trained};
 use crate::commands::parse::In;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
-use crate::data::DataSource;
+use crate::data::{DataSource, Dataset};
 use crate::error::Usage;
 use crate::files::write_atomically;
 use crate::model::predict::check_fits;
-use crate::settings::{Bound, Config, Range};
+use crate::model::safetensors::Model;
+use crate::settings::{Bound, Config, Range, TaskKind};
 use crate::text::thousands;
 use crate::training::directory::{EVALUATION, MODEL};
+use rewire_engine::native::Native;
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -30,6 +33,9 @@ pub struct Arguments {
     /// Use all test samples, also where the model's run measured on some of them
     #[arg(long)]
     pub all: bool,
+    /// Also measure with test-time augmentation: each colour image by the mean of its probabilities and of its mirror image's
+    #[arg(long)]
+    pub tta: bool,
     /// Fraction of normal samples that an autoencoder may take for anomalies
     #[arg(long, value_name = "F", default_value = "0.01", allow_negative_numbers = true,
         value_parser = In::<f64>::range(Range::Real(Bound::Included(0.0), Bound::Excluded(1.0))))]
@@ -56,6 +62,8 @@ struct Json<'a> {
     samples: usize,
     #[serde(flatten)]
     classified: Option<Classified>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_flips: Option<Classified>,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
 }
@@ -75,7 +83,32 @@ impl From<Metrics> for Classified {
     }
 }
 
+impl From<WithFlips> for Classified {
+    fn from(WithFlips { correct, accuracy: test_accuracy, loss: test_loss }: WithFlips) -> Self {
+        Self { correct, test_accuracy, test_loss }
+    }
+}
+
 impl Arguments {
+    /// Measures with test-time augmentation, where that was asked for.
+    fn with_flips(
+        &self,
+        model: &Model,
+        dataset: &Dataset<'_>,
+        samples: &[u32],
+        native: &Native,
+    ) -> Result<Option<WithFlips>> {
+        if !self.tta {
+            return Ok(None);
+        }
+        let colour = dataset.shape.filter(|shape| shape.channels == 3 && model.task == TaskKind::Classify);
+        let Some(shape) = colour else {
+            let reason = "--tta mirrors images of three channels for a classifier, and these samples or this model are something else";
+            return Err(Usage(reason.into()).into());
+        };
+        Ok(Some(evaluate_with_flips(model, dataset, shape, samples, native)?))
+    }
+
     pub(super) fn run(&self) -> Result<()> {
         let trained = Trained::read(&self.model, self.dataset.as_ref())?;
         let Trained { path, model, run } = &trained;
@@ -108,11 +141,13 @@ impl Arguments {
         let run = run.filter(|_| !self.all);
         let samples = crate::training::task::test_samples(run, &dataset);
         let (metrics, evaluation) = evaluate(model, &dataset, &samples, &native, self.false_alarms)?;
+        let flips = self.with_flips(model, &dataset, &samples, &native)?;
         let json = Json {
             model: path,
             dataset: &source,
             samples: samples.len(),
             classified: metrics.map(Classified::from),
+            with_flips: flips.map(Classified::from),
             evaluation: &evaluation,
         };
         // A run's figures are those of its model.
@@ -142,6 +177,12 @@ impl Arguments {
             ))?;
         } else {
             print(format_args!("{} on {samples}:", path.display()))?;
+        }
+        if let Some(WithFlips { correct, accuracy, loss }) = flips {
+            let accuracy = 100.0 * accuracy;
+            print(format_args!(
+                "with test-time augmentation (mirror images): accuracy {accuracy:.2} % ({correct} right), loss {loss:.4}"
+            ))?;
         }
         print(table(&evaluation))
     }

@@ -105,6 +105,10 @@ fn table(summary: &Summary) -> Table {
     };
     row(format!("{measured} {score}, epoch {}", summary.epochs), percent(summary.test_accuracy), String::new());
     row(format!("{measured} loss"), format!("{:.4}", summary.test_loss), String::new());
+    if let Some((loss, fraction)) = summary.average_loss.zip(summary.average_accuracy) {
+        row(format!("{measured} {score} of the average"), percent(fraction), String::new());
+        row(format!("{measured} loss of the average"), format!("{loss:.4}"), String::new());
+    }
     row(format!("training {score}"), percent(summary.train_accuracy), String::new());
     row("training loss".into(), format!("{:.4}", summary.train_loss), String::new());
     row("connections".into(), thousands(summary.connections as u64), thousands(summary.dense_connections as u64));

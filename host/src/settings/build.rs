@@ -44,7 +44,9 @@ impl Config {
             .with_momentum(self.momentum)?
             .with_weight_decay(self.weight_decay, decay)?
             .with_dropout(self.dropout)?
-            .with_label_smoothing(self.label_smoothing)
+            .with_label_smoothing(self.label_smoothing)?
+            .with_nesterov(self.nesterov)
+            .with_clip_norm(if self.clip_norm > 0.0 { self.clip_norm } else { f32::INFINITY })
     }
 
     fn schedule_of(&self, kind: ScheduleKind) -> Schedule {
@@ -56,9 +58,17 @@ impl Config {
         }
     }
 
+    /// The schedule of the learning rate, which alone has restarts.
+    fn rate_schedule(&self) -> Schedule {
+        match self.schedule {
+            ScheduleKind::Cosine if self.restart_every > 0 => Schedule::Restarts { every: self.restart_every },
+            kind => self.schedule_of(kind),
+        }
+    }
+
     /// The learning rate of an epoch.
     pub fn learning_rate_of(&self, epoch: u32) -> f32 {
-        self.schedule_of(self.schedule).at(self.learning_rate, epoch, self.epochs, self.warmup)
+        self.rate_schedule().at(self.learning_rate, epoch, self.epochs, self.warmup)
     }
 
     /// The fraction of the connections that the evolution after an epoch replaces.
@@ -113,7 +123,7 @@ impl Config {
     pub fn training(&self, shape: ImageShape) -> Result<TrainSettings, SettingError> {
         Ok(TrainSettings {
             seed: self.seed,
-            schedule: self.schedule_of(self.schedule),
+            schedule: self.rate_schedule(),
             warmup: self.warmup,
             evolution: if self.model == ModelKind::Set { Some(self.evolution(shape)?) } else { None },
             zeta_schedule: self.schedule_of(self.zeta_schedule),

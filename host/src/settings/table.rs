@@ -306,6 +306,14 @@ settings! { |dataset, source, task|
             }],
         }
 
+        /// Warm restarts: epochs after which a cosine schedule starts again from the whole learning rate (0: never).
+        restart_every: u32 = 0, {
+            applies: &[EPOCHS, Condition {
+                holds: |config| config.schedule == ScheduleKind::Cosine,
+                otherwise: "without --schedule cosine",
+            }],
+        }
+
         /// Epochs between the decays of a step schedule.
         step_every: u32 = 100, { range: Range::Whole(1, u32::MAX as u64), applies: &[STEP] }
 
@@ -317,6 +325,18 @@ settings! { |dataset, source, task|
 
         /// Momentum.
         momentum: f32 = 0.9, { range: FRACTION }
+
+        /// Nesterov momentum: gradients are taken where the momentum alone would carry the weights.
+        nesterov: bool = false, {
+            applies: &[Condition { holds: |config| config.momentum != 0.0, otherwise: "without --momentum" }],
+        }
+
+        /// Largest norm of a sample's gradient with respect to the outputs; a longer one is shortened to it (0: no limit).
+        clip_norm: f32 = 0.0, { range: Range::Real(Bound::Included(0.0), Bound::Open) }
+
+        /// Also keep the exponential moving average of the weights: its decay in a step, such as 0.999 (0: none). It is measured
+        /// after each epoch, and saved as model-average.safetensors.
+        average_weights: f32 = 0.0, { range: FRACTION }
 
         /// Weight decay.
         weight_decay: f32 = if dataset == Some(MnistMini) { 0.0002 } else { 0.0 }, { range: FRACTION }

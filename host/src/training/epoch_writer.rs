@@ -10,8 +10,9 @@ use rewire_engine::dynamic::{Network, RunObserver};
 use rewire_engine::layer::LayerView;
 
 use crate::settings::Keep;
+use crate::training::average::Average;
 use crate::training::checkpoint::State;
-use crate::training::directory::{BEST, Epoch, Phases, RunDirectory};
+use crate::training::directory::{AverageRow, BEST, Epoch, Phases, RunDirectory};
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::monitor::{resident_between, resident_bytes};
 use crate::training::recorder::Recorder;
@@ -27,6 +28,9 @@ pub(super) struct EpochWriter<'a> {
     pub(super) settings: &'a TrainSettings,
     pub(super) directory: &'a mut RunDirectory,
     pub(super) recorder: Option<Recorder>,
+    pub(super) average: Option<Average>,
+    /// Whether connections were replaced since the last step.
+    pub(super) evolved: bool,
     pub(super) saver: Saver,
     pub(super) epochs: Vec<Epoch>,
     pub(super) watcher: &'a mut dyn Watcher,
@@ -68,7 +72,17 @@ impl EpochWriter<'_> {
                 record_topology(recorder, self.directory, epoch, &layers)?;
             }
             let tried = self.recorder.as_ref().map_or(Vec::new(), Recorder::bits);
-            self.saver.save(&State { config, epoch, layers, tried }, self.directory)
+            let mut averages = Vec::new();
+            if let Some(average) = &mut self.average {
+                // The average has the connections that the epoch was trained with, until it follows.
+                let measured = self.session.measure(average.layers())?;
+                let (test_loss, test_accuracy) = (measured.loss(), self.session.task.score(&measured, false));
+                self.directory.append_average(&AverageRow { epoch, test_loss, test_accuracy })?;
+                average.follow(&layers);
+                averages = average.values();
+            }
+            let average = averages.iter().map(Vec::as_slice).collect();
+            self.saver.save(&State { config, epoch, layers, tried, average }, self.directory)
         });
         recorded?;
         self.directory.append_phases(&Phases {
@@ -88,7 +102,10 @@ impl EpochWriter<'_> {
 }
 
 impl RunObserver for EpochWriter<'_> {
-    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
+    fn step(&mut self, step: &Step<'_>, network: &dyn Network) -> ControlFlow<()> {
+        if let Some(average) = &mut self.average {
+            average.step(step, std::mem::take(&mut self.evolved), network);
+        }
         self.watcher.step(step, self.session.task.score(step.trained, true));
         if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
@@ -97,6 +114,10 @@ impl RunObserver for EpochWriter<'_> {
         if let Some(recorder) = &self.recorder {
             recorder.pruned(layer, survivors, cells);
         }
+    }
+
+    fn evolved(&mut self) {
+        self.evolved = true;
     }
 
     fn epoch(&mut self, epoch: &Done, network: &dyn Network) -> ControlFlow<()> {

@@ -7,6 +7,7 @@
 //! | `trained` | how a network in memory is trained, at once or an epoch at a time |
 //! | `run` | how a run with a directory begins, continues and ends |
 //! | `epoch_writer` | what is written after each epoch, and when |
+//! | `average` | the moving average of the weights |
 //! | `early_stopping` | which epoch's network is kept, and when a run ends early |
 //! | `directory` | which files a run directory has, and how they are written |
 //! | `checkpoint` | the state from which a run continues |
@@ -18,6 +19,7 @@
 //! | `watch`, `warn` | who hears of steps and epochs, and of what a run goes on without |
 //! | `summary` | the closing figures |
 
+mod average;
 pub mod checkpoint;
 pub mod directory;
 mod early_stopping;

@@ -9,14 +9,16 @@ use anyhow::{Context, Result, anyhow};
 use rewire_core::error::{SampleSet, TrainError};
 use rewire_core::train::Ended as Reason;
 use rewire_engine::dynamic::Network;
+use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
 use crate::data::Dataset;
 use crate::error::{Diverged, Interrupted, Usage};
 use crate::files::stream_atomically;
 use crate::settings::{Config, Invalid, Keep, ModelKind};
+use crate::training::average::Average;
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::{BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
+use crate::training::directory::{AVERAGE, BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::training::early_stopping::is_tired;
 use crate::training::epoch_writer::{EpochWriter, record_topology};
 use crate::training::monitor::{Monitor, resident_bytes};
@@ -73,12 +75,12 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
     let before = resident_bytes().map(|(now, _)| now);
     session.with_network(|network| {
         let run = Run { session: &session, interrupted, warn: &warn };
-        let (mut directory, recorder, epochs) = match &checkpoint {
+        let (mut directory, recorder, average, epochs) = match &checkpoint {
             Some(checkpoint) => run.resume(network, &out.unwrap_or_default(), checkpoint)?,
             None => run.start(network, out.as_deref(), before)?,
         };
         let monitor = Monitor::start(directory.path(), monitor_interval, session.native.clock(), &warn);
-        let ended = run.epochs(network, &mut directory, recorder, epochs, watcher)?;
+        let ended = run.epochs(network, &mut directory, (recorder, average), epochs, watcher)?;
         drop(monitor);
         if ended.interrupted && ended.epochs.is_empty() {
             let text = format!(
@@ -94,6 +96,10 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             stream_atomically(&model, |draft| std::io::copy(&mut File::open(&best)?, draft).map(|_| ()))?;
         } else {
             session.model(network).save(&model)?;
+        }
+        if let Some(average) = &ended.average {
+            let layers = average.layers().iter().map(LayerData::view).collect();
+            task.model(layers).save(&directory.path().join(AVERAGE))?;
         }
         let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs);
         if ended.interrupted {
@@ -133,12 +139,13 @@ pub fn resumable(out: &Path, config: &Config, warn: &Warn) -> Result<Checkpoint>
     Ok(checkpoint)
 }
 
-/// A run's directory, what records its connections, and the epochs that are done.
-type Begun = (RunDirectory, Option<Recorder>, Vec<Epoch>);
+/// A run's directory, what records its connections and averages its weights, and the epochs that are done.
+type Begun = (RunDirectory, Option<Recorder>, Option<Average>, Vec<Epoch>);
 
 /// The epochs of a run that ended, and why it ended.
 struct Ended {
     epochs: Vec<Epoch>,
+    average: Option<Average>,
     interrupted: bool,
 }
 
@@ -166,7 +173,9 @@ impl Run<'_> {
                 record_topology(recorder, &mut directory, 0, &network.views())?;
             }
         }
-        Ok((directory, recorder, Vec::new()))
+        let decay = config.average_weights;
+        let average = (decay > 0.0).then(|| Average::new(decay, &network.views()));
+        Ok((directory, recorder, average, Vec::new()))
     }
 
     /// Takes the network and its directory up where they were left.
@@ -188,6 +197,17 @@ impl Run<'_> {
         } else {
             None
         };
+        let mut average = None;
+        if config.average_weights > 0.0 {
+            let steps = u64::from(checkpoint.epoch) * self.session.steps();
+            let resumed = Average::resume(config.average_weights, &network.views(), steps, &checkpoint.average()?);
+            average = Some(resumed.with_context(|| {
+                format!(
+                    "the checkpoint in {} has no average of the weights; start again in another folder",
+                    out.display()
+                )
+            })?);
+        }
         if checkpoint.config.owes_evolution(config, checkpoint.epoch) {
             let epoch = checkpoint.epoch;
             self.session
@@ -196,8 +216,11 @@ impl Run<'_> {
             if let Some(recorder) = &mut recorder {
                 recorder.try_all(&network.views());
             }
+            if let Some(average) = &mut average {
+                average.follow(&network.views());
+            }
         }
-        Ok((directory, recorder, epochs))
+        Ok((directory, recorder, average, epochs))
     }
 
     /// Trains the epochs after those in `epochs`.
@@ -205,13 +228,13 @@ impl Run<'_> {
         &self,
         network: &mut dyn Network,
         directory: &mut RunDirectory,
-        recorder: Option<Recorder>,
+        (recorder, average): (Option<Recorder>, Option<Average>),
         epochs: Vec<Epoch>,
         watcher: &mut dyn Watcher,
     ) -> Result<Ended> {
         let Session { config, task, .. } = self.session;
         let settings = config.training(task.plane()).map_err(|error| Usage(error.to_string()))?;
-        let steps = task.train(config).count().div_ceil(config.batch_size) as u64;
+        let steps = self.session.steps();
         let next = epochs.len() as u32 + 1;
         let mut writer = EpochWriter {
             session: self.session,
@@ -219,6 +242,8 @@ impl Run<'_> {
             settings: &settings,
             directory,
             recorder,
+            average,
+            evolved: false,
             saver: Saver::default(),
             epochs,
             watcher,
@@ -236,13 +261,13 @@ impl Run<'_> {
             self.session.train(network, next, &mut writer)
         };
         writer.watcher.end();
-        let EpochWriter { directory, mut saver, epochs, tired, failed, .. } = writer;
+        let EpochWriter { directory, mut saver, epochs, average, tired, failed, .. } = writer;
         if let Some(error) = failed {
             return Err(error);
         }
         saver.write(directory)?;
         match ended {
-            Ok(ended) => Ok(Ended { epochs, interrupted: ended == Reason::Stopped && !tired }),
+            Ok(ended) => Ok(Ended { epochs, average, interrupted: ended == Reason::Stopped && !tired }),
             Err(TrainError::Diverged { samples, epoch, step }) => {
                 let (loss, step) = match samples {
                     SampleSet::Training => ("training", step + 1),

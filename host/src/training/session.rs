@@ -3,11 +3,12 @@
 //! A run with a directory and a call from Rust are both a session; they differ in their observers.
 
 use rewire_core::error::TrainError;
-use rewire_core::network::LayerSpec;
-use rewire_core::step::{Progress, StepId};
+use rewire_core::network::{Description, LayerSpec};
+use rewire_core::step::{Metrics, Progress, StepId};
 use rewire_core::train::{Ended, Epoch as Done, TrainSettings, Trainer};
 use rewire_engine::clock::EpochTimes;
 use rewire_engine::dynamic::{Network, NetworkError, RunObserver, with_network};
+use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
 use crate::model::safetensors::ModelView;
@@ -38,6 +39,11 @@ impl<'a> Session<'a> {
     pub fn layers(&self) -> Vec<LayerSpec> {
         let (features, classes) = self.task.widths();
         self.config.layers(features, classes)
+    }
+
+    /// Steps of an epoch.
+    pub fn steps(&self) -> u64 {
+        self.task.train(self.config).count().div_ceil(self.config.batch_size) as u64
     }
 
     /// Builds the network, all zero, and hands it to `work`.
@@ -109,6 +115,21 @@ impl<'a> Session<'a> {
         let mut trainer = trainer.starting_at(Progress { epoch: next, step: 0 });
         // On one of the threads, so that no pass has to wake them from outside, which would allocate now and then.
         native.install(|| network.train(native, &mut trainer, &train, &test, observer))
+    }
+
+    /// Measures a network of these layers, which trains no further.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn measure(&self, layers: &[LayerData]) -> Result<Metrics, NetworkError> {
+        let specs: Vec<LayerSpec> = layers.iter().map(|layer| layer.spec).collect();
+        let config = self.config;
+        let description = Description::inference(&specs, config.batch_size);
+        with_network(&specs, config.lanes(), &description, |network| {
+            network.import(layers)?;
+            Ok(network.evaluate(&self.native, &self.task.test()))
+        })?
     }
 
     /// What there is to say of an epoch that has just ended.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::data::DataSource;
 use crate::settings::{Config, ModelKind, TaskKind};
-use crate::training::directory::Epoch;
+use crate::training::directory::{AVERAGES, AverageRow, Epoch, rows};
 use crate::training::early_stopping::kept;
 use crate::training::memory::{footprints, of_layers};
 
@@ -34,6 +34,12 @@ pub struct Summary {
     pub test_loss: f32,
     /// A fraction.
     pub test_accuracy: f32,
+    /// Of the average of the weights, where it is kept; in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_loss: Option<f32>,
+    /// A fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_accuracy: Option<f32>,
     /// Weights of all layers, without biases.
     pub connections: usize,
     /// Weights of the same network with every connection.
@@ -71,6 +77,8 @@ impl Summary {
         epochs: &[Epoch],
     ) -> Option<Self> {
         let last = kept(config, epochs)?;
+        let averages = rows::<AverageRow>(&out.join(AVERAGES)).map_or_else(|_| Vec::new(), |(rows, _)| rows);
+        let average = averages.last();
         let (sparse, dense) = footprints(config, inputs, outputs);
         let dense_connections: usize = layers.iter().map(LayerSpec::cells).sum();
         let total = |part: fn(&Epoch) -> f64| epochs.iter().map(part).sum();
@@ -85,6 +93,8 @@ impl Summary {
             train_accuracy: last.train_accuracy,
             test_loss: last.test_loss,
             test_accuracy: last.test_accuracy,
+            average_loss: average.map(|row| row.test_loss),
+            average_accuracy: average.map(|row| row.test_accuracy),
             connections: last.connections,
             dense_connections,
             density: last.connections as f64 / dense_connections as f64,

@@ -14,7 +14,7 @@ use crate::data::Dataset;
 use crate::data::arrays::{ArrayError, check, check_classes};
 use crate::error::FitError;
 use crate::model::safetensors::Model;
-use crate::settings::{Config, Keep, ModelKind, ScheduleKind, TaskKind};
+use crate::settings::{Config, Invalid, Keep, ModelKind, ScheduleKind, TaskKind};
 use crate::training::directory::Epoch;
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::recorder::Recorder;
@@ -195,6 +195,9 @@ fn run(
     observer: &mut dyn TrainObserver,
 ) -> Result<Trained, FitError> {
     let Session { config, task, .. } = session;
+    if config.average_weights > 0.0 {
+        return Err(Invalid::because("average_weights", "is kept in a run directory: use rewire train").into());
+    }
     let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
     let mut recorder = None;
     if observer.counts_inputs() && config.model == ModelKind::Set {
@@ -234,7 +237,7 @@ impl Epochs<'_> {
 }
 
 impl RunObserver for Epochs<'_> {
-    fn step(&mut self, step: &Step<'_>) -> ControlFlow<()> {
+    fn step(&mut self, step: &Step<'_>, _network: &dyn Network) -> ControlFlow<()> {
         self.observer.step(step, self.session.task.score(step.trained, true))
     }
 

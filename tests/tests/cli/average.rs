@@ -30,6 +30,27 @@ fn two_runs_become_one_model_with_as_many_connections() {
 }
 
 #[test]
+fn a_moving_average_stands_beside_the_network_and_changes_nothing_of_it() {
+    let folder = tempdir().unwrap();
+    let quick = "train --epochs 3 --train-samples 400 --hidden 40,30 --epsilon 3 --batch-size 20";
+    succeed(folder.path(), &format!("{quick} --out plain"));
+    let said = succeed(folder.path(), &format!("{quick} --average-weights 0.9 --out run"));
+    let read = |file: &str| std::fs::read(folder.path().join(file)).unwrap();
+    assert_eq!(read("run/model.safetensors"), read("plain/model.safetensors"));
+    assert_ne!(read("run/model-average.safetensors"), read("run/model.safetensors"));
+    assert!(!folder.path().join("plain/average.csv").exists());
+    let text = String::from_utf8(read("run/average.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["epoch", "test_loss", "test_accuracy"]);
+    assert_eq!(rows.len(), 4);
+    // What was measured while the run went on is what the saved network does.
+    let accuracy: f64 = rows[3][2].parse().unwrap();
+    let shown = format!("{:.2} %", 100.0 * accuracy);
+    assert!(said.contains(&shown), "{shown}: {said}");
+    assert!(succeed(folder.path(), "evaluate run/model-average.safetensors").contains(&shown), "{shown}");
+}
+
+#[test]
 fn models_of_another_shape_are_refused_and_nothing_is_written() {
     let folder = tempdir().unwrap();
     succeed(folder.path(), &format!("train {QUICK} --epsilon 3 --out run"));

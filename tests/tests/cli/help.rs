@@ -38,7 +38,7 @@ fn help_lists_every_flag() {
         assert_eq!(listed(arguments), flags.iter().map(|&flag| flag.to_owned()).collect(), "{arguments}");
     };
     let reading = ["label", "target", "ignore", "fill-missing"];
-    let measuring = ["all", "false-alarms", "threads", "simd", "data-dir", "json", "help"];
+    let measuring = ["all", "tta", "false-alarms", "threads", "simd", "data-dir", "json", "help"];
     expect("evaluate --help", &[&reading[..], &measuring].concat());
     expect("predict --help", &[&reading[..], &["out", "threads", "simd", "data-dir", "help"]].concat());
     expect("data list --help", &["data-dir", "json", "help"]);

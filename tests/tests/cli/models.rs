@@ -162,6 +162,9 @@ fn a_model_that_is_not_there_or_takes_other_images_is_refused() {
     refused(1, "evaluate .", &["./model.safetensors", "run directory"]);
     refused(2, "evaluate", &["MODEL"]);
     let folder = tempdir().unwrap();
+    succeed(folder.path(), &format!("train {QUICK} --out grey"));
+    assert_refused(&run(folder.path(), "evaluate grey --tta"), 2, &["--tta mirrors images of three channels"]);
+    let folder = tempdir().unwrap();
     succeed(folder.path(), &format!("train {QUICK} --out run"));
     let before = listing(folder.path());
     let outcome = run(folder.path(), "evaluate run cifar10");

@@ -92,7 +92,7 @@ fn check<F: Format<Input = f32>, const LANES: usize>() {
         assert_eq!(network.layers().skip(2).map(|layer| layer.spec).collect::<Vec<_>>(), LAYERS[2..]);
         // It evolves and trains as a network that was built so.
         let mut evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
-        if F::PRUNING_RULES {
+        if F::OPTIONS {
             evolution = evolution.with_pruning(Pruning::Relative).unwrap().with_percolation(true);
         }
         network.evolve(&Portable, &evolution, 3, 1, |_, _| {}).unwrap();

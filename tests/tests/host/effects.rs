@@ -31,7 +31,7 @@ fn family() -> Vec<Config> {
         lanes: 16,
         ..Config::defaults(DatasetName::MnistMini)
     };
-    let changes: [fn(&mut Config); 18] = [
+    let changes: [fn(&mut Config); 19] = [
         |_| (),
         |c| c.model = ModelKind::Fixprob,
         |c| (c.model, c.activation) = (ModelKind::Dense, ActivationKind::Relu),
@@ -40,6 +40,7 @@ fn family() -> Vec<Config> {
         |c| c.evolve_until = 0.0,
         |c| c.augment = true,
         |c| c.weight_decay = 0.0,
+        |c| c.momentum = 0.0,
         // The smallest loss is not that of the last epoch.
         |c| (c.validation_samples, c.epochs, c.learning_rate) = (20, 20, 0.03),
         |c| c.connections = vec![90, 40, 30],

@@ -18,27 +18,33 @@ fn epochs(run: &Path) -> Vec<String> {
     text.lines().skip(1).filter_map(|line| line.split(',').next()).map(str::to_owned).collect()
 }
 
-/// What of a run does not depend on time.
-fn results(run: &Path) -> (Vec<u8>, Vec<String>) {
+/// What of a run does not depend on time, with the average of its weights, if it keeps one.
+fn results(run: &Path) -> (Vec<Option<Vec<u8>>>, Vec<String>) {
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
     let without_seconds = |line: &str| {
         let cells: Vec<_> = line.split(',').collect();
         [&cells[..6], &cells[9..]].concat().join(",")
     };
-    (fs::read(run.join("model.safetensors")).unwrap(), metrics.lines().map(without_seconds).collect())
+    assert!(run.join("model.safetensors").exists());
+    let files = ["model.safetensors", "model-average.safetensors", "average.csv"];
+    (files.map(|file| fs::read(run.join(file)).ok()).into(), metrics.lines().map(without_seconds).collect())
 }
 
 #[test]
 fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
     let settings = [
         ("relu", "--augment --schedule cosine --zeta-schedule cosine --topology local --growth near"),
-        ("batch-norm", "--activation batch-norm-relu --dropout 0.1 --evolve-every 320"),
+        ("batch-norm", "--activation batch-norm-relu --dropout 0.1 --evolve-every 320 --average-weights 0.95"),
         (
             "thinned",
             "--connections-schedule cosine --connections-end 0.3 --importance-percentile 20 --importance-every 5 \
-             --importance-from 5 --pruning relative --percolation",
+             --importance-from 5 --pruning relative --percolation --average-weights 0.9",
         ),
-        ("srelu", "--activation srelu --weight-decay 0.0002 --decay coupled --schedule step --step-every 7"),
+        (
+            "srelu",
+            "--activation srelu --pruning soft --nesterov --weight-decay 0.0002 --decay coupled --schedule step \
+             --step-every 7",
+        ),
     ];
     for (name, settings) in settings {
         let folder = tempdir().unwrap();
@@ -67,7 +73,9 @@ fn a_killed_run_ends_in_the_same_bytes_as_an_uninterrupted_one() {
         }
         assert!(child.wait().unwrap().success(), "{name}");
         assert_eq!(epochs(&killed), (1..=30).map(|epoch| epoch.to_string()).collect::<Vec<_>>(), "{name}");
-        assert!(results(&killed) == results(&folder.path().join("whole")), "{name}");
+        let whole = results(&folder.path().join("whole"));
+        assert!(results(&killed) == whole, "{name}");
+        assert_eq!(whole.0.iter().flatten().count(), if settings.contains("average") { 3 } else { 1 }, "{name}");
     }
 }
 

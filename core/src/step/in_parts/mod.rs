@@ -78,7 +78,7 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
     ///
     /// # Errors
     ///
-    /// As [`Mlp::train_one`]. The network is then unchanged.
+    /// As [`Mlp::train_one`]; Nesterov momentum or a clipped norm. The network is then unchanged.
     pub fn train_one_in_parts<'n>(
         &'n mut self,
         features: &[F::Input],
@@ -114,6 +114,9 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
     /// Checks a sample and copies it into the workspace.
     fn begin<A: Answers>(&mut self, sample: &OneSample<'_, F::Input, A>, sgd: &Sgd) -> Result<(), TrainError> {
         self.check_sample(sample, sgd)?;
+        if F::OPTIONS && sgd.has_options() {
+            return Err(TrainError::NotInParts);
+        }
         let minibatch = Minibatch { order: None, start: 0, len: 1 };
         if let Some(labels) = self.workspace.labels.first_mut() {
             let inputs = self.layers.first().map_or(0, |layer| layer.spec.n_in);

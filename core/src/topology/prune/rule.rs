@@ -60,7 +60,7 @@ impl Pruning {
     ) -> usize {
         let storage = layer.spec.storage;
         let matrix = &mut layer.csr_mut();
-        let rule = if F::PRUNING_RULES { self } else { Self::Magnitude };
+        let rule = if F::OPTIONS { self } else { Self::Magnitude };
         match rule {
             Self::Magnitude => prune_magnitude(matrix, zeta),
             Self::Relative => prune_relative(matrix, zeta, scratch.columns(storage)),
@@ -120,7 +120,10 @@ mod tests {
         let magnitude = evolution(Pruning::Magnitude);
         assert_eq!(evolved::<Bytes>(magnitude), [Ok(5), Ok(5), Ok(5)]);
         for other in [evolution(Pruning::Relative), magnitude.with_percolation(true)] {
-            let refused = Err(TrainError::PruningRule { format: "Bytes" });
+            let refused = Err(TrainError::Option {
+                option: "another pruning rule than magnitude, and percolation,",
+                format: "Bytes",
+            });
             assert_eq!(evolved::<Bytes>(other), [refused, refused, refused]);
             let [at_once, run, parts] = evolved::<Standard>(other);
             assert!(at_once.unwrap() > 5 - usize::from(other.percolates()) && run.is_ok());

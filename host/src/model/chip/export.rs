@@ -10,8 +10,9 @@ use rewire_core::samples::Target;
 use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Inputs, Names, Scaling};
 use rewire_core::topology::ImagePlane;
-use rewire_engine::dynamic::{load_layer, with_block};
+use rewire_engine::dynamic::load_layer;
 use rewire_engine::layer::LayerData;
+use rewire_engine::memory::with_block;
 
 use crate::data::normaliser::Normaliser;
 use crate::files::write_atomically;

@@ -1,7 +1,7 @@
 //! `checkpoint`: what a run needs to continue as if it had never stopped.
 //!
 //! Everything random is a function of the seed and the epoch, so the state is the network with its velocities and the
-//! number of epochs done; beside it, the connections that were ever tried. The file is `REWIRECK`, the format's version
+//! number of epochs done; beside it, the connections that were ever tried and an average of the weights. The file is `REWIRECK`, the format's version
 //! (u32), the length of what follows the checksum (u64), its SHA-256, and then safetensors whose metadata holds epoch and
 //! settings; integers are little-endian. A new checkpoint is written beside the old one and renamed, and the old one stays
 //! as `checkpoint.previous`.
@@ -30,8 +30,8 @@ mod tests {
 
     fn load(directory: &Path, warn: impl FnMut(&str)) -> Result<OwnedState> {
         let checkpoint = Checkpoint::load(directory, warn)?;
-        let (layers, tried) = (checkpoint.all_layers()?, checkpoint.tried()?);
-        Ok(OwnedState { config: checkpoint.config, epoch: checkpoint.epoch, layers, tried })
+        let (layers, tried, average) = (checkpoint.all_layers()?, checkpoint.tried()?, checkpoint.average()?);
+        Ok(OwnedState { config: checkpoint.config, epoch: checkpoint.epoch, layers, tried, average })
     }
 
     fn checkpoint(epoch: u32) -> OwnedState {
@@ -48,7 +48,7 @@ mod tests {
             activation_velocity: vec![],
         };
         let layers = config.layers(3, 2).into_iter().map(layer).collect();
-        OwnedState { config, epoch, layers, tried: vec![vec![3, 1 << 63], vec![]] }
+        OwnedState { config, epoch, layers, tried: vec![vec![3, 1 << 63], vec![]], average: vec![vec![0.5], vec![]] }
     }
 
     #[test]

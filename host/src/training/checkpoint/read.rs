@@ -141,6 +141,16 @@ impl Checkpoint {
         names.map(|name| if self.file.holds(&name) { self.file.bits(&name) } else { Ok(Vec::new()) }).collect()
     }
 
+    /// Averages of each layer's parameters; none where they were not kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkpoint::layer`].
+    pub fn average(&self) -> Result<Vec<Vec<f32>>> {
+        let names = (0..self.layers()).map(|layer| format!("layers.{layer}.average"));
+        names.filter(|name| self.file.holds(name)).map(|name| self.file.floats(&name)).collect()
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self, Fault> {
         let shown = path.display();
         let unreadable = |error: io::Error| {

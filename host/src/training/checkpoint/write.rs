@@ -23,6 +23,8 @@ pub struct State<'a> {
     pub layers: Vec<LayerView<'a>>,
     /// Bits of the connections that each layer has ever had; none where they are not counted.
     pub tried: Vec<&'a [u64]>,
+    /// Averages of each layer's parameters; none where they are not kept.
+    pub average: Vec<&'a [f32]>,
 }
 
 /// A copy of it.
@@ -36,6 +38,8 @@ pub struct OwnedState {
     pub layers: Vec<LayerData>,
     /// Bits of the connections that each layer has ever had.
     pub tried: Vec<Vec<u64>>,
+    /// Averages of each layer's parameters.
+    pub average: Vec<Vec<f32>>,
 }
 
 impl OwnedState {
@@ -46,6 +50,7 @@ impl OwnedState {
             epoch: self.epoch,
             layers: self.layers.iter().map(LayerData::view).collect(),
             tried: self.tried.iter().map(Vec::as_slice).collect(),
+            average: self.average.iter().map(Vec::as_slice).collect(),
         }
     }
 }
@@ -90,6 +95,7 @@ impl State<'_> {
             epoch: self.epoch,
             layers: self.layers.iter().map(LayerView::to_data).collect(),
             tried: self.tried.iter().map(|bits| bits.to_vec()).collect(),
+            average: self.average.iter().map(|values| values.to_vec()).collect(),
         }
     }
 
@@ -97,7 +103,8 @@ impl State<'_> {
     pub fn bytes(&self) -> u64 {
         let words: usize = self.layers.iter().flat_map(arrays).map(|array| array.len()).sum();
         let bits: usize = self.tried.iter().map(|bits| bits.len()).sum();
-        4 * words as u64 + 8 * bits as u64
+        let averages: usize = self.average.iter().map(|values| values.len()).sum();
+        4 * (words + averages) as u64 + 8 * bits as u64
     }
 
     /// Writes the checkpoint of a run directory; the one that was there stays as the previous one.
@@ -114,6 +121,7 @@ impl State<'_> {
             tensors.extend(ARRAYS.iter().zip(arrays(layer)).map(|(name, data)| tensor(i, name, data)));
         }
         tensors.extend(self.tried.iter().enumerate().map(|(i, bits)| tensor(i, "tried", Data::Bits(bits))));
+        tensors.extend(self.average.iter().enumerate().map(|(i, values)| tensor(i, "average", Data::Floats(values))));
         let payload = Tensors::new(tensors, (KEY, serde_json::to_string(&header)?))?;
         let [newest, previous] = NAMES.map(|name| directory.join(name));
         if newest.exists() {

@@ -5,6 +5,8 @@
 //! | `config.toml` | every setting, and in `[record]` the version, commit, machine and date |
 //! | `metrics.csv` | a row an epoch; epochs count from 1, accuracies are fractions |
 //! | `phases.csv` | a row an epoch: wall time by phase, memory; row 0 is before there is a network |
+//! | `average.csv` | a row an epoch: what the average of the weights does, where one is kept |
+//! | `model-average.safetensors` | that average, after the last epoch or where the run was interrupted |
 //! | `start.safetensors` | a sparse network before training |
 //! | `monitor.csv` | a row each half second, see [`monitor`](crate::training::monitor) |
 //! | `topology.csv` | SET: a row for each epoch and sparse layer, survivors and connections ever tried |
@@ -30,7 +32,7 @@ use crate::training::lock::Lock;
 use crate::training::recorder::LayerRow;
 use log::Log;
 pub use record::{Record, processor};
-pub use rows::{Epoch, Phases, rows};
+pub use rows::{AverageRow, Epoch, Phases, rows};
 
 /// An open run directory.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct RunDirectory {
     metrics: Log,
     phases: Log,
     topology: Option<(Log, npy::Table<u16>)>,
+    average: Option<Log>,
     lock: Lock,
 }
 
@@ -56,7 +59,7 @@ fn record_epochs(path: &Path, config: &Config) -> Result<()> {
 }
 
 /// What a run directory holds.
-const FILES: [&str; 12] = [
+const FILES: [&str; 14] = [
     "config.toml",
     "metrics.csv",
     checkpoint::NAMES[0],
@@ -69,12 +72,18 @@ const FILES: [&str; 12] = [
     crate::training::monitor::MONITOR,
     BEST,
     EVALUATION,
+    AVERAGES,
+    AVERAGE,
 ];
 
 /// Names of the files that hold a run's arrays.
 pub const INPUT_CONNECTIONS: &str = "input_connections.npy";
 /// The network of the best epoch so far, where the best is kept.
 pub const BEST: &str = "best.safetensors";
+/// What the average of the weights does, by epoch.
+pub const AVERAGES: &str = "average.csv";
+/// The network of averaged weights, where they are kept.
+pub const AVERAGE: &str = "model-average.safetensors";
 /// What `rewire evaluate` measured.
 pub const EVALUATION: &str = "evaluation.json";
 /// The network before training.
@@ -169,7 +178,8 @@ impl RunDirectory {
         };
         let metrics = Log::create(path.join("metrics.csv"))?;
         let phases = Log::create(path.join("phases.csv"))?;
-        Ok(Self { path, metrics, phases, topology, lock })
+        let average = (config.average_weights > 0.0).then(|| Log::create(path.join(AVERAGES))).transpose()?;
+        Ok(Self { path, metrics, phases, topology, average, lock })
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
@@ -204,11 +214,16 @@ impl RunDirectory {
         Checkpoint::remove_damaged(path)?;
         record_epochs(path, config)?;
         let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
-        let model = path.join(MODEL);
-        if model.exists() && epoch < config.epochs {
-            std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
+        for model in [MODEL, AVERAGE].map(|name| path.join(name)) {
+            if model.exists() && epoch < config.epochs {
+                std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
+            }
         }
         let phases = Log::reopen(path.join("phases.csv"), |row: &Phases| row.epoch <= epoch, &mut warn)?;
+        let mut average = None;
+        if config.average_weights > 0.0 {
+            average = Some(Log::reopen(path.join(AVERAGES), |row: &AverageRow| row.epoch <= epoch, &mut warn)?);
+        }
         let topology = if config.model == ModelKind::Set {
             match npy::Table::reopen(&path.join(INPUT_CONNECTIONS), inputs, epoch as usize + 1) {
                 Ok(table) => {
@@ -223,7 +238,7 @@ impl RunDirectory {
         } else {
             None
         };
-        Ok((Self { path: path.to_owned(), metrics, phases, topology, lock }, epochs))
+        Ok((Self { path: path.to_owned(), metrics, phases, topology, average, lock }, epochs))
     }
 
     /// Gives up a run that finished no epoch.
@@ -271,6 +286,15 @@ impl RunDirectory {
     /// As [`RunDirectory::append`].
     pub fn append_phases(&mut self, phases: &Phases) -> Result<()> {
         self.phases.append(phases)
+    }
+
+    /// Adds what the average of the weights does after an epoch.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunDirectory::append`].
+    pub fn append_average(&mut self, row: &AverageRow) -> Result<()> {
+        self.average.as_mut().map_or(Ok(()), |log| log.append(row))
     }
 
     /// Adds an epoch's connections.

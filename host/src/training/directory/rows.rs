@@ -31,6 +31,17 @@ pub struct Epoch {
     pub connections: usize,
 }
 
+/// A row of `average.csv`: what the average of the weights does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AverageRow {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// As in [`Epoch`].
+    pub test_loss: f32,
+    /// As in [`Epoch`].
+    pub test_accuracy: f32,
+}
+
 /// A row of `phases.csv`: where an epoch's time went, and the memory at its end. Row 0 is before there is a network.
 ///
 /// Tiles are in phases of their own, each on its thread: the wall time of all tiles is shared out as their threads' time is.
