@@ -37,6 +37,8 @@ pub enum Purpose {
     Samples = 10,
     /// Which connections stay where pruning is drawn.
     Pruning = 11,
+    /// The free cells that gradient growth looks at.
+    Candidates = 12,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).

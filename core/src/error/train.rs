@@ -120,6 +120,8 @@ pub enum TrainError {
     /// The settings have an option that steps or evolutions in parts leave out: another pruning rule than magnitude,
     /// percolation, Nesterov momentum, a clipped norm.
     NotInParts,
+    /// Gradient growth needs samples.
+    Samples,
     /// A setting is outside its range.
     Setting(SettingError),
     /// The network could not be built.
@@ -159,6 +161,7 @@ impl fmt::Display for TrainError {
                 write!(f, "the format {format} leaves {option} out: take Standard or Wide")
             }
             Self::NotInParts => write!(f, "the settings have an option that steps and evolutions in parts leave out"),
+            Self::Samples => write!(f, "gradient growth needs samples to take gradients of: evolve on some"),
             Self::Setting(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
         }

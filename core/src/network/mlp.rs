@@ -290,8 +290,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             return Err(TrainError::Momentum);
         }
         if !F::OPTIONS && sgd.has_options() {
-            let option = "Nesterov momentum, and a clipped norm,";
-            return Err(TrainError::Option { option, format: F::NAME });
+            return Err(TrainError::Option { option: "Nesterov momentum, and a clipped norm,", format: F::NAME });
         }
         Ok(())
     }

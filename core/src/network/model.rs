@@ -182,7 +182,16 @@ impl<F: Format> Layer<'_, F> {
 
     /// Goes on with that as far as the budget reaches; returns whether all is done.
     pub(crate) fn transpose_some(&mut self, at: &mut Transposition, budget: &mut impl Pace) -> bool {
-        let csr = CsrRef::<F>::trusted(self.spec.ncols(), self.indptr, self.indices, self.weights);
+        // Between pruning and growth there is room behind the connections.
+        let nnz = self.indptr.last().map_or(0, |end| end.to_usize());
+        let [indices, weights] = [self.indices.len(), self.weights.len()].map(|len| len.min(nnz));
+        let indices = self.indices.get(..indices).unwrap_or_default();
+        let csr = CsrRef::<F>::trusted(
+            self.spec.ncols(),
+            self.indptr,
+            indices,
+            self.weights.get(..weights).unwrap_or_default(),
+        );
         let Some(Transposed { indptr, positions, rows }) = &mut self.transposed else { return true };
         at.go_on(csr, indptr, rows, positions, budget)
     }

@@ -10,6 +10,7 @@
 //! | `block.rs` | how threads share a layer's work |
 //! | `pass.rs` | the order of a pass: forward, loss, backward |
 //! | `forward.rs`, `backward.rs`, `spread.rs` | one layer of one tile |
+//! | `gradients.rs` | a pass without an update |
 //! | `in_parts/` | a step on one sample, a few rows at a time |
 //! | `loss/` | what outputs are compared with, and what is measured |
 //! | `sgd.rs` | settings and arithmetic of gradient descent |
@@ -19,6 +20,7 @@
 pub(crate) mod backward;
 pub(crate) mod block;
 pub(crate) mod forward;
+pub(crate) mod gradients;
 pub(crate) mod id;
 pub(crate) mod in_parts;
 pub(crate) mod look_ahead;

@@ -200,6 +200,12 @@ impl Sgd {
         self
     }
 
+    /// The same settings without dropout.
+    pub(crate) const fn without_dropout(mut self) -> Self {
+        self.dropout = 0.0;
+        self
+    }
+
     /// The momentum.
     pub const fn momentum(&self) -> f32 {
         self.momentum

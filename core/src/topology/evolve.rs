@@ -4,11 +4,16 @@ use crate::backend::Backend;
 use crate::error::{SettingError, TrainError};
 use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
-use crate::random::{Generator, Purpose};
+use crate::network::spec::{LayerSpec, Storage};
+use crate::random::{Generator, Permutation, Purpose};
+use crate::samples::source::Samples;
 use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
+use crate::step::sgd::Sgd;
+use crate::step::tiles::counters;
+use crate::topology::grow::gradient::{Gradients, grow_gradient};
 use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
 use crate::topology::init::{FanIn, he_limit};
@@ -117,19 +122,46 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
         pruned: impl FnMut(usize, CsrRef<'_, F>),
     ) -> Result<usize, TrainError> {
-        self.check_evolution(evolution)?;
+        self.check_evolution(evolution, false)?;
         let id = StepId { seed, epoch, step: 0 };
-        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, pruned))
+        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, |_| 0, pruned))
     }
 
-    /// Checks that the network can evolve so.
+    /// As [`Mlp::evolve`], for growth by gradient too: the gradients are those of the first minibatch of these samples, in the
+    /// order of the epoch, and dropout is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mlp::evolve`] and [`Mlp::step`].
+    pub fn evolve_on<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        evolution: &Evolution,
+        (seed, epoch): (u64, u32),
+        (samples, sgd): (&S, &Sgd),
+        pruned: impl FnMut(usize, CsrRef<'_, F>),
+    ) -> Result<usize, TrainError> {
+        self.check_evolution(evolution, true)?;
+        self.check_training(sgd)?;
+        self.check_samples(samples)?;
+        let id = StepId { seed, epoch, step: 0 };
+        let order = Permutation::new(seed, epoch, samples.len() as u32);
+        let gradients = |network: &mut Self| network.take_gradients(backend, samples, &order, sgd, id);
+        Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, gradients, pruned))
+    }
+
+    /// Checks that the network can evolve so, with samples to take gradients of or without.
     #[inline(always)]
-    pub(crate) fn check_evolution(&self, evolution: &Evolution) -> Result<(), TrainError> {
+    pub(crate) fn check_evolution(&self, evolution: &Evolution, has_samples: bool) -> Result<(), TrainError> {
         if !self.training {
             return Err(TrainError::Inference);
         }
-        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation;
-        let option = "another pruning rule than magnitude, and percolation,";
+        let by_gradient = matches!(evolution.growth, Growth::Gradient);
+        if by_gradient && !has_samples {
+            return Err(TrainError::Samples);
+        }
+        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation && !by_gradient;
+        let option = "another pruning rule than magnitude, percolation, and growth by gradient,";
         if F::OPTIONS || is_plain { Ok(()) } else { Err(TrainError::Option { option, format: F::NAME }) }
     }
 }
@@ -137,19 +169,29 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 /// Replaces the fraction `zeta` of the connections of every sparse layer but the last; returns how many. The caller has
 /// checked that the network was built to train.
 ///
-/// Randomness is drawn for `id`: the step that follows, or step 0 at the end of an epoch.
-pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
-    network: &mut Mlp<'_, F, LANES, LAYERS>,
+/// Randomness is drawn for `id`: the step that follows, or step 0 at the end of an epoch. `gradients`, which growth by
+/// gradient alone calls, fills the tiles and returns how many.
+pub(crate) fn evolve_layers<'a, B: Backend, F: Format, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'a, F, LANES, LAYERS>,
     backend: &B,
     evolution: &Evolution,
     zeta: f32,
     id: StepId,
+    gradients: impl FnOnce(&mut Mlp<'a, F, LANES, LAYERS>) -> usize,
     mut pruned: impl FnMut(usize, CsrRef<'_, F>),
 ) -> usize {
     prune(network, backend, evolution, zeta, id);
     if F::OPTIONS && evolution.percolation {
         percolate(network);
     }
+    let by_gradient = F::OPTIONS && matches!(evolution.growth, Growth::Gradient);
+    let tiles = if by_gradient {
+        // The backward pass reads the transposed structure.
+        rebuild_transposed(backend, &mut network.layers);
+        gradients(network)
+    } else {
+        0
+    };
     let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };
     for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
         pruned(index, layer.csr_mut().as_ref());
@@ -163,9 +205,13 @@ pub(crate) fn evolve_layers<B: Backend, F: Format, const LANES: usize, const LAY
             if layer.spec.is_dense() {
                 return 0;
             }
+            let mut grown = 0;
+            if by_gradient {
+                grown = regrow_by_gradient::<_, _, LANES>(backend, layer, evolution, tiles, (id, index), scratch);
+            }
             let mut growth = regrowth(layer, id, index);
             regrow(layer, evolution, &mut growth, index, scratch, &mut Unlimited);
-            growth.additions
+            grown + growth.additions
         },
     );
     rebuild_transposed(backend, layers);
@@ -218,14 +264,43 @@ pub(crate) fn regrow<F: Format>(
     scratch: &mut Scratch<'_>,
     budget: &mut impl Pace,
 ) -> bool {
-    let limit = he_limit(match evolution.fan_in {
-        FanIn::Connections => layer.spec.connections.checked_div(layer.spec.n_out).unwrap_or(1),
-        FanIn::Dense => layer.spec.n_in,
-    });
     let room = scratch.room(layer.spec.storage);
-    let weight = |generator: &mut Generator| match evolution.grown {
+    let weight = initial_value(evolution, &layer.spec);
+    evolution.growth.grow(layer, index, growth, room, weight, budget)
+}
+
+/// What gives regrown connections of a layer their value.
+#[inline(always)]
+fn initial_value(evolution: &Evolution, spec: &LayerSpec) -> impl FnMut(&mut Generator) -> f32 + use<> {
+    let grown = evolution.grown;
+    let limit = he_limit(match evolution.fan_in {
+        FanIn::Connections => spec.connections.checked_div(spec.n_out).unwrap_or(1),
+        FanIn::Dense => spec.n_in,
+    });
+    move |generator| match grown {
         GrownWeight::Zero => 0.0,
         GrownWeight::Uniform => generator.symmetric(limit),
-    };
-    evolution.growth.grow(layer, index, growth, room, weight, budget)
+    }
+}
+
+/// Regrows what a layer, by index, lacks where gradients are largest; returns how many connections that are. The scratch holds
+/// the activations and deltas of so many tiles.
+#[inline(never)]
+fn regrow_by_gradient<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    layer: &mut Layer<'_, F>,
+    evolution: &Evolution,
+    tiles: usize,
+    place: (StepId, u32),
+    scratch: &mut Scratch<'_>,
+) -> usize {
+    let spec = layer.spec;
+    let inputs: &[[f32; LANES]] = counters::<f32>(scratch.inputs).as_chunks().0;
+    let outputs: &[[f32; LANES]] = counters::<f32>(scratch.outputs).as_chunks().0;
+    let (rows, cols) = if spec.storage == Storage::InputMajor { (inputs, outputs) } else { (outputs, inputs) };
+    let gradients = Gradients { tiles, rows, nrows: spec.nrows(), cols, ncols: spec.ncols() };
+    let weight = initial_value(evolution, &spec);
+    let mut matrix = layer.csr_mut();
+    let wanted = matrix.capacity().saturating_sub(matrix.nnz());
+    grow_gradient(backend, &mut matrix, &spec, gradients, wanted, place, weight)
 }

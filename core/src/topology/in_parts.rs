@@ -93,7 +93,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
         seed: u64,
         epoch: u32,
     ) -> Result<EvolutionInParts<'n, 'a, F, LANES, LAYERS>, TrainError> {
-        self.check_evolution(evolution)?;
+        self.check_evolution(evolution, false)?;
         if evolution.pruning() != Pruning::Magnitude || evolution.percolates() {
             return Err(TrainError::NotInParts);
         }

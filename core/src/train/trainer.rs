@@ -11,6 +11,7 @@ use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::{Progress, StepId};
 use crate::step::loss::Metrics;
+use crate::step::sgd::Sgd;
 use crate::topology::evolve::{Evolution, evolve_layers};
 use crate::topology::thin::{Thinning, thin_layers};
 use crate::train::observer::{Epoch, Observer, Step};
@@ -120,7 +121,7 @@ impl<'s> Trainer<'s> {
         network.check_samples(train)?;
         network.check_samples(test)?;
         if let Some(evolution) = &self.settings.evolution {
-            network.check_evolution(evolution)?;
+            network.check_evolution(evolution, true)?;
         }
         while self.at.epoch <= self.settings.epochs {
             if self.epoch(network, backend, train, test, observer)?.is_break() {
@@ -153,14 +154,15 @@ impl<'s> Trainer<'s> {
         let zeta = settings.zeta(epoch);
         let diverged = |samples, step| TrainError::Diverged { samples, epoch, step };
 
+        let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
+        let order = Permutation::new(settings.seed, epoch, len);
         // Inlined: a chip would have its variables on the stack once more.
         let steps = backend.timed(
             Phase::Steps,
             #[inline(always)]
             || {
                 let sgd = settings.sgd.at_rate(learning_rate);
-                let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
-                let (steps, order) = (len.div_ceil(batch), Permutation::new(settings.seed, epoch, len));
+                let steps = len.div_ceil(batch);
                 let every = if evolution.is_some() { settings.evolve_every } else { 0 };
                 // Not a remainder in each step: not every chip can divide.
                 let mut next =
@@ -177,7 +179,8 @@ impl<'s> Trainer<'s> {
                     if self.at.step == next && self.at.step < steps {
                         next = next.saturating_add(every);
                         let id = StepId { step: self.at.step, ..id };
-                        self.replaced += evolve(network, backend, evolution, zeta, id, observer);
+                        let samples = (train, &order, &sgd);
+                        self.replaced += evolve(network, backend, evolution, zeta, id, samples, observer);
                     }
                     if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
                         return Ok(None);
@@ -198,7 +201,8 @@ impl<'s> Trainer<'s> {
         if let (Some(thinning), Some(_)) = (self.thinning, evolution) {
             thin_layers(network, backend, thinning, epoch, settings.last_evolution());
         }
-        self.replaced += evolve(network, backend, evolution, zeta, id, observer);
+        let samples = (train, &order, &settings.sgd);
+        self.replaced += evolve(network, backend, evolution, zeta, id, samples, observer);
         let finished =
             Epoch { epoch, learning_rate, trained: self.trained, measured, connections, replaced: self.replaced };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
@@ -209,20 +213,23 @@ impl<'s> Trainer<'s> {
 /// Replaces connections, if they are replaced in this epoch; returns how many.
 // Inlined: the settings then do not have to be in memory, and what they leave out is not linked.
 #[inline(always)]
-fn evolve<F, B, O, const LANES: usize, const LAYERS: usize>(
-    network: &mut Mlp<'_, F, LANES, LAYERS>,
+fn evolve<'a, F, B, S, O, const LANES: usize, const LAYERS: usize>(
+    network: &mut Mlp<'a, F, LANES, LAYERS>,
     backend: &B,
     evolution: Option<&Evolution>,
     zeta: f32,
     id: StepId,
+    (samples, order, sgd): (&S, &Permutation, &Sgd),
     observer: &mut O,
 ) -> usize
 where
     F: Format,
     B: Backend,
+    S: Samples<LANES, F::Input>,
     O: Observer<F, LANES, LAYERS> + ?Sized,
 {
     let Some(evolution) = evolution else { return 0 };
     let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
-    backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, pruned))
+    let gradients = |network: &mut Mlp<'a, F, LANES, LAYERS>| network.take_gradients(backend, samples, order, sgd, id);
+    backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, gradients, pruned))
 }

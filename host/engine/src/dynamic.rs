@@ -109,12 +109,18 @@ pub trait Network: Send {
         samples: &dyn AnySamples,
         minibatch: &Minibatch<'_>,
     ) -> Result<Metrics, TrainError>;
-    /// Evolves every sparse layer as after an epoch.
+    /// Evolves every sparse layer as after an epoch of training on these samples; `place` is the seed and the epoch.
     ///
     /// # Errors
     ///
     /// As the core's.
-    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError>;
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        place: (u64, u32),
+        samples: (&dyn AnySamples, &Sgd),
+    ) -> Result<(), TrainError>;
     /// Removes connections for good: see [`Mlp::thin`].
     ///
     /// # Errors
@@ -198,8 +204,14 @@ where
         Mlp::step(self, native, &samples, order, start, sgd, id)
     }
 
-    fn evolve(&mut self, native: &Native, evolution: &Evolution, seed: u64, epoch: u32) -> Result<(), TrainError> {
-        native.install(|| Mlp::evolve(self, native, evolution, seed, epoch, |_, _| {})).map(|_| ())
+    fn evolve(
+        &mut self,
+        native: &Native,
+        evolution: &Evolution,
+        place: (u64, u32),
+        (samples, sgd): (&dyn AnySamples, &Sgd),
+    ) -> Result<(), TrainError> {
+        native.install(|| Mlp::evolve_on(self, native, evolution, place, (&samples, sgd), |_, _| {})).map(|_| ())
     }
 
     fn thin(&mut self, native: &Native, thinning: &Thinning, epoch: u32, last: u32) -> Result<(), TrainError> {

@@ -102,7 +102,9 @@ impl Timed<'_> {
         let shape = ImageShape { channels: 1, height: 1, width: self.timed.inputs };
         let Ok(evolution) = self.timed.config.evolution(shape) else { return };
         self.steps += 1;
-        let evolved = self.network.evolve(self.native, &evolution, 1, self.steps);
+        let Ok(sgd) = self.timed.config.sgd(self.timed.config.learning_rate) else { return };
+        let noise = Noise { samples: self.timed.config.batch_size, classes: self.timed.outputs };
+        let evolved = self.network.evolve(self.native, &evolution, (1, self.steps), (&noise, &sgd));
         evolved.expect("a network that is built to train");
     }
 }

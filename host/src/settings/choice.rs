@@ -125,6 +125,8 @@ choice! {
         Near = "near",
         /// As a local initial topology draws them.
         Local = "local",
+        /// Where the weight would have the largest gradient, of as many free positions as there are connections.
+        Gradient = "gradient",
     }
 
     /// What comes into an image from outside its edges.

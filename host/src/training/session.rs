@@ -83,7 +83,9 @@ impl<'a> Session<'a> {
             network.thin(native, &thinning, done, config.last_evolution())?;
         }
         let evolution = config.evolution(task.plane()).map_err(TrainError::Setting)?;
-        network.evolve(native, &evolution, config.seed, done)
+        let (train, sgd) = (task.train(&config), config.sgd(config.learning_rate).map_err(TrainError::Setting)?);
+        native.on_each(|| train.prepare());
+        network.evolve(native, &evolution, (config.seed, done), (&train, &sgd))
     }
 
     /// Records what an evolution after an epoch that has none would leave of a network.

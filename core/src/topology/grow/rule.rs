@@ -28,6 +28,8 @@ pub enum Growth {
     },
     /// As a local initial topology.
     Local(Locality),
+    /// Where the weight would have the largest gradient, of as many free cells as there are connections; see `gradient.rs`.
+    Gradient,
 }
 
 impl Growth {
@@ -47,7 +49,8 @@ impl Growth {
         budget: &mut impl Pace,
     ) -> bool {
         match self {
-            Self::Random => grow_random(&mut layer.csr_mut(), growth, room, weight, budget),
+            // What gradients leave over: fewer cells were free than there was to grow.
+            Self::Random | Self::Gradient => grow_random(&mut layer.csr_mut(), growth, room, weight, budget),
             Self::Near { image, reach } => grow_near(layer, growth, room, weight, (image, reach), budget),
             Self::Local(locality) => grow_local(layer, growth, room, weight, (locality, index), budget),
         }

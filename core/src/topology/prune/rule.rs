@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(evolved::<Bytes>(magnitude), [Ok(5), Ok(5), Ok(5)]);
         for other in [evolution(Pruning::Relative), magnitude.with_percolation(true)] {
             let refused = Err(TrainError::Option {
-                option: "another pruning rule than magnitude, and percolation,",
+                option: "another pruning rule than magnitude, percolation, and growth by gradient,",
                 format: "Bytes",
             });
             assert_eq!(evolved::<Bytes>(other), [refused, refused, refused]);

@@ -125,7 +125,7 @@ fn parts(value: f32) -> (usize, u32) {
 
 /// Whether a weight is pruned; counts down the ties.
 #[inline(always)]
-fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
+pub(crate) fn goes(cuts: &mut [Cut; 2], value: f32) -> bool {
     let (sign, magnitude) = parts(value);
     let Some(cut) = cuts.get_mut(sign & 1) else { return false };
     if magnitude == cut.threshold && cut.ties > 0 {

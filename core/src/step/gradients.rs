@@ -1,0 +1,30 @@
+//! The gradients of a minibatch for those who do not train on it.
+
+use crate::backend::Backend;
+use crate::network::mlp::Mlp;
+use crate::random::Permutation;
+use crate::samples::source::Samples;
+use crate::sparse::index::Format;
+use crate::step::id::StepId;
+use crate::step::pass::{Minibatch, pass};
+use crate::step::sgd::Sgd;
+
+impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
+    /// Runs forward and backward over the minibatch that the step of `id` trains, without dropout and without an update; returns
+    /// how many tiles then hold activations and deltas.
+    pub(crate) fn take_gradients<B: Backend, S: Samples<LANES, F::Input>>(
+        &mut self,
+        backend: &B,
+        samples: &S,
+        order: &Permutation,
+        sgd: &Sgd,
+        id: StepId,
+    ) -> usize {
+        let start = (id.step as usize).saturating_mul(self.batch_size).min(samples.len());
+        let len = (samples.len() - start).min(self.batch_size);
+        let minibatch = Minibatch { order: Some(order), start: start as u32, len };
+        let training = Some((&sgd.without_dropout(), id));
+        pass(backend, samples, &self.layers, &mut self.workspace, minibatch, training);
+        len.div_ceil(LANES)
+    }
+}
