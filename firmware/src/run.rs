@@ -68,10 +68,15 @@ pub fn train(
     every: u32,
     save: impl FnMut(&Network<'_>, Progress),
 ) -> Result<(), TrainError> {
-    let settings = networks::training(epochs)?;
+    let built = networks::training(epochs);
+    // Used in place: a move would need the stack for a second copy.
+    let settings = match &built {
+        Ok(settings) => settings,
+        Err(error) => return Err((*error).into()),
+    };
     let train = Shifted { samples: train, shift: SHIFT };
     let mut log = Log { every, left: every, save };
-    Trainer::new(&settings)?.starting_at(at).run(network, &Portable, &train, test, &mut log)?;
+    Trainer::new(settings)?.starting_at(at).run(network, &Portable, &train, test, &mut log)?;
     Ok(())
 }
 

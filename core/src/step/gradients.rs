@@ -16,13 +16,13 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         &mut self,
         backend: &B,
         samples: &S,
-        order: &Permutation,
         sgd: &Sgd,
         id: StepId,
     ) -> usize {
         let start = (id.step as usize).saturating_mul(self.batch_size).min(samples.len());
         let len = (samples.len() - start).min(self.batch_size);
-        let minibatch = Minibatch { order: Some(order), start: start as u32, len };
+        let order = Permutation::new(id.seed, id.epoch, samples.len() as u32);
+        let minibatch = Minibatch { order: Some(&order), start: start as u32, len };
         let training = Some((&sgd.without_dropout(), id));
         pass(backend, samples, &self.layers, &mut self.workspace, minibatch, training);
         len.div_ceil(LANES)

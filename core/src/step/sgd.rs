@@ -181,7 +181,8 @@ impl Sgd {
 
     /// Whether the settings have something that formats without [`Format::OPTIONS`](crate::sparse::Format::OPTIONS) lack.
     pub(crate) const fn has_options(&self) -> bool {
-        self.nesterov || self.clip_norm < f32::INFINITY
+        // Compared as integers, which positive floats order as: a chip asks before each sample.
+        self.nesterov || self.clip_norm.to_bits() < f32::INFINITY.to_bits()
     }
 
     /// How far momentum alone carries the weights before a gradient is taken, in velocities, if it does.

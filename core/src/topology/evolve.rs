@@ -5,7 +5,7 @@ use crate::error::{SettingError, TrainError};
 use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
 use crate::network::spec::{LayerSpec, Storage};
-use crate::random::{Generator, Permutation, Purpose};
+use crate::random::{Generator, Purpose};
 use crate::samples::source::Samples;
 use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::CsrRef;
@@ -145,8 +145,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         self.check_training(sgd)?;
         self.check_samples(samples)?;
         let id = StepId { seed, epoch, step: 0 };
-        let order = Permutation::new(seed, epoch, samples.len() as u32);
-        let gradients = |network: &mut Self| network.take_gradients(backend, samples, &order, sgd, id);
+        let gradients = |network: &mut Self| network.take_gradients(backend, samples, sgd, id);
         Ok(evolve_layers(self, backend, evolution, evolution.zeta, id, gradients, pruned))
     }
 

@@ -30,7 +30,7 @@ pub struct EvolutionInParts<'n, 'a, F: Format, const LANES: usize, const LAYERS:
     id: StepId,
     /// The layer that evolves.
     layer: usize,
-    work: Work,
+    work: Work<F::Pointer>,
     replaced: usize,
 }
 
@@ -39,10 +39,9 @@ type Removal = Compaction<BelowCut<Magnitude, ()>>;
 
 /// What is done with a layer, and how far.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and no memory to point to")]
-enum Work {
+enum Work<P> {
     /// Counts digits of the weights from `at` on, to find those of smallest magnitude.
-    Select { selection: Selection<FEW_DIGITS>, at: usize },
+    Select { selection: Selection<P, FEW_DIGITS>, at: usize },
     /// Removes them from the rows that end at the pointers from `row` on.
     Remove { compaction: Removal, row: usize },
     /// Regrows as many as were `removed`.
@@ -51,7 +50,7 @@ enum Work {
     Transpose(Transposition),
 }
 
-impl Work {
+impl<P: Index> Work<P> {
     /// The first thing that is done with a layer.
     fn first() -> Self {
         Self::Select { selection: Selection::new(), at: 0 }
@@ -164,7 +163,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Drop for EvolutionInPar
 /// Goes on with the selection; returns what is to be removed once that is known.
 fn select<F: Format>(
     layer: &mut Layer<'_, F>,
-    selection: &mut Selection<FEW_DIGITS>,
+    selection: &mut Selection<F::Pointer, FEW_DIGITS>,
     at: &mut usize,
     zeta: f32,
     budget: &mut impl Pace,
@@ -175,7 +174,7 @@ fn select<F: Format>(
         let end = *at + budget.rows(values.len().saturating_sub(*at));
         selection.count(values.get(*at..end).unwrap_or_default().iter().copied());
         *at = end;
-        if end < values.len() || !budget.take(Selection::<FEW_DIGITS>::CLOSING) {
+        if end < values.len() || !budget.take(Selection::<F::Pointer, FEW_DIGITS>::CLOSING) {
             return None;
         }
         if let Some(cuts) = selection.close(fraction(zeta)) {

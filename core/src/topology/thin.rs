@@ -224,6 +224,6 @@ fn prune_neurons<F: Format>(layer: &mut Layer<'_, F>, percentile: f32, scratch: 
 
 /// The value of this rank, counted from 1, of some that are not negative.
 fn lowest<F: Format>(values: &[f32], rank: u32) -> f32 {
-    let [cut, _] = select_for::<F, _>(|| values.iter().copied(), |_| [rank, 0]);
+    let [cut, _] = select_for::<F, u32, _>(|| values.iter().copied(), |_| [rank, 0]);
     f32::from_bits(cut.threshold)
 }

@@ -154,15 +154,14 @@ impl<'s> Trainer<'s> {
         let zeta = settings.zeta(epoch);
         let diverged = |samples, step| TrainError::Diverged { samples, epoch, step };
 
-        let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
-        let order = Permutation::new(settings.seed, epoch, len);
         // Inlined: a chip would have its variables on the stack once more.
         let steps = backend.timed(
             Phase::Steps,
             #[inline(always)]
             || {
                 let sgd = settings.sgd.at_rate(learning_rate);
-                let steps = len.div_ceil(batch);
+                let (len, batch) = (train.len() as u32, network.batch_size().max(1) as u32);
+                let (steps, order) = (len.div_ceil(batch), Permutation::new(settings.seed, epoch, len));
                 let every = if evolution.is_some() { settings.evolve_every } else { 0 };
                 // Not a remainder in each step: not every chip can divide.
                 let mut next =
@@ -179,8 +178,7 @@ impl<'s> Trainer<'s> {
                     if self.at.step == next && self.at.step < steps {
                         next = next.saturating_add(every);
                         let id = StepId { step: self.at.step, ..id };
-                        let samples = (train, &order, &sgd);
-                        self.replaced += evolve(network, backend, evolution, zeta, id, samples, observer);
+                        self.replaced += evolve(network, backend, evolution, zeta, id, (train, &sgd), observer);
                     }
                     if observer.step(&Step { epoch, step, steps, trained: &self.trained }, network).is_break() {
                         return Ok(None);
@@ -201,8 +199,7 @@ impl<'s> Trainer<'s> {
         if let (Some(thinning), Some(_)) = (self.thinning, evolution) {
             thin_layers(network, backend, thinning, epoch, settings.last_evolution());
         }
-        let samples = (train, &order, &settings.sgd);
-        self.replaced += evolve(network, backend, evolution, zeta, id, samples, observer);
+        self.replaced += evolve(network, backend, evolution, zeta, id, (train, &settings.sgd), observer);
         let finished =
             Epoch { epoch, learning_rate, trained: self.trained, measured, connections, replaced: self.replaced };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
@@ -219,7 +216,7 @@ fn evolve<'a, F, B, S, O, const LANES: usize, const LAYERS: usize>(
     evolution: Option<&Evolution>,
     zeta: f32,
     id: StepId,
-    (samples, order, sgd): (&S, &Permutation, &Sgd),
+    (samples, sgd): (&S, &Sgd),
     observer: &mut O,
 ) -> usize
 where
@@ -230,6 +227,6 @@ where
 {
     let Some(evolution) = evolution else { return 0 };
     let pruned = |layer, survivors: CsrRef<'_, F>| observer.pruned(id, layer, survivors);
-    let gradients = |network: &mut Mlp<'a, F, LANES, LAYERS>| network.take_gradients(backend, samples, order, sgd, id);
+    let gradients = |network: &mut Mlp<'a, F, LANES, LAYERS>| network.take_gradients(backend, samples, sgd, id);
     backend.timed(Phase::Evolve, || evolve_layers(network, backend, evolution, zeta, id, gradients, pruned))
 }

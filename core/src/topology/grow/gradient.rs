@@ -112,7 +112,7 @@ pub(crate) fn grow_gradient<B: Backend, F: Format, const LANES: usize>(
     mut weight: impl FnMut(&mut Generator) -> f32,
 ) -> usize {
     let cells = Cells::new(spec, Hash::new(id.seed, Purpose::Candidates, id.epoch, id.step, index));
-    let mut selection = Selection::<DIGITS>::new();
+    let mut selection = Selection::<u32, DIGITS>::new();
     let (cuts, found) = loop {
         let mut found = 0;
         for row in 0..matrix.nrows() {

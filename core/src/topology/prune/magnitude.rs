@@ -32,6 +32,6 @@ pub(crate) fn prune_magnitude<F: Format>(matrix: &mut CsrMut<'_, F>, zeta: f32) 
 pub(crate) fn prune_smallest<F: Format>(matrix: &mut CsrMut<'_, F>, take: impl Fn([u32; 2]) -> [u32; 2]) -> usize {
     // Weights lie one after the other: no need to ask which row they are of.
     let values = matrix.values.get(..matrix.nnz()).unwrap_or_default();
-    let cuts = select_for::<F, _>(|| values.iter().copied(), take);
+    let cuts = select_for::<F, F::Pointer, _>(|| values.iter().copied(), take);
     remove(matrix, cuts, Magnitude)
 }

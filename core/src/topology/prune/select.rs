@@ -87,7 +87,7 @@ fn cuts<F: Format, S: Score<F>>(matrix: CsrRef<'_, F>, zeta: f32, score: S) -> [
             each.map(move |(place, (&col, &value))| score.of(row, place, col, value))
         })
     };
-    select_for::<F, _>(scores, fraction(zeta))
+    select_for::<F, F::Pointer, _>(scores, fraction(zeta))
 }
 
 /// Lets the connections through whose scores are above the cuts.
@@ -157,27 +157,27 @@ pub(crate) fn fraction(zeta: f32) -> impl Fn([u32; 2]) -> [u32; 2] {
     move |counts| counts.map(|count| share(count, zeta))
 }
 
-/// What is to go of some scores: of each sign as many as `take` makes of their counts. With as many counters as suit the
-/// machine of a format.
-pub(crate) fn select_for<F: Format, I: Iterator<Item = f32>>(
+/// What is to go of some scores, of which a counter `C` can count all: of each sign as many as `take` makes of their counts.
+/// With as many counters as suit the machine of a format.
+pub(crate) fn select_for<F: Format, C: Index, I: Iterator<Item = f32>>(
     scores: impl Fn() -> I,
     take: impl Fn([u32; 2]) -> [u32; 2],
 ) -> [Cut; 2] {
     if size_of::<F::Pointer>() > 2 {
-        select::<MANY_DIGITS, _>(scores, take)
+        select::<MANY_DIGITS, C, _>(scores, take)
     } else {
-        select::<FEW_DIGITS, _>(scores, take)
+        select::<FEW_DIGITS, C, _>(scores, take)
     }
 }
 
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
-fn select<const DIGITS: usize, I: Iterator<Item = f32>>(
+fn select<const DIGITS: usize, C: Index, I: Iterator<Item = f32>>(
     scores: impl Fn() -> I,
     take: impl Fn([u32; 2]) -> [u32; 2],
 ) -> [Cut; 2] {
-    let mut selection = Selection::<DIGITS>::new();
+    let mut selection = Selection::<C, DIGITS>::new();
     loop {
         selection.count(scores());
         if let Some(cuts) = selection.close(&take) {
@@ -186,16 +186,16 @@ fn select<const DIGITS: usize, I: Iterator<Item = f32>>(
     }
 }
 
-/// A selection, with `DIGITS` counters of a digit for each sign.
+/// A selection, with `DIGITS` counters of a digit for each sign. A counter has room for the number of all scores.
 #[derive(Debug)]
-pub(crate) struct Selection<const DIGITS: usize> {
+pub(crate) struct Selection<C, const DIGITS: usize> {
     cuts: [Cut; 2],
     /// Bits of the thresholds that are not known yet.
     shift: u32,
-    histogram: [[u32; DIGITS]; 2],
+    histogram: [[C; DIGITS]; 2],
 }
 
-impl<const DIGITS: usize> Selection<DIGITS> {
+impl<C: Index, const DIGITS: usize> Selection<C, DIGITS> {
     const BITS: u32 = 31;
 
     /// Counters that [`Selection::close`] visits.
@@ -205,7 +205,7 @@ impl<const DIGITS: usize> Selection<DIGITS> {
     // Inlined: its counters would be on the stack twice.
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        Self { cuts: [Cut::default(); 2], shift: Self::BITS, histogram: [[0; DIGITS]; 2] }
+        Self { cuts: [Cut::default(); 2], shift: Self::BITS, histogram: [[C::default(); DIGITS]; 2] }
     }
 
     /// Bits of the digit that is counted.
@@ -221,7 +221,7 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         let mut count = |value: u32| {
             let digit = (value >> low) as usize & (DIGITS - 1) & digits;
             if let Some(count) = histogram.get_mut((value >> 31) as usize * DIGITS + digit) {
-                *count += 1;
+                *count = C::wrapping_from(count.to_usize() + 1);
             }
         };
         let values = scores.map(f32::to_bits);
@@ -246,7 +246,8 @@ impl<const DIGITS: usize> Selection<DIGITS> {
     pub(crate) fn close(&mut self, take: impl Fn([u32; 2]) -> [u32; 2]) -> Option<[Cut; 2]> {
         if self.shift == Self::BITS {
             let [positive, negative] = &self.histogram;
-            let totals = take([positive.iter().sum(), negative.iter().sum()]);
+            let sum = |counts: &[C]| counts.iter().map(|count| count.to_usize() as u32).sum();
+            let totals = take([sum(positive), sum(negative)]);
             for (cut, total) in self.cuts.iter_mut().zip(totals) {
                 (cut.total, cut.ties) = (total, total);
             }
@@ -254,14 +255,15 @@ impl<const DIGITS: usize> Selection<DIGITS> {
         self.shift -= self.bits();
         for (cut, histogram) in self.cuts.iter_mut().zip(&mut self.histogram) {
             // `ties` is how many of the scores that share the digits so far must go.
-            for (digit, &count) in (0u32..).zip(&*histogram) {
+            for (digit, count) in (0u32..).zip(&*histogram) {
+                let count = count.to_usize() as u32;
                 if cut.ties <= count {
                     cut.threshold |= digit << self.shift;
                     break;
                 }
                 cut.ties -= count;
             }
-            *histogram = [0; DIGITS];
+            *histogram = [C::default(); DIGITS];
         }
         (self.shift == 0).then_some(self.cuts)
     }
@@ -285,8 +287,8 @@ mod tests {
             };
             let values: std::vec::Vec<f32> = (0..len).map(|_| value()).collect();
             for zeta in [0.0, 0.1, 0.5, 0.999] {
-                let few = select::<FEW_DIGITS, _>(|| values.iter().copied(), fraction(zeta));
-                assert_eq!(few, select::<MANY_DIGITS, _>(|| values.iter().copied(), fraction(zeta)));
+                let few = select::<FEW_DIGITS, u16, _>(|| values.iter().copied(), fraction(zeta));
+                assert_eq!(few, select::<MANY_DIGITS, u32, _>(|| values.iter().copied(), fraction(zeta)));
                 for (sign, cut) in few.into_iter().enumerate() {
                     let of_sign = values.iter().map(|&value| parts(value)).filter(|part| part.0 == sign);
                     let mut sorted: std::vec::Vec<u32> = of_sign.map(|part| part.1).collect();
