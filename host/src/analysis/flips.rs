@@ -54,7 +54,7 @@ pub fn evaluate_with_flips(
 fn mirrored(split: &Split<'_>, shape: ImageShape, indices: &[u32]) -> Split<'static> {
     let features = match &split.features {
         Features::Bytes(bytes) => Features::Bytes(mirror(bytes, shape, indices).into()),
-        Features::Floats(floats) => Features::Floats(mirror(floats, shape, indices).into()),
+        others => Features::Floats(mirror(&others.to_floats(), shape, indices).into()),
     };
     Split::labelled(features, indices.iter().map(|&index| split.labels[index as usize]).collect::<Vec<_>>())
 }
