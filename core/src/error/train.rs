@@ -118,10 +118,15 @@ pub enum TrainError {
         format: &'static str,
     },
     /// The settings have an option that steps or evolutions in parts leave out: another pruning rule than magnitude,
-    /// percolation, Nesterov momentum, a clipped norm.
+    /// percolation, Hebbian growth, Nesterov momentum, a clipped norm.
     NotInParts,
     /// Gradient growth needs samples.
     Samples,
+    /// Hebbian growth needs more memory than a layer's tiles have.
+    Scratch {
+        /// The layer, counted from 0.
+        layer: usize,
+    },
     /// A setting is outside its range.
     Setting(SettingError),
     /// The network could not be built.
@@ -162,6 +167,12 @@ impl fmt::Display for TrainError {
             }
             Self::NotInParts => write!(f, "the settings have an option that steps and evolutions in parts leave out"),
             Self::Samples => write!(f, "gradient growth needs samples to take gradients of: evolve on some"),
+            Self::Scratch { layer } => write!(
+                f,
+                "hebbian growth works in the memory of a minibatch, which is too small for the connections of layer {}: \
+                 take larger minibatches, or fewer connections",
+                layer + 1
+            ),
             Self::Setting(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
         }

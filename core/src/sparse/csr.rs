@@ -39,6 +39,13 @@ pub(crate) fn row_lengths<P: Index>(indptr: &[P]) -> impl Iterator<Item = usize>
     indptr.iter().zip(next).map(|(start, end)| end.to_usize().wrapping_sub(start.to_usize()))
 }
 
+/// The columns of a row that is delimited by the pointers of all rows.
+#[inline(always)]
+pub(crate) fn row_of<'a, P: Index, I>(indptr: &[P], indices: &'a [I], row: usize) -> &'a [I] {
+    let (Some(start), Some(end)) = (indptr.get(row), indptr.get(row + 1)) else { return &[] };
+    indices.get(start.to_usize()..end.to_usize()).unwrap_or_default()
+}
+
 /// A sparse matrix, or a block of its rows, that is only read.
 #[derive(Clone, Copy, Debug)]
 pub struct CsrRef<'a, F: Format> {

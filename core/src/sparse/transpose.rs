@@ -103,8 +103,10 @@ impl Transposition {
                 if let Some(cursor) = indptr.get_mut(col.to_usize() + 1) {
                     let at = cursor.to_usize();
                     *cursor = F::Pointer::wrapping_from(at + 1);
-                    if let Some((to, position)) = rows.get_mut(at).zip(positions.get_mut(at)) {
+                    if let Some(to) = rows.get_mut(at) {
                         *to = F::Index::wrapping_from(row);
+                    }
+                    if let Some(position) = positions.get_mut(at) {
                         *position = F::Pointer::wrapping_from(connection);
                     }
                 }

@@ -13,7 +13,10 @@ use crate::sparse::index::Format;
 use crate::step::id::StepId;
 use crate::step::sgd::Sgd;
 use crate::step::tiles::counters;
-use crate::topology::grow::gradient::{Gradients, grow_gradient};
+use crate::topology::grow::best::{CellScores, grow_best, looked_at};
+use crate::topology::grow::cells::Cells;
+use crate::topology::grow::gradient::{ByGradient, Gradients};
+use crate::topology::grow::hebbian;
 use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
 use crate::topology::init::{FanIn, he_limit};
@@ -98,6 +101,11 @@ impl Evolution {
         self.pruning
     }
 
+    /// Whether connections grow by structure.
+    pub(crate) const fn is_hebbian(&self) -> bool {
+        matches!(self.growth, Growth::Hebbian)
+    }
+
     /// Whether connections of dead neurons are pruned.
     pub const fn percolates(&self) -> bool {
         self.percolation
@@ -159,9 +167,23 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         if by_gradient && !has_samples {
             return Err(TrainError::Samples);
         }
-        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation && !by_gradient;
-        let option = "another pruning rule than magnitude, percolation, and growth by gradient,";
-        if F::OPTIONS || is_plain { Ok(()) } else { Err(TrainError::Option { option, format: F::NAME }) }
+        let hebbian = evolution.is_hebbian();
+        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation;
+        if !F::OPTIONS && (by_gradient || hebbian || !is_plain) {
+            let option = "another pruning rule than magnitude, percolation, and growth by gradient or by structure,";
+            return Err(TrainError::Option { option, format: F::NAME });
+        }
+        if F::OPTIONS && hebbian {
+            let evolving = self.layers.split_last().map_or(&[][..], |(_, evolving)| evolving);
+            let mut layers = evolving.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense());
+            let lacks = |layer: &Layer<'_, F>, index| {
+                !hebbian::fits::<F>(&layer.spec, Scratch::room_of(&self.workspace, index))
+            };
+            if let Some((layer, _)) = layers.find(|&(index, layer)| lacks(layer, index)) {
+                return Err(TrainError::Scratch { layer });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -204,10 +226,13 @@ pub(crate) fn evolve_layers<'a, B: Backend, F: Format, const LANES: usize, const
             if layer.spec.is_dense() {
                 return 0;
             }
-            let mut grown = 0;
-            if by_gradient {
-                grown = regrow_by_gradient::<_, _, LANES>(backend, layer, evolution, tiles, (id, index), scratch);
-            }
+            let grown = match evolution.growth {
+                Growth::Gradient if F::OPTIONS => {
+                    regrow_by_gradient::<_, _, LANES>(backend, layer, evolution, tiles, (id, index), scratch)
+                }
+                Growth::Hebbian if F::OPTIONS => regrow_by_structure(layer, evolution, (id, index), scratch),
+                _ => 0,
+            };
             let mut growth = regrowth(layer, id, index);
             regrow(layer, evolution, &mut growth, index, scratch, &mut Unlimited);
             grown + growth.additions
@@ -298,8 +323,31 @@ fn regrow_by_gradient<B: Backend, F: Format, const LANES: usize>(
     let outputs: &[[f32; LANES]] = counters::<f32>(scratch.outputs).as_chunks().0;
     let (rows, cols) = if spec.storage == Storage::InputMajor { (inputs, outputs) } else { (outputs, inputs) };
     let gradients = Gradients { tiles, rows, nrows: spec.nrows(), cols, ncols: spec.ncols() };
-    let weight = initial_value(evolution, &spec);
+    regrow_best(layer, evolution, &looked_at(&spec, place.0, place.1), &ByGradient { backend, gradients }, place)
+}
+
+/// Regrows what a layer, by index, lacks where its structure suggests it most; returns how many connections that are.
+#[inline(never)]
+fn regrow_by_structure<F: Format>(
+    layer: &mut Layer<'_, F>,
+    evolution: &Evolution,
+    place: (StepId, u32),
+    scratch: &mut Scratch<'_>,
+) -> usize {
+    let (spec, cells) = (layer.spec, looked_at(&layer.spec, place.0, place.1));
+    let Some(scores) = hebbian::score(layer.csr_mut().as_ref(), &spec, &cells, scratch) else { return 0 };
+    regrow_best(layer, evolution, &cells, &scores, place)
+}
+
+fn regrow_best<F: Format>(
+    layer: &mut Layer<'_, F>,
+    evolution: &Evolution,
+    cells: &Cells,
+    rule: &impl CellScores,
+    place: (StepId, u32),
+) -> usize {
+    let weight = initial_value(evolution, &layer.spec);
     let mut matrix = layer.csr_mut();
     let wanted = matrix.capacity().saturating_sub(matrix.nnz());
-    grow_gradient(backend, &mut matrix, &spec, gradients, wanted, place, weight)
+    grow_best(&mut matrix, cells, rule, wanted, place, weight)
 }

@@ -85,7 +85,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     ///
     /// # Errors
     ///
-    /// As [`Mlp::evolve`]; a pruning rule other than magnitude, or percolation.
+    /// As [`Mlp::evolve`]; a pruning rule other than magnitude, percolation, or Hebbian growth.
     pub fn evolve_in_parts<'n>(
         &'n mut self,
         evolution: &Evolution,
@@ -93,7 +93,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
         epoch: u32,
     ) -> Result<EvolutionInParts<'n, 'a, F, LANES, LAYERS>, TrainError> {
         self.check_evolution(evolution, false)?;
-        if evolution.pruning() != Pruning::Magnitude || evolution.percolates() {
+        if evolution.pruning() != Pruning::Magnitude || evolution.percolates() || evolution.is_hebbian() {
             return Err(TrainError::NotInParts);
         }
         let id = StepId { seed, epoch, step: 0 };

@@ -39,6 +39,16 @@ impl<'a> Scratch<'a> {
         Some(Self { inputs, outputs: bytes(tiles.first_mut()?.delta) })
     }
 
+    /// Bytes of both sides of what a layer, by index, of a network that trains may count in.
+    pub(crate) fn room_of<X: Element, const LANES: usize, const LAYERS: usize>(
+        workspace: &Workspace<'_, X, LANES, LAYERS>,
+        index: usize,
+    ) -> [usize; 2] {
+        let below = index.checked_sub(1).and_then(|below| workspace.layers.get(below));
+        let inputs = below.map_or(size_of_val(workspace.input), |tile| size_of_val(tile.y));
+        [inputs, workspace.layers.get(index).map_or(0, |tile| size_of_val(tile.delta))]
+    }
+
     /// Room for the rows of the stored matrix to grow.
     pub(crate) fn room<C: Index>(&mut self, storage: Storage) -> Room<'_, C> {
         let (rows, cols) = match storage {

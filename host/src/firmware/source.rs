@@ -111,8 +111,8 @@ fn evolution(config: &Config, shape: ImageShape) -> String {
     let fan_in = fan_in(config);
     let image = plane(shape);
     let growth = match config.growth {
-        // Chips have no growth by gradient.
-        GrowthKind::Random | GrowthKind::Gradient => String::new(),
+        // Chips have no growth by gradient or by structure.
+        GrowthKind::Random | GrowthKind::Gradient | GrowthKind::Hebbian => String::new(),
         GrowthKind::Near => format!(".with_growth(Growth::Near {{ image: {image}, reach: {} }})", config.reach),
         GrowthKind::Local => format!(".with_growth(Growth::Local(Locality::new({image}, &{:?})?))", config.sigma),
     };

@@ -146,6 +146,7 @@ impl Config {
         let growth = match self.growth {
             GrowthKind::Random => Growth::Random,
             GrowthKind::Gradient => Growth::Gradient,
+            GrowthKind::Hebbian => Growth::Hebbian,
             GrowthKind::Near => Growth::Near { image: plane(shape), reach: self.reach },
             GrowthKind::Local => Growth::Local(Locality::new(plane(shape), &self.sigma)?),
         };

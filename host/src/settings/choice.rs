@@ -127,6 +127,8 @@ choice! {
         Local = "local",
         /// Where the weight would have the largest gradient, of as many free positions as there are connections.
         Gradient = "gradient",
+        /// Where paths of three connections join both neurons (CH2-L3n), of as many free positions as there are connections.
+        Hebbian = "hebbian",
     }
 
     /// What comes into an image from outside its edges.

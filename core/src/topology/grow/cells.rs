@@ -27,11 +27,16 @@ impl Cells {
         self.each + usize::from(row < self.more)
     }
 
+    /// How many cells the rows before a row have.
+    pub(crate) fn place(&self, row: usize) -> usize {
+        row * self.each + row.min(self.more)
+    }
+
     /// Writes the columns of a row's cells from the one counted `first` on; they ascend.
     pub(crate) fn columns(&self, row: usize, first: usize, columns: &mut [usize]) {
         let count = self.of(row).max(1) as u64;
         let begin = |cell: usize| (cell as u64 * self.ncols as u64 / count) as usize;
-        let (mut start, place) = (begin(first), row * self.each + row.min(self.more));
+        let (mut start, place) = (begin(first), self.place(row));
         for (cell, column) in (first..).zip(columns) {
             let end = begin(cell + 1);
             let drawn = u64::from(self.hash.at((place + cell) as u32)) * (end - start) as u64;

@@ -1,8 +1,5 @@
 //! Gradient growth: of the free cells that are looked at, those whose weight would have the largest gradient.
 //!
-//! As many cells are looked at as the layer has connections, see `cells.rs`; those that are taken do not count. The selection
-//! is that of pruning, from the other end.
-//!
 //! Gradients are those of one minibatch at the pruned network, without dropout: the dot product of a cell's two neurons'
 //! rows of activations and deltas, as in the update.
 //!
@@ -10,20 +7,8 @@
 
 use crate::backend::Backend;
 use crate::backend::vector::{Kernel, Vector};
-use crate::network::spec::LayerSpec;
-use crate::random::{Generator, Hash, Purpose};
 use crate::samples::element::Element;
-use crate::sparse::csr::{CsrMut, copy_within};
-use crate::sparse::index::{Format, Index};
-use crate::step::id::StepId;
-use crate::topology::grow::cells::Cells;
-use crate::topology::prune::select::{Cut, Selection, goes};
-
-/// Cells whose gradients are computed at once.
-const CHUNK: usize = 64;
-
-/// Counters of a digit in the selection.
-const DIGITS: usize = 1 << 11;
+use crate::topology::grow::best::{CHUNK, CellScores};
 
 /// The rows of a layer's neurons in the tiles of a minibatch: those of the stored matrix' rows, and of its columns.
 #[derive(Clone, Copy, Debug)]
@@ -68,131 +53,15 @@ impl<const LANES: usize> Kernel for Magnitudes<'_, '_, LANES> {
     }
 }
 
-/// Cells of a row with their gradients, a chunk of them.
-struct Chunk {
-    columns: [usize; CHUNK],
-    magnitudes: [f32; CHUNK],
-    len: usize,
+/// The magnitudes of gradients as scores.
+pub(crate) struct ByGradient<'a, B, const LANES: usize> {
+    pub(crate) backend: &'a B,
+    pub(crate) gradients: Gradients<'a, LANES>,
 }
 
-impl Chunk {
-    /// The cells `CHUNK * index` and on of a row.
-    fn new<B: Backend, const LANES: usize>(
-        backend: &B,
-        gradients: Gradients<'_, LANES>,
-        cells: &Cells,
-        row: usize,
-        index: usize,
-    ) -> Self {
-        let first = index * CHUNK;
-        let len = cells.of(row).saturating_sub(first).min(CHUNK);
-        let mut chunk = Self { columns: [0; CHUNK], magnitudes: [0.0; CHUNK], len };
-        cells.columns(row, first, chunk.columns.get_mut(..len).unwrap_or_default());
-        let columns = chunk.columns.get(..len).unwrap_or_default();
-        let magnitudes = &mut chunk.magnitudes;
-        backend.dispatch::<LANES, _>(Magnitudes { gradients, row, columns, magnitudes });
-        chunk
-    }
-
-    /// Columns with their magnitudes, ascending.
-    fn each(&self) -> impl DoubleEndedIterator<Item = (usize, f32)> {
-        self.columns.iter().copied().zip(self.magnitudes.iter().copied()).take(self.len)
-    }
-}
-
-/// Grows up to `wanted` connections of a sparse layer, by index, in the evolution of `id`; returns how many, which is all
-/// unless fewer free cells were looked at. `weight` gives each its value.
-pub(crate) fn grow_gradient<B: Backend, F: Format, const LANES: usize>(
-    backend: &B,
-    matrix: &mut CsrMut<'_, F>,
-    spec: &LayerSpec,
-    gradients: Gradients<'_, LANES>,
-    wanted: usize,
-    (id, index): (StepId, u32),
-    mut weight: impl FnMut(&mut Generator) -> f32,
-) -> usize {
-    let cells = Cells::new(spec, Hash::new(id.seed, Purpose::Candidates, id.epoch, id.step, index));
-    let mut selection = Selection::<u32, DIGITS>::new();
-    let (cuts, found) = loop {
-        let mut found = 0;
-        for row in 0..matrix.nrows() {
-            for chunk in 0..cells.of(row).div_ceil(CHUNK) {
-                let chunk = Chunk::new(backend, gradients, &cells, row, chunk);
-                let taken = columns(matrix, row);
-                let is_free =
-                    |(column, _): &(usize, f32)| taken.binary_search_by_key(column, |taken| taken.to_usize()).is_err();
-                found += chunk.each().filter(is_free).count();
-                selection.count(chunk.each().filter(is_free).map(|(_, magnitude)| magnitude));
-            }
-        }
-        if let Some(cuts) = selection.close(|counts| counts.map(|count| count.saturating_sub(wanted as u32))) {
-            break (cuts, found);
-        }
-    };
-    let grown = found.min(wanted).min(matrix.capacity().saturating_sub(matrix.nnz()));
-    let generator = &mut Generator::new(id.seed, Purpose::Candidates, id.epoch, id.step, index);
-    merge(backend, matrix, gradients, &cells, cuts, grown, || weight(generator));
-    grown
-}
-
-/// The columns of a row that are taken.
-fn columns<'m, F: Format>(matrix: &'m CsrMut<'_, F>, row: usize) -> &'m [F::Index] {
-    let (Some(start), Some(end)) = (matrix.indptr.get(row), matrix.indptr.get(row + 1)) else { return &[] };
-    matrix.indices.get(start.to_usize()..end.to_usize()).unwrap_or_default()
-}
-
-/// Puts the free cells above the cuts, `grown` of them, among the connections, from the last to the first: what is written
-/// then never lies before what is still to be read.
-fn merge<B: Backend, F: Format, const LANES: usize>(
-    backend: &B,
-    matrix: &mut CsrMut<'_, F>,
-    gradients: Gradients<'_, LANES>,
-    cells: &Cells,
-    mut cuts: [Cut; 2],
-    grown: usize,
-    mut weight: impl FnMut() -> f32,
-) {
-    let (mut read, mut left) = (matrix.nnz(), grown);
-    for row in (0..matrix.nrows()).rev() {
-        let start = matrix.indptr.get(row).map_or(0, |start| start.to_usize());
-        if let Some(end) = matrix.indptr.get_mut(row + 1) {
-            *end = F::Pointer::wrapping_from(read + left);
-        }
-        for chunk in (0..cells.of(row).div_ceil(CHUNK)).rev() {
-            let chunk = Chunk::new(backend, gradients, cells, row, chunk);
-            for (column, magnitude) in chunk.each().rev() {
-                // What lies behind moves first; `left` is how far.
-                while read > start && matrix.indices.get(read - 1).is_some_and(|taken| taken.to_usize() > column) {
-                    read -= 1;
-                    move_to(matrix, read, read + left);
-                }
-                let taken = read > start && matrix.indices.get(read - 1).is_some_and(|col| col.to_usize() == column);
-                if taken || goes(&mut cuts, magnitude) || left == 0 {
-                    continue;
-                }
-                left -= 1;
-                put(matrix, read + left, column, weight());
-            }
-        }
-        while read > start {
-            read -= 1;
-            move_to(matrix, read, read + left);
-        }
-    }
-}
-
-fn move_to<F: Format>(matrix: &mut CsrMut<'_, F>, from: usize, to: usize) {
-    copy_within(matrix.indices, from, to);
-    copy_within(matrix.values, from, to);
-    copy_within(matrix.velocity, from, to);
-}
-
-fn put<F: Format>(matrix: &mut CsrMut<'_, F>, at: usize, column: usize, weight: f32) {
-    if let (Some(index), Some(value)) = (matrix.indices.get_mut(at), matrix.values.get_mut(at)) {
-        (*index, *value) = (F::Index::wrapping_from(column), weight);
-    }
-    if let Some(velocity) = matrix.velocity.get_mut(at) {
-        *velocity = 0.0;
+impl<B: Backend, const LANES: usize> CellScores for ByGradient<'_, B, LANES> {
+    fn write(&self, row: usize, _place: usize, columns: &[usize], magnitudes: &mut [f32; CHUNK]) {
+        self.backend.dispatch::<LANES, _>(Magnitudes { gradients: self.gradients, row, columns, magnitudes });
     }
 }
 
@@ -202,10 +71,10 @@ mod tests {
     use std::sync::Mutex;
     use std::vec::Vec;
 
-    use super::*;
     use crate::error::TrainError;
     use crate::network::LayerRef;
     use crate::prelude::*;
+    use crate::random::{Hash, Purpose};
 
     type Cell = (usize, usize);
     type Weights = HashMap<Cell, (u32, u32)>;

@@ -30,6 +30,8 @@ pub enum Growth {
     Local(Locality),
     /// Where the weight would have the largest gradient, of as many free cells as there are connections; see `gradient.rs`.
     Gradient,
+    /// Where paths of three connections join both neurons, of as many free cells as there are connections; see `hebbian.rs`.
+    Hebbian,
 }
 
 impl Growth {
@@ -49,8 +51,10 @@ impl Growth {
         budget: &mut impl Pace,
     ) -> bool {
         match self {
-            // What gradients leave over: fewer cells were free than there was to grow.
-            Self::Random | Self::Gradient => grow_random(&mut layer.csr_mut(), growth, room, weight, budget),
+            // What the best cells leave over: fewer were free than there was to grow.
+            Self::Random | Self::Gradient | Self::Hebbian => {
+                grow_random(&mut layer.csr_mut(), growth, room, weight, budget)
+            }
             Self::Near { image, reach } => grow_near(layer, growth, room, weight, (image, reach), budget),
             Self::Local(locality) => grow_local(layer, growth, room, weight, (locality, index), budget),
         }

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(evolved::<Bytes>(magnitude), [Ok(5), Ok(5), Ok(5)]);
         for other in [evolution(Pruning::Relative), magnitude.with_percolation(true)] {
             let refused = Err(TrainError::Option {
-                option: "another pruning rule than magnitude, percolation, and growth by gradient,",
+                option: "another pruning rule than magnitude, percolation, and growth by gradient or by structure,",
                 format: "Bytes",
             });
             assert_eq!(evolved::<Bytes>(other), [refused, refused, refused]);
