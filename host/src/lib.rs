@@ -62,6 +62,7 @@ pub mod model;
 pub mod npy;
 #[cfg(feature = "figures")]
 pub mod report;
+pub mod scale;
 pub mod settings;
 pub mod sweep;
 mod text;

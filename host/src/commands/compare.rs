@@ -164,10 +164,7 @@ impl Arguments {
 
     /// The flags of each run that are no settings.
     fn machine(&self) -> Vec<OsString> {
-        let mut flags = vec!["--threads".into(), self.machine.threads.to_string().into()];
-        if let Some(level) = self.machine.simd {
-            flags.extend(["--simd".into(), level.to_string().into()]);
-        }
+        let mut flags: Vec<OsString> = self.machine.flags().into_iter().map(OsString::from).collect();
         if let Some(folder) = &self.data.data_dir {
             flags.extend(["--data-dir".into(), folder.into()]);
         }

@@ -21,6 +21,7 @@ mod plot;
 mod predict;
 mod progress;
 mod report;
+mod scale;
 mod settings;
 mod shared;
 mod state;
@@ -52,6 +53,8 @@ pub enum Command {
     Compare(Box<compare::Arguments>),
     /// Search settings: train many runs, compare them on validation samples, go on with the best
     Sweep(sweep::Arguments),
+    /// Train one network after another, each ten times as large, as far as the memory goes, and measure memory and time
+    Scale(Box<scale::Arguments>),
     /// Predict the memory of a network, buffer by buffer, sparse beside dense
     Footprint(Box<footprint::Arguments>),
     /// Write a saved model as an image for a microcontroller, which reads it in place from flash
@@ -85,6 +88,7 @@ impl Command {
             Self::Predict(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),
             Self::Sweep(arguments) => arguments.run(),
+            Self::Scale(arguments) => arguments.run(),
             Self::Footprint(arguments) => arguments.run(),
             Self::Export(arguments) => arguments.run(),
             Self::Image(arguments) => arguments.run(),

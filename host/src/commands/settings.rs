@@ -90,7 +90,12 @@ fn heading(group: Group) -> &'static str {
 
 /// The argument of a setting.
 fn argument(setting: &'static Setting) -> Arg {
-    let default = format!(" [default: {}]", setting.default_text());
+    argument_with(setting, &setting.default_text())
+}
+
+/// The same with another default.
+fn argument_with(setting: &'static Setting, default: &str) -> Arg {
+    let default = format!(" [default: {default}]");
     let idle: Vec<_> = setting.applies.iter().map(|condition| condition.otherwise).collect();
     let effect = if idle.is_empty() { String::new() } else { format!(". No effect {}", idle.join(", or ")) };
     let help = setting.help();
@@ -151,28 +156,46 @@ impl Args for SettingsArguments {
     }
 }
 
-/// The settings by which a path is read.
-#[derive(Clone, Debug, Default)]
-pub struct DataSettings(pub SettingsArguments);
+/// Makes of some settings of the table the arguments of a subcommand.
+macro_rules! arguments_of {
+    ($($(#[doc = $doc:literal])+ $name:ident: |$command:ident| $added:expr;)*) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, Default)]
+        pub struct $name(pub SettingsArguments);
 
-impl FromArgMatches for DataSettings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        SettingsArguments::from_arg_matches(matches).map(Self)
-    }
+        impl FromArgMatches for $name {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+                SettingsArguments::from_arg_matches(matches).map(Self)
+            }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        self.0.update_from_arg_matches(matches)
-    }
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+                self.0.update_from_arg_matches(matches)
+            }
+        }
+
+        impl Args for $name {
+            fn augment_args($command: Command) -> Command {
+                $added
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+    )*};
 }
 
-impl Args for DataSettings {
-    fn augment_args(command: Command) -> Command {
-        add(command, |setting| setting.group == Group::Data)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+arguments_of! {
+    /// The settings by which a path is read.
+    DataSettings: |command| add(command, |setting| setting.group == Group::Data);
+    /// The settings of a training step.
+    StepSettings: |command| command.args(TABLE.iter().filter(|setting| OF_STEP.contains(&setting.name)).map(argument));
+    /// The settings that all runs of a comparison share: all but model and seed.
+    SharedSettings: |command| add(command, |setting| !["model", "seed"].contains(&setting.name));
+    /// The settings that networks of all sizes share.
+    ScaleSettings: |command| command.args(TABLE.iter().filter(|setting| is_of_scale(setting)).map(|setting| {
+        argument_with(setting, &crate::scale::default_text(setting))
+    }));
 }
 
 /// The settings that say what a training step computes, by name.
@@ -194,10 +217,6 @@ pub(super) const OF_STEP: [&str; 15] = [
     "lanes",
 ];
 
-/// The settings of a training step.
-#[derive(Clone, Debug, Default)]
-pub struct StepSettings(pub SettingsArguments);
-
 impl StepSettings {
     /// The settings that flags make of the recipe for CIFAR-10.
     ///
@@ -211,46 +230,24 @@ impl StepSettings {
     }
 }
 
-impl FromArgMatches for StepSettings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        SettingsArguments::from_arg_matches(matches).map(Self)
-    }
+/// Settings that networks of several sizes cannot share, that need other samples than those that are computed, or that need
+/// a run directory.
+const NOT_OF_SCALE: [&str; 12] = [
+    "dataset",
+    "task",
+    "hidden",
+    "connections",
+    "scaling",
+    "validation_samples",
+    "average_weights",
+    "patience",
+    "keep",
+    "topology",
+    "sigma",
+    "reach",
+];
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        self.0.update_from_arg_matches(matches)
-    }
-}
-
-impl Args for StepSettings {
-    fn augment_args(command: Command) -> Command {
-        command.args(TABLE.iter().filter(|setting| OF_STEP.contains(&setting.name)).map(argument))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-/// The settings that all runs of a comparison share: all but model and seed.
-#[derive(Clone, Debug, Default)]
-pub struct SharedSettings(pub SettingsArguments);
-
-impl FromArgMatches for SharedSettings {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        SettingsArguments::from_arg_matches(matches).map(Self)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        self.0.update_from_arg_matches(matches)
-    }
-}
-
-impl Args for SharedSettings {
-    fn augment_args(command: Command) -> Command {
-        add(command, |setting| !["model", "seed"].contains(&setting.name))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+fn is_of_scale(setting: &Setting) -> bool {
+    let idle = setting.idle(&crate::scale::settings(crate::scale::SMALLEST, &Given::default())).is_some();
+    !idle && setting.group != Group::Augmentation && !NOT_OF_SCALE.contains(&setting.name)
 }

@@ -41,6 +41,15 @@ impl MachineArguments {
             None => native,
         })
     }
+
+    /// The flags by which a program that is started uses the same.
+    pub(super) fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["--threads".into(), self.threads.to_string()];
+        if let Some(level) = self.simd {
+            flags.extend(["--simd".into(), level.to_string()]);
+        }
+        flags
+    }
 }
 
 /// Where datasets are.

@@ -8,6 +8,7 @@
 //! | `evaluation` | what `rewire evaluate` measured |
 //! | `inputs`, `animation`, `features` | maps of input connections, still and moving; selected inputs |
 //! | `sweep` | scores by the values of searched settings |
+//! | `scale` | memory and time by the number of neurons |
 //! | `bars` | input connections by the names of features, where these are no image |
 //! | `chart`, `axis`, `path`, `maps` | what these are made of: charts and panels of pixels |
 //! | `figure`, `canvas`, `style` | panels to SVG and PNG; sizes and colours |
@@ -26,6 +27,7 @@ pub mod machine;
 pub mod maps;
 pub mod network;
 pub mod path;
+pub mod scale;
 pub mod style;
 pub mod sweep;
 

@@ -38,7 +38,7 @@ const STEPS: u64 = 1 << 16;
 /// # Errors
 ///
 /// When it does not: with what it needs, what there is, and the largest of its shape that fits.
-pub(super) fn check(config: &Config, widths: (usize, usize)) -> Result<(), NetworkError> {
+pub fn check(config: &Config, widths: (usize, usize)) -> Result<(), NetworkError> {
     available_bytes().map_or(Ok(()), |available| check_within(available, config, widths))
 }
 

@@ -65,7 +65,7 @@ fn help_lists_every_flag() {
     expect("bench --help", &[&step[..], &bench].concat());
     let help = succeed(folder.path(), "--help");
     for subcommand in
-        ["train", "evaluate", "predict", "compare", "footprint", "plot", "report", "features", "data", "bench"]
+        ["train", "evaluate", "predict", "compare", "scale", "footprint", "plot", "report", "features", "data", "bench"]
     {
         assert!(help.lines().any(|line| line.trim_start().starts_with(subcommand)), "{help}");
     }

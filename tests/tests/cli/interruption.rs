@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::program::{command, succeed};
-use crate::support::{QUICK, listing, rows};
+use crate::support::{QUICK, listing, names, rows};
 
 /// Sends the signal of Ctrl-C.
 #[cfg(unix)]
@@ -49,6 +49,32 @@ fn ctrl_c_ends_a_run_with_what_was_recorded() {
     assert!(!stderr.contains("panicked"), "{stderr}");
     let evaluated = succeed(folder.path(), "evaluate run --json");
     assert_eq!(serde_json::from_str::<Value>(&evaluated).unwrap()["samples"], 1000);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_the_sizes_that_are_done() {
+    let folder = tempdir().unwrap();
+    let arguments = "scale --up-to 100000 --samples 2 --test-samples 2 --epochs 300 --threads 1 --out sizes";
+    let child = command(folder.path(), arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let out = folder.path().join("sizes");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !out.join("100000.toml").exists() {
+        assert!(Instant::now() < deadline, "the first size is done");
+        sleep(Duration::from_millis(10));
+    }
+    interrupt(child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains(" 1e4 ") && !table.contains(" 1e5 "), "{table}");
+    let kept = ["10000.json", "10000.toml", "100000.toml", "scale.json", "scale.md", "scale.png", "scale.svg"];
+    assert_eq!(names(&out), kept);
 }
 
 #[cfg(unix)]

@@ -15,6 +15,7 @@ mod own_data;
 #[path = "../program/mod.rs"]
 mod program;
 mod run_directory;
+mod scale;
 mod settings;
 mod settings_files;
 mod support;
