@@ -3,6 +3,7 @@
 pub mod kind;
 pub mod memory;
 pub mod oracle;
+pub mod ranks;
 pub mod samples;
 pub mod statistics;
 pub mod structure;

@@ -5,8 +5,11 @@
 //! time, against the [`Vector`](crate::backend::vector::Vector) it gives them. Neither changes a bit of the result,
 //! because no sum crosses a block.
 
+pub(crate) mod exchange;
 #[doc(hidden)]
 pub mod vector;
+
+pub use exchange::{Exchange, Shares};
 
 use crate::backend::vector::{Kernel, Sixteen, run_kernel};
 
@@ -25,13 +28,15 @@ pub enum Phase {
     Update,
     /// Replacing connections, between two steps or after an epoch.
     Evolve,
+    /// Sending to other ranks, receiving from them, and waiting for them.
+    Exchange,
     /// The steps of an epoch: all of the phases above but the evolution after it.
     Steps,
     /// Measuring the test samples after an epoch.
     Evaluate,
 }
 
-/// What a machine offers to the training loop: threads, vectors, timing. Every method has a portable default.
+/// What a machine offers to the training loop: threads, vectors, timing, other machines. Every method has a portable default.
 pub trait Backend: Sync {
     /// How many blocks may run at once. The loop cuts finer when there are fewer tiles than this.
     fn threads(&self) -> usize {
@@ -54,6 +59,12 @@ pub trait Backend: Sync {
     #[inline(always)]
     fn dispatch<const LANES: usize, T: Kernel>(&self, kernel: T) -> T::Output {
         run_kernel::<LANES, _, _>(Sixteen, kernel)
+    }
+
+    /// The ranks that train together, if this is one of several.
+    #[inline(always)]
+    fn exchange(&self) -> Option<&dyn Exchange> {
+        None
     }
 
     /// Does a phase's work, which a host may time. Tiles are in phases of their own, each on its thread.

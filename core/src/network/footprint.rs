@@ -17,6 +17,8 @@
 //! # let _ = &BLOCK;
 //! ```
 
+use crate::activation::kind::Parameters;
+use crate::backend::Shares;
 use crate::network::description::Description;
 use crate::network::plan::{Buffer, Cut, Plan, tile_align};
 use crate::sparse::index::Format;
@@ -34,6 +36,19 @@ impl Description<'_> {
             footprint.add(&cut);
         }
         footprint
+    }
+
+    /// How so many ranks share a step of a whole minibatch: what each works in beyond the network, and what it sends and
+    /// receives.
+    pub const fn exchanged<F: Format, const LANES: usize>(&self, ranks: usize) -> Shares {
+        let (mut parameters, mut layer) = (0usize, 0);
+        while let Some(spec) = self.layer(layer) {
+            let learned = Buffer::ActivationParameters.of_model::<F>(spec).0;
+            let activation = learned.saturating_mul(size_of::<Parameters>() / size_of::<f32>());
+            parameters = sum(&[parameters, spec.connections, spec.n_out, activation]);
+            layer += 1;
+        }
+        Shares::new(ranks, self.tiles(LANES), parameters)
     }
 }
 

@@ -11,7 +11,8 @@ use crate::network::spec::{LayerSpec, MAX_LAYERS};
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::loss::Metrics;
-use crate::step::pass::{evaluate, predict, predict_one};
+use crate::step::pass::{predict, predict_one};
+use crate::step::ranks::evaluate;
 use crate::step::tiles::Workspace;
 use crate::storage::image::Image;
 

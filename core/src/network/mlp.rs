@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::backend::{Backend, Phase};
+use crate::backend::Backend;
 use crate::error::{BuildError, LoadError, StructureError, TrainError};
 use crate::network::cut::cut;
 use crate::network::description::Description;
@@ -16,12 +16,11 @@ use crate::samples::source::{SampleSource, Samples, Target};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
-use crate::step::look_ahead::move_along;
 use crate::step::loss::Metrics;
-use crate::step::pass::{Minibatch, evaluate, pass, predict, predict_one};
+use crate::step::pass::{predict, predict_one};
+use crate::step::ranks::evaluate;
 use crate::step::sgd::Sgd;
 use crate::step::tiles::Workspace;
-use crate::step::update::{take_rate, update_layers};
 
 /// A multilayer perceptron whose layers are sparse or dense, in memory that the caller owns.
 ///
@@ -166,6 +165,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         id: StepId,
     ) -> Result<Metrics, TrainError> {
         self.check_training(sgd)?;
+        self.check_ranks(backend)?;
         Ok(self.train_minibatch(backend, samples, Some(order), start, sgd, id))
     }
 
@@ -272,6 +272,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
     ) -> Result<Metrics, TrainError> {
         self.check_training(sgd)?;
+        self.check_ranks(backend)?;
         let (len, batch) = (samples.len() as u32, self.batch_size.max(1) as u32);
         let order = Permutation::new(seed, epoch, len);
         let metrics = (0..len.div_ceil(batch)).fold(Metrics::default(), |metrics, step| {
@@ -305,51 +306,6 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             (Target::Input, _) if n_in != n_out => Err(TrainError::Reconstruction { n_in, n_out }),
             _ => Ok(()),
         }
-    }
-
-    /// [`Mlp::step`], checked by the caller.
-    pub(crate) fn train_minibatch<B: Backend, S: Samples<LANES, F::Input>>(
-        &mut self,
-        backend: &B,
-        samples: &S,
-        order: Option<&Permutation>,
-        start: u32,
-        sgd: &Sgd,
-        id: StepId,
-    ) -> Metrics {
-        let rest = samples.len().saturating_sub(start as usize);
-        let batch = rest.min(self.batch_size);
-        let minibatch = Minibatch { order, start, len: batch };
-        let metrics = pass(backend, samples, &self.layers, &mut self.workspace, minibatch, Some((sgd, id)));
-        if batch > 0 {
-            let tiles = batch.div_ceil(LANES);
-            let workspace = &mut self.workspace;
-            let mut update = sgd.update(batch);
-            if LANES == 1 && !self.velocity {
-                // A single sample's deltas take the learning rate once, not at every connection.
-                for tile in &mut workspace.layers {
-                    take_rate::<F, LANES>(tile, 0..tile.delta.len(), update.rate);
-                }
-                update.rate = 1.0;
-            }
-            let (layers, input) = (&mut self.layers, &*workspace.input);
-            let look_ahead = sgd.look_ahead().filter(|_| F::OPTIONS);
-            backend.timed(Phase::Update, || {
-                if let Some(momentum) = look_ahead {
-                    move_along(backend, layers, -momentum);
-                }
-                update_layers(backend, update, tiles, layers, input, &workspace.layers);
-                if let Some(factor) = sgd.periodic_decay(id.step) {
-                    for layer in &mut *layers {
-                        layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
-                    }
-                }
-                if let Some(momentum) = look_ahead {
-                    move_along(backend, layers, momentum);
-                }
-            });
-        }
-        metrics
     }
 
     /// Measures loss and accuracy over all samples, in order and without dropout.

@@ -146,6 +146,32 @@ impl<F: Format> Layer<'_, F> {
         }
     }
 
+    /// How many numbers it learns, and averages it keeps.
+    pub(crate) fn parameters(&self) -> usize {
+        self.weights.len() + self.bias.len() + self.activation_parameters.as_flattened().len()
+    }
+
+    /// The same layer with other velocities of weights and biases.
+    pub(crate) fn with_velocities<'b>(
+        &'b mut self,
+        velocity: &'b mut [f32],
+        bias_velocity: &'b mut [f32],
+    ) -> Layer<'b, F> {
+        Layer {
+            spec: self.spec,
+            room: self.room,
+            weights: self.weights,
+            bias: self.bias,
+            indptr: self.indptr,
+            indices: self.indices,
+            velocity,
+            bias_velocity,
+            activation_parameters: self.activation_parameters,
+            activation_velocity: self.activation_velocity,
+            transposed: None,
+        }
+    }
+
     /// The stored matrix, with no rows for a dense layer.
     #[inline(always)]
     pub(crate) fn csr(&self) -> CsrRef<'_, F> {

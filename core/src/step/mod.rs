@@ -10,6 +10,8 @@
 //! | `block.rs` | how threads share a layer's work |
 //! | `pass.rs` | the order of a pass: forward, loss, backward |
 //! | `forward.rs`, `backward.rs`, `spread.rs` | one layer of one tile |
+//! | `minibatch.rs` | a step: a pass, then the update |
+//! | `ranks.rs`, `owners.rs` | passes and an update that several processes share |
 //! | `gradients.rs` | a pass without an update |
 //! | `in_parts/` | a step on one sample, a few rows at a time |
 //! | `loss/` | what outputs are compared with, and what is measured |
@@ -25,7 +27,10 @@ pub(crate) mod id;
 pub(crate) mod in_parts;
 pub(crate) mod look_ahead;
 pub(crate) mod loss;
+pub(crate) mod minibatch;
+pub(crate) mod owners;
 pub(crate) mod pass;
+pub(crate) mod ranks;
 pub(crate) mod sgd;
 pub(crate) mod spread;
 pub(crate) mod tiles;

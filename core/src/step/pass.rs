@@ -18,7 +18,7 @@ use crate::step::loss::cross_entropy::{share_target, softmax_cross_entropy};
 use crate::step::loss::metrics::Metrics;
 use crate::step::loss::squared_error::mean_squared_error;
 use crate::step::sgd::{Sgd, flush};
-use crate::step::tiles::{Tiles, Workspace};
+use crate::step::tiles::{Tiles, Workspace, half};
 
 /// Which samples of a source a pass takes.
 #[derive(Clone, Copy, Debug)]
@@ -49,30 +49,7 @@ where
     if count == 0 {
         return Metrics::default();
     }
-    let workers = Workers::new(backend, count);
-    Pass { workers, layers, measure: Measure { samples, minibatch, training } }.run(Tiles::new(workspace, count))
-}
-
-/// Measures all samples, in order and without dropout.
-pub(crate) fn evaluate<B, S, M, const LANES: usize, const LAYERS: usize>(
-    backend: &B,
-    samples: &S,
-    layers: &[M],
-    workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
-    batch_size: usize,
-) -> Metrics
-where
-    B: Backend,
-    S: Samples<LANES, <M::Format as Format>::Input>,
-    M: Model,
-{
-    let mut metrics = Metrics::default();
-    for start in (0..samples.len()).step_by(batch_size.max(1)) {
-        let len = (samples.len() - start).min(batch_size);
-        let minibatch = Minibatch { order: None, start: start as u32, len };
-        metrics = metrics.merge(pass(backend, samples, layers, workspace, minibatch, None));
-    }
-    metrics
+    Pass::new(backend, samples, layers, minibatch, training, count).run(Tiles::new(workspace, count))
 }
 
 /// Computes the logits of up to `batch_size` samples from `start` on and hands them over, tile by tile:
@@ -127,7 +104,7 @@ where
 }
 
 /// What every tile of a minibatch needs to know.
-struct Pass<'p, B, S, M> {
+pub(crate) struct Pass<'p, B, S, M> {
     workers: Workers<'p, B>,
     layers: &'p [M],
     measure: Measure<'p, S>,
@@ -155,9 +132,22 @@ pub(crate) fn dropout_scale(sgd: &Sgd) -> f32 {
     1.0 / (1.0 - sgd.dropout())
 }
 
-impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
+impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
+    /// A pass of `count` tiles.
+    #[inline(always)]
+    pub(crate) fn new(
+        backend: &'p B,
+        samples: &'p S,
+        layers: &'p [M],
+        minibatch: Minibatch<'p>,
+        training: Option<(&'p Sgd, StepId)>,
+        count: usize,
+    ) -> Self {
+        Self { workers: Workers::new(backend, count), layers, measure: Measure { samples, minibatch, training } }
+    }
+
     /// Runs tiles, halving until one is left. The tree depends on their count alone, and so does the order of the sum.
-    fn run<const LANES: usize, const LAYERS: usize>(
+    pub(crate) fn run<const LANES: usize, const LAYERS: usize>(
         &self,
         tiles: Tiles<'_, <M::Format as Format>::Input, LANES, LAYERS>,
     ) -> Metrics
@@ -227,7 +217,7 @@ impl<B: Backend, S, M: Model> Pass<'_, B, S, M> {
     where
         S: Samples<LANES, <M::Format as Format>::Input>,
     {
-        let half = tiles.count.div_ceil(2);
+        let half = half(tiles.count);
         let (a, b) = tiles.split(half);
         let (a, b) = self.workers.backend.join(|| self.run(a), || self.run(b));
         a.merge(b)

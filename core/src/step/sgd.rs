@@ -259,6 +259,15 @@ pub(crate) struct Update {
 }
 
 impl Update {
+    /// Makes of a velocity of zero the gradient of a tile that is the first of several, and moves no weight. Only the sign of a
+    /// zero may be another, which no velocity keeps: see [`flush`].
+    pub(crate) const GRADIENT: Self = Self { rate: -1.0, momentum: 0.0, coupled: 0.0, decoupled: 0.0 };
+
+    /// The same without weight decay.
+    pub(crate) const fn without_decay(self) -> Self {
+        Self { coupled: 0.0, decoupled: 0.0, ..self }
+    }
+
     /// Whether all that moves a parameter without velocity is its gradient, which the learning rate has scaled already.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {

@@ -36,6 +36,11 @@ pub(crate) struct Tiles<'a, X: Element, const LANES: usize, const LAYERS: usize>
     pub(crate) labels: &'a mut [[u16; LANES]],
 }
 
+/// Where tiles are halved: the order in which their metrics are added follows from it.
+pub(crate) const fn half(tiles: usize) -> usize {
+    tiles.div_ceil(2)
+}
+
 impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES, LAYERS> {
     /// The first `count` tiles of a workspace.
     pub(crate) fn new(workspace: &'a mut Workspace<'_, X, LANES, LAYERS>, count: usize) -> Self {

@@ -78,16 +78,40 @@ fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     x: &[[X; LANES]],
     deltas: &[[f32; LANES]],
 ) {
-    let spec = layer.spec;
-    let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
-    backend.dispatch::<LANES, _>(bias);
-    let parts = blocks(backend, spec.connections * LANES * tiles);
-    if let Some(x) = X::floats(x).filter(|_| spec.is_dense())
+    update_biases(backend, update, tiles, layer, deltas);
+    if let Some(x) = X::floats(x).filter(|_| layer.spec.is_dense())
         && product_update::<_, _, LANES>(backend, update, tiles, layer, x, deltas)
     {
         return;
     }
+    let parts = blocks(backend, layer.spec.connections * LANES * tiles);
     update_weights(backend, update, tiles, layer, x, deltas, Parts(parts));
+}
+
+#[inline(always)]
+fn update_biases<B: Backend, F: Format, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    tiles: usize,
+    layer: &mut Layer<'_, F>,
+    deltas: &[[f32; LANES]],
+) {
+    let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
+    backend.dispatch::<LANES, _>(bias);
+}
+
+/// Adds a tile's gradients by weights and biases to the layer's velocities, which are zero; its weights stay.
+pub(crate) fn take_gradients<B: Backend, F: Format, X: Element, const LANES: usize>(
+    backend: &B,
+    layer: &mut Layer<'_, F>,
+    x: &[[X; LANES]],
+    deltas: &[[f32; LANES]],
+) {
+    // The first of two, so that no weight moves: there is no second.
+    let tiles = 2;
+    update_biases(backend, Update::GRADIENT, tiles, layer, deltas);
+    let parts = blocks(backend, layer.spec.connections * LANES);
+    update_weights(backend, Update::GRADIENT, tiles, layer, x, deltas, Parts(parts));
 }
 
 /// Updates biases of a layer with the deltas of a single sample.
@@ -163,7 +187,7 @@ pub(crate) fn update_activation<F: Format>(
     layer: &mut Layer<'_, F>,
     gradients: &[Parameters],
 ) {
-    let update = Update { coupled: 0.0, decoupled: 0.0, ..update };
+    let update = update.without_decay();
     let trained = layer.spec.activation.trained_parameters();
     let mut velocity = layer.activation_velocity.iter_mut();
     for (neuron, parameters) in layer.activation_parameters.iter_mut().enumerate() {
@@ -172,15 +196,38 @@ pub(crate) fn update_activation<F: Format>(
         let rows = gradients.iter().skip(neuron).step_by(layer.spec.n_out.max(1)).take(tiles);
         for (tile, gradient) in rows.enumerate() {
             let step = TileUpdate { update, first: tile == 0, last: tile + 1 == tiles };
-            let each = parameters.iter_mut().zip(&mut *velocity).zip(gradient);
-            for ((parameter, velocity), &gradient) in each.take(trained) {
-                step.apply(parameter, velocity, gradient);
-            }
-            if trained < parameters.len() {
-                batch_norm::track(parameters, gradient);
-            }
+            update_neuron(step, trained, parameters, velocity, gradient);
         }
     }
+}
+
+/// Updates the parameters of a neuron's activation, of which the first `trained` follow gradients.
+#[inline(always)]
+pub(crate) fn update_neuron(
+    step: TileUpdate,
+    trained: usize,
+    parameters: &mut Parameters,
+    velocity: &mut Parameters,
+    gradient: &Parameters,
+) {
+    let each = parameters.iter_mut().zip(velocity).zip(gradient);
+    for ((parameter, velocity), &gradient) in each.take(trained) {
+        step.apply(parameter, velocity, gradient);
+    }
+    if trained < parameters.len() {
+        batch_norm::track(parameters, gradient);
+    }
+}
+
+/// Moves weights by velocities that hold the gradients of a whole minibatch, and its momentum and coupled decay.
+pub(crate) fn end_update<B: Backend, const LANES: usize>(
+    backend: &B,
+    update: Update,
+    weights: &mut [f32],
+    velocity: &mut [f32],
+) {
+    let (update, parts) = (Update { coupled: 0.0, ..update }, blocks(backend, weights.len()));
+    run_block::<LANES, _, _>(backend, parts, End { update, weights, velocity });
 }
 
 /// Updates a dense layer by matrix products, if the backend has them.

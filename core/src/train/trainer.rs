@@ -118,6 +118,7 @@ impl<'s> Trainer<'s> {
         O: Observer<F, LANES, LAYERS> + ?Sized,
     {
         network.check_training(&self.settings.sgd)?;
+        network.check_ranks(backend)?;
         network.check_samples(train)?;
         network.check_samples(test)?;
         if let Some(evolution) = &self.settings.evolution {

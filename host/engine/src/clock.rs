@@ -21,6 +21,8 @@ pub enum Stage {
     Evaluate,
     /// Replacing connections.
     Evolve,
+    /// Sending to other ranks, and waiting for them.
+    Exchange,
     /// Writing what is kept of an epoch.
     Record,
     /// None of them.
@@ -28,13 +30,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Batch,
         Self::Forward,
         Self::Backward,
         Self::Update,
         Self::Evaluate,
         Self::Evolve,
+        Self::Exchange,
         Self::Record,
         Self::Other,
     ];
@@ -48,6 +51,7 @@ impl Stage {
             Self::Update => "update",
             Self::Evaluate => "evaluate",
             Self::Evolve => "evolve",
+            Self::Exchange => "exchange",
             Self::Record => "record",
             Self::Other => "other",
         }
@@ -62,6 +66,7 @@ impl From<Phase> for Stage {
             Phase::Backward => Self::Backward,
             Phase::Update => Self::Update,
             Phase::Evolve => Self::Evolve,
+            Phase::Exchange => Self::Exchange,
             Phase::Evaluate => Self::Evaluate,
         }
     }
@@ -80,6 +85,8 @@ pub struct Shares {
     pub update: f64,
     /// Evolutions between steps.
     pub evolve: f64,
+    /// Sending to other ranks, and waiting for them.
+    pub exchange: f64,
 }
 
 /// Wall time of an epoch.
@@ -98,7 +105,7 @@ pub struct EpochTimes {
 /// Adds up phases from all threads.
 #[derive(Debug)]
 pub struct Clock {
-    nanoseconds: [AtomicU64; 5],
+    nanoseconds: [AtomicU64; 6],
     /// Wall time of the epoch's steps, its evaluation and the evolution after it.
     wall: [AtomicU64; 3],
     stage: AtomicU8,
@@ -168,7 +175,7 @@ impl Clock {
                 result
             }
             Phase::Evolve => self.stage_of_epoch(phase, 2, work),
-            Phase::Batch | Phase::Forward | Phase::Backward | Phase::Update => work(),
+            Phase::Batch | Phase::Forward | Phase::Backward | Phase::Update | Phase::Exchange => work(),
         }
     }
 
@@ -188,14 +195,15 @@ impl Clock {
     }
 }
 
-/// Updates and evolutions are timed on the thread that waits for them; what wall time is left is the tiles', shared out as
-/// their threads' time is.
-fn shares(wall: f64, [batch, forward, backward, update, evolve]: [f64; 5]) -> Shares {
+/// Updates, evolutions and exchanges are timed on the thread that waits for them; what wall time is left is the tiles', shared
+/// out as their threads' time is.
+fn shares(wall: f64, [batch, forward, backward, update, evolve, exchange]: [f64; 6]) -> Shares {
     let update = update.min(wall);
     let evolve = evolve.min(wall - update);
+    let exchange = exchange.min(wall - update - evolve);
     let tiles = batch + forward + backward;
-    let scale = if tiles > 0.0 { (wall - update - evolve) / tiles } else { 0.0 };
-    Shares { batch: batch * scale, forward: forward * scale, backward: backward * scale, update, evolve }
+    let scale = if tiles > 0.0 { (wall - update - evolve - exchange) / tiles } else { 0.0 };
+    Shares { batch: batch * scale, forward: forward * scale, backward: backward * scale, update, evolve, exchange }
 }
 
 #[cfg(test)]
@@ -204,9 +212,9 @@ mod tests {
 
     #[test]
     fn phases_share_out_the_wall_time() {
-        let found = shares(11.0, [1.0, 4.0, 11.0, 2.0, 1.0]);
-        assert_eq!(found, Shares { batch: 0.5, forward: 2.0, backward: 5.5, update: 2.0, evolve: 1.0 });
-        assert_eq!(shares(1.0, [0.0; 5]), Shares::default());
+        let found = shares(13.0, [1.0, 4.0, 11.0, 2.0, 1.0, 2.0]);
+        assert_eq!(found, Shares { batch: 0.5, forward: 2.0, backward: 5.5, update: 2.0, evolve: 1.0, exchange: 2.0 });
+        assert_eq!(shares(1.0, [0.0; 6]), Shares::default());
     }
 
     #[test]

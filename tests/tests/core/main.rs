@@ -13,6 +13,7 @@ mod initial_topology;
 mod load_layer;
 mod losses;
 mod power_loss;
+mod ranks;
 mod regression;
 mod streaming;
 mod thinning;

@@ -22,6 +22,16 @@ impl Metrics {
         self.samples += 1;
     }
 
+    /// As floats, which hold the numbers of a tile exactly.
+    pub(crate) fn to_floats(self) -> [f32; 4] {
+        [self.sum, self.carry, self.correct as f32, self.samples as f32]
+    }
+
+    /// What [`Metrics::to_floats`] gave.
+    pub(crate) fn from_floats([sum, carry, correct, samples]: [f32; 4]) -> Self {
+        Self { sum, carry, correct: correct as u32, samples: samples as u32 }
+    }
+
     /// Knuth's two-sum, whose error is exact for any order of magnitudes, then the two parts renormalised.
     #[inline(always)]
     fn add_loss(&mut self, loss: f32) {
