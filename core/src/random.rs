@@ -39,6 +39,14 @@ pub enum Purpose {
     Pruning = 11,
     /// The free cells that gradient growth looks at.
     Candidates = 12,
+    /// Which rows of a layer in blocks read which window.
+    Windows = 13,
+    /// The initial topology and weights of a block.
+    Block = 14,
+    /// Connections that evolution regrows in a block.
+    BlockGrowth = 15,
+    /// How weights are rounded to the 16 bits that they are stored in.
+    Rounding = 16,
 }
 
 /// SplitMix64's output function (Steele, Lea, Flood 2014, doi 10.1145/2660193.2660195).
@@ -69,7 +77,7 @@ pub(crate) fn mix32(h: u32) -> u32 {
 }
 
 /// A 64-bit key: the seed of the generator for this purpose, epoch, step and block.
-const fn key(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> u64 {
+pub(crate) const fn key(seed: u64, purpose: Purpose, epoch: u32, step: u32, block: u32) -> u64 {
     let key = mix64(seed ^ mix64(purpose as u64));
     let key = mix64(key ^ (((epoch as u64) << 32) | step as u64));
     mix64(key ^ block as u64)
@@ -144,7 +152,7 @@ impl Hash {
 /// seen.sort_unstable();
 /// assert_eq!(seen, [0, 1, 2, 3, 4]);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permutation {
     len: u32,
     half_bits: u32,
@@ -163,6 +171,27 @@ impl Permutation {
     pub fn with_purpose(seed: u64, purpose: Purpose, epoch: u32, len: u32) -> Self {
         let bits = 32 - len.saturating_sub(1).leading_zeros();
         Self { len, half_bits: bits.div_ceil(2).max(1), key: key(seed, purpose, epoch, 0, 0) as u32 }
+    }
+
+    /// The position whose index is `index`: what [`Permutation::at`] takes back.
+    pub(crate) fn position_of(&self, index: u32) -> u32 {
+        if index >= self.len {
+            return index;
+        }
+        let mask = (1u32 << self.half_bits) - 1;
+        let mut position = index;
+        loop {
+            let mut left = position >> self.half_bits;
+            let mut right = position & mask;
+            for round in (0..Self::ROUNDS).rev() {
+                let f = mix32(left ^ self.key.wrapping_add(round.wrapping_mul(GOLDEN)));
+                (left, right) = ((right ^ f) & mask, left);
+            }
+            position = (left << self.half_bits) | right;
+            if position < self.len {
+                return position;
+            }
+        }
     }
 
     /// The index at `position`; positions outside `0..len` map to themselves.
@@ -267,6 +296,7 @@ mod tests {
                 let index = order.at(i) as usize;
                 assert!(!seen[index]);
                 seen[index] = true;
+                assert_eq!(order.position_of(index as u32), i);
             }
         }
     }

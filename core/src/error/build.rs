@@ -77,6 +77,14 @@ pub enum BuildError {
         /// Samples in a tile.
         lanes: usize,
     },
+    /// A layer cannot be stored in blocks, or its network has layers that are.
+    Blocked {
+        /// Layer, counted from 0.
+        layer: usize,
+        /// Why: the rest of a sentence about it.
+        // In the error itself: a chip, which never makes one, has none of these texts.
+        reason: &'static str,
+    },
     /// A minibatch has no sample.
     ZeroBatch,
     /// The block of memory does not fit.
@@ -128,6 +136,7 @@ impl BuildError {
                 .number(lanes)
                 .then(" accumulates in the velocity: build it with velocity, or with a batch of at most ")
                 .number(lanes),
+            Self::Blocked { layer, reason } => at(layer).then(reason),
             Self::ZeroBatch => Text::of("a minibatch needs at least one sample"),
             Self::Arena(_) => Text::of("the block of memory does not fit"),
         }

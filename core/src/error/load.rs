@@ -45,6 +45,17 @@ pub enum StructureError {
     },
 }
 
+impl StructureError {
+    /// The same in a matrix of which this one is a part that begins below these rows and columns.
+    pub(crate) fn below(self, rows: usize, cols: usize) -> Self {
+        match self {
+            Self::RowPointer { row } => Self::RowPointer { row: row + rows },
+            Self::Column { row, col } => Self::Column { row: row + rows, col: col + cols },
+            error => error,
+        }
+    }
+}
+
 impl fmt::Display for StructureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

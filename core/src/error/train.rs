@@ -127,6 +127,11 @@ pub enum TrainError {
         /// The layer, counted from 0.
         layer: usize,
     },
+    /// The network has layers in blocks, which do not know something.
+    Blocked {
+        /// What.
+        what: &'static str,
+    },
     /// A setting is outside its range.
     Setting(SettingError),
     /// The network could not be built.
@@ -173,6 +178,9 @@ impl fmt::Display for TrainError {
                  take larger minibatches, or fewer connections",
                 layer + 1
             ),
+            Self::Blocked { what } => {
+                write!(f, "a network with layers in blocks does not know {what}: store its layers another way")
+            }
             Self::Setting(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
         }

@@ -8,6 +8,7 @@
 //! Rows of a tile are seen as `K` units of a [`Vector`](crate::backend::vector::Vector).
 
 pub(crate) mod dense;
+pub(crate) mod flat;
 pub(crate) mod gather;
 pub(crate) mod nonzero;
 pub(crate) mod row;

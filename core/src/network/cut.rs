@@ -7,6 +7,8 @@ use crate::network::arena::{Arena, slice};
 use crate::network::description::Description;
 use crate::network::model::{Layer, Transposed};
 use crate::network::plan::{Buffer, Cut, Plan};
+use crate::sparse::blocks::{Blocks, Geometry, LayerBlocks, Lengths};
+use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
 use crate::step::tiles::{LayerTiles, Workspace};
 
@@ -53,6 +55,30 @@ pub(crate) fn cut<'a, F: Format, const LANES: usize, const LAYERS: usize>(
 
 /// Gives a buffer to its layer.
 fn of_layer<'a, F: Format>(layer: &mut Layer<'a, F>, bytes: &'a mut [u8], cut: &Cut) -> Result<(), ArenaError> {
+    if F::BLOCKS && layer.spec.is_blocked() {
+        let Layer { spec, blocks, .. } = layer;
+        let (n_in, n_out, connections) = (spec.n_in, spec.n_out, spec.connections);
+        match (cut.buffer, blocks.get_mut()) {
+            (Buffer::Weights, _) => {
+                let mut bytes = bytes;
+                let words = Lengths::new(n_in, n_out, connections).scratch * size_of::<u32>();
+                let (scratch, weights) = (slice(take_mut(&mut bytes, words))?, slice(bytes)?);
+                let geometry = Geometry::new(n_in, n_out, connections, cut.layer as u32);
+                let (pointers, columns) = (&mut [][..], &mut [][..]);
+                *blocks = LayerBlocks::new(|| Blocks { geometry, weights, pointers, columns, scratch });
+                return Ok(());
+            }
+            (Buffer::RowPointers, Some(blocks)) => {
+                blocks.pointers = slice(bytes)?;
+                return Ok(());
+            }
+            (Buffer::Columns, Some(blocks)) => {
+                blocks.columns = slice(bytes)?;
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
     match cut.buffer {
         Buffer::Weights => layer.weights = slice(bytes)?,
         Buffer::Biases => layer.bias = slice(bytes)?,

@@ -4,6 +4,7 @@ use crate::activation::kind::Activation;
 use crate::error::BuildError;
 use crate::error::text::Text;
 use crate::network::spec::{LayerSpec, Storage};
+use crate::sparse::blocks::Geometry;
 use crate::sparse::index::{Format, Index};
 
 /// The description of a network: its layers, and which state it keeps beside the model.
@@ -18,6 +19,10 @@ pub struct Description<'a> {
     pub(crate) velocity: bool,
     pub(crate) transposed: bool,
 }
+
+/// Why a network with blocks refuses an activation.
+const NO_SUMS: &str =
+    " is in a network with blocks, which keeps no sums: choose ReLU, or leaky ReLU with a positive slope";
 
 impl<'a> Description<'a> {
     /// A network that trains minibatches of up to `batch_size` samples, with the least state: no velocity, no
@@ -71,6 +76,37 @@ impl<'a> Description<'a> {
             && (self.transposed || (self.training && self.layers[index - 1].activation.hides_sign()))
     }
 
+    /// Whether a layer is stored in blocks.
+    pub(crate) const fn has_blocks(&self) -> bool {
+        let mut layer = 0;
+        while layer < self.layers.len() {
+            if self.layers[layer].is_blocked() {
+                return true;
+            }
+            layer += 1;
+        }
+        false
+    }
+
+    /// Rows of the deltas of a layer of a network with blocks. The last two layers have those of all: a step updates each
+    /// layer as soon as the deltas below it are known, so that no more than two layers need any at once.
+    pub(crate) const fn shared_deltas(&self, layer: usize) -> usize {
+        let (mut widest, mut other) = (0, layer);
+        if layer + 2 < self.layers.len() {
+            return 0;
+        }
+        // Every second layer from this one down.
+        loop {
+            if self.layers[other].n_out > widest {
+                widest = self.layers[other].n_out;
+            }
+            if other < 2 {
+                return widest;
+            }
+            other -= 2;
+        }
+    }
+
     /// Bytes of the block for this network, checked: a constant by which the block is sized, such as
     /// `Block<{ NETWORK.bytes::<Narrow, 1>() }>`. A network that could not be built then fails the build, or `cargo
     /// check`, with the reason:
@@ -101,6 +137,27 @@ impl<'a> Description<'a> {
     #[inline(always)]
     const fn columns(&self, layer: usize, spec: &LayerSpec) -> usize {
         if self.is_transposed(layer) && spec.nrows() > spec.ncols() { spec.nrows() } else { spec.ncols() }
+    }
+
+    /// Checks what blocks need of the network.
+    const fn check_blocks<F: Format, const LANES: usize>(&self, layer: usize) -> Result<(), &'static str> {
+        let spec = &self.layers[layer];
+        if !F::BLOCKS {
+            return Err(" is stored in blocks, which only the formats Standard and Wide know");
+        }
+        if self.velocity {
+            return Err(" is stored in blocks, which have no velocity: build the network without");
+        }
+        if self.batch_size > LANES {
+            return Err(" is stored in blocks, for which a minibatch is one tile: give it as many lanes as samples");
+        }
+        if spec.activation.hides_sign() {
+            return Err(NO_SUMS);
+        }
+        if !Geometry::exists(spec.n_in, spec.n_out, spec.connections) {
+            return Err(" has too many connections for blocks: give it fewer, or store it another way");
+        }
+        Ok(())
     }
 
     /// An error of this description, with what is known of its layers.
@@ -164,11 +221,18 @@ impl<'a> Description<'a> {
                     return Err(BuildError::NothingToNormalise { layer });
                 }
             }
+            if spec.is_blocked() {
+                if let Err(reason) = self.check_blocks::<F, LANES>(layer) {
+                    return Err(BuildError::Blocked { layer, reason });
+                }
+            } else if F::BLOCKS && self.training && spec.activation.hides_sign() && self.has_blocks() {
+                return Err(BuildError::Blocked { layer, reason: NO_SUMS });
+            }
             let (connections, cells) = (spec.connections, spec.cells());
             if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {
                 return Err(BuildError::Connections { layer, connections, cells });
             }
-            if !spec.is_dense() {
+            if !spec.is_dense() && !spec.is_blocked() {
                 let widest = self.columns(layer, spec);
                 if widest - 1 > <F::Index as Index>::MAX {
                     return Err(BuildError::FormatTooNarrow {

@@ -6,7 +6,7 @@ use crate::backend::Backend;
 use crate::error::{BuildError, LoadError, StructureError, TrainError};
 use crate::network::cut::cut;
 use crate::network::description::Description;
-use crate::network::model::{Layer, LayerRef};
+use crate::network::model::{Layer, LayerRef, copy};
 use crate::network::spec::{MAX_LAYERS, Storage};
 use crate::random::Permutation;
 use crate::samples::answers::{Answer, Answers, Labels, Unlabelled, Values};
@@ -90,7 +90,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
             spec: layer.spec,
             bias: layer.bias,
             weights: layer.weights,
-            csr: (!layer.spec.is_dense()).then(|| layer.csr()),
+            csr: (!layer.indptr.is_empty()).then(|| layer.csr()),
             velocity: layer.velocity,
             bias_velocity: layer.bias_velocity,
             activation_parameters: layer.activation_parameters,
@@ -344,12 +344,5 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     /// ```
     pub fn predict_one<B: Backend>(&mut self, backend: &B, features: &[F::Input], logits: &mut [f32]) -> usize {
         predict_one(backend, features, &self.layers, &mut self.workspace, logits)
-    }
-}
-
-/// Copies element by element as far as both reach: lengths are the caller's to check, and this cannot panic.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = from;
     }
 }

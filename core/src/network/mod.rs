@@ -9,9 +9,11 @@
 //! | `arena.rs`, `cut.rs` | how one block is cut into them |
 //! | `model.rs` | the arrays of a layer |
 //! | `mlp.rs` | the network that trains, cut from one block |
+//! | `blocks.rs` | the arrays of its layers that are stored in blocks |
 //! | `frozen.rs` | the network whose model stays in flash |
 
 pub(crate) mod arena;
+pub(crate) mod blocks;
 pub(crate) mod cut;
 pub(crate) mod description;
 pub(crate) mod footprint;
@@ -22,6 +24,7 @@ pub(crate) mod plan;
 pub(crate) mod spec;
 
 pub use arena::Block;
+pub use blocks::BlockArrays;
 pub use description::Description;
 pub use footprint::Footprint;
 pub use frozen::Frozen;

@@ -3,6 +3,7 @@
 use crate::activation::kind::Parameters;
 use crate::kernel::gather::TransposedRef;
 use crate::network::spec::LayerSpec;
+use crate::sparse::blocks::{BlocksRef, LayerBlocks};
 use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::{CsrMut, CsrRef};
 use crate::sparse::index::{Format, Index};
@@ -27,6 +28,8 @@ pub(crate) struct Layer<'a, F: Format> {
     pub(crate) activation_parameters: &'a mut [Parameters],
     pub(crate) activation_velocity: &'a mut [Parameters],
     pub(crate) transposed: Option<Transposed<'a, F>>,
+    /// What a layer in blocks has instead of weights, row pointers and columns.
+    pub(crate) blocks: F::Blocks<'a>,
 }
 
 /// The structure of a layer read from its inputs.
@@ -58,6 +61,7 @@ pub(crate) trait Model: Sync {
     /// The stored matrix, with no rows for a dense layer.
     fn csr(&self) -> CsrRef<'_, Self::Format>;
     fn transposed(&self) -> Option<TransposedRef<'_, Self::Format>>;
+    fn blocks(&self) -> Option<BlocksRef<'_>>;
 }
 
 impl<F: Format> Model for Layer<'_, F> {
@@ -91,6 +95,11 @@ impl<F: Format> Model for Layer<'_, F> {
     #[inline(always)]
     fn transposed(&self) -> Option<TransposedRef<'_, F>> {
         self.transposed.as_ref().map(Transposed::as_ref)
+    }
+
+    #[inline(always)]
+    fn blocks(&self) -> Option<BlocksRef<'_>> {
+        self.blocks.get()
     }
 }
 
@@ -126,9 +135,14 @@ impl<F: Format> Model for LayerRef<'_, F> {
     fn transposed(&self) -> Option<TransposedRef<'_, F>> {
         None
     }
+
+    #[inline(always)]
+    fn blocks(&self) -> Option<BlocksRef<'_>> {
+        None
+    }
 }
 
-impl<F: Format> Layer<'_, F> {
+impl<'a, F: Format> Layer<'a, F> {
     /// A layer without its arrays.
     pub(crate) fn empty(spec: LayerSpec) -> Self {
         Self {
@@ -143,6 +157,7 @@ impl<F: Format> Layer<'_, F> {
             activation_parameters: &mut [],
             activation_velocity: &mut [],
             transposed: None,
+            blocks: F::Blocks::<'a>::default(),
         }
     }
 
@@ -169,6 +184,8 @@ impl<F: Format> Layer<'_, F> {
             activation_parameters: self.activation_parameters,
             activation_velocity: self.activation_velocity,
             transposed: None,
+            // A network with blocks has one tile, and is not shared out.
+            blocks: F::Blocks::default(),
         }
     }
 
@@ -196,6 +213,10 @@ impl<F: Format> Layer<'_, F> {
             floats.fill(0.0);
         }
         self.indptr.fill(F::Pointer::default());
+        if let Some(blocks) = self.blocks.get_mut() {
+            blocks.weights.fill(0);
+            blocks.pointers.fill(0);
+        }
         if let Some(transposed) = &mut self.transposed {
             transposed.indptr.fill(F::Pointer::default());
         }
@@ -242,4 +263,11 @@ pub struct LayerRef<'a, F: Format> {
     pub activation_parameters: &'a [Parameters],
     /// Their velocities; empty without.
     pub activation_velocity: &'a [Parameters],
+}
+
+/// Copies element by element as far as both reach: lengths are the caller's to check, and this cannot panic.
+pub(crate) fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
+    }
 }

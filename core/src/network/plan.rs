@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use crate::activation::kind::Parameters;
 use crate::network::description::Description;
 use crate::network::spec::LayerSpec;
+use crate::sparse::blocks::Lengths;
 use crate::sparse::index::Format;
 
 /// What a buffer holds.
@@ -34,6 +35,17 @@ pub(crate) enum Buffer {
 impl Buffer {
     /// Elements of a layer's buffer of the model, and bytes of one; of any other buffer none.
     pub(crate) const fn of_model<F: Format>(self, layer: &LayerSpec) -> (usize, usize) {
+        if F::BLOCKS && layer.is_blocked() {
+            let lengths = Lengths::new(layer.n_in, layer.n_out, layer.connections);
+            let half = size_of::<u16>();
+            match self {
+                // What blocks are drawn and evolved in comes before the weights.
+                Self::Weights => return (lengths.scratch.saturating_mul(2).saturating_add(layer.connections), half),
+                Self::RowPointers => return (lengths.pointers, half),
+                Self::Columns => return (layer.connections, half),
+                _ => {}
+            }
+        }
         let float = size_of::<f32>();
         let (pointers, columns) =
             if layer.is_dense() { (0, 0) } else { (layer.nrows().saturating_add(1), layer.connections) };
@@ -143,6 +155,14 @@ impl<'d, F: Format, const LANES: usize> Plan<'d, F, LANES> {
         };
         let transposed = description.is_transposed(layer);
         let (len, size, align) = match buffer {
+            Buffer::Weights | Buffer::RowPointers | Buffer::Columns if F::BLOCKS && spec.is_blocked() => {
+                let (len, size) = buffer.of_model::<F>(spec);
+                (len, size, float)
+            }
+            Buffer::Deltas if F::BLOCKS && description.has_blocks() => {
+                let rows = if description.training { description.shared_deltas(layer) } else { 0 };
+                (rows.saturating_mul(tiles), size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
+            }
             Buffer::Weights | Buffer::Velocity => (spec.connections, float, float),
             Buffer::Biases | Buffer::BiasVelocity => (spec.n_out, float, float),
             Buffer::ActivationParameters | Buffer::ActivationVelocity => {

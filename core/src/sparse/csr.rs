@@ -67,6 +67,15 @@ impl<'a, F: Format> CsrRef<'a, F> {
         indices: &'a [F::Index],
         values: &'a [f32],
     ) -> Result<Self, StructureError> {
+        Self::check(ncols, indptr, indices)?;
+        if values.len() != indices.len() {
+            return Err(StructureError::Length { expected: indices.len(), found: values.len() });
+        }
+        Ok(Self { ncols, indptr, indices, values })
+    }
+
+    /// Checks the invariants of row pointers and columns.
+    pub(crate) fn check(ncols: usize, indptr: &[F::Pointer], indices: &[F::Index]) -> Result<(), StructureError> {
         let Some((first, last)) = indptr.first().zip(indptr.last()) else {
             return Err(StructureError::Length { expected: 1, found: 0 });
         };
@@ -75,9 +84,6 @@ impl<'a, F: Format> CsrRef<'a, F> {
         }
         if last.to_usize() != indices.len() {
             return Err(StructureError::Length { expected: last.to_usize(), found: indices.len() });
-        }
-        if values.len() != indices.len() {
-            return Err(StructureError::Length { expected: indices.len(), found: values.len() });
         }
         for (row, window) in indptr.windows(2).enumerate() {
             let [start, end] = [window[0].to_usize(), window[1].to_usize()];
@@ -92,7 +98,7 @@ impl<'a, F: Format> CsrRef<'a, F> {
                 previous = Some(col);
             }
         }
-        Ok(Self { ncols, indptr, indices, values })
+        Ok(())
     }
 
     /// A matrix whose invariants its owner keeps.

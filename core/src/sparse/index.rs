@@ -7,6 +7,7 @@ use crate::activation::batch_norm::{Batch, TileBatch};
 use core::fmt::Debug;
 
 use crate::samples::element::Element;
+use crate::sparse::blocks::{Blocks, LayerBlocks};
 
 mod sealed {
     pub trait Sealed {}
@@ -84,13 +85,20 @@ pub trait Format: sealed::Sealed + Copy + Debug + Send + Sync + 'static {
     /// Whether training has all options: other pruning rules than magnitude, percolation, Nesterov momentum, and gradients
     /// whose norm is clipped. The formats of microcontrollers leave that code out.
     const OPTIONS: bool = Self::LEARNED_ACTIVATIONS;
+    /// Whether rows are long enough for whole moves and counts without a guess to pay, and stacks deep enough for large
+    /// counters: as on a workstation.
+    const LONG_ROWS: bool;
+    /// Whether layers may be stored in blocks. The formats of microcontrollers leave that code out.
+    const BLOCKS: bool;
+    /// The blocks of a layer: `Option<Blocks>`, or `()` where layers are not stored in blocks, which costs no memory.
+    type Blocks<'a>: LayerBlocks<'a>;
     /// What a pass knows of the samples that a tile normalises over: `Option<Batch>`, or `()` where no activation asks,
     /// which costs no memory.
     type Batch: TileBatch;
 }
 
 macro_rules! formats {
-    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty, $learned:literal, $batch:ty;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $index:ty, $pointer:ty, $counter:ty, $input:ty, $learned:literal, $batch:ty, $long:literal, $has_blocks:literal, $blocks:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $name;
@@ -104,20 +112,26 @@ macro_rules! formats {
             type Counter = $counter;
             type Input = $input;
             const LEARNED_ACTIVATIONS: bool = $learned;
+            const LONG_ROWS: bool = $long;
+            const BLOCKS: bool = $has_blocks;
+            type Blocks<'a> = $blocks;
             type Batch = $batch;
         }
     )*};
 }
 formats! {
     /// Columns in one byte, row pointers in two: the smallest, for microcontrollers.
-    Narrow: u8, u16, u16, f32, false, ();
+    Narrow: u8, u16, u16, f32, false, (), false, false, ();
     /// As [`Narrow`], with inputs that are bytes: a sample takes a quarter of the memory. A byte stands for a 255th of
     /// its value.
-    Bytes: u8, u16, u8, u8, false, ();
+    Bytes: u8, u16, u8, u8, false, (), false, false, ();
     /// Columns and row pointers in two bytes.
-    Compact: u16, u16, u16, f32, false, ();
+    Compact: u16, u16, u16, f32, false, (), false, false, ();
     /// Columns in two bytes, row pointers in four: the workstation's choice.
-    Standard: u16, u32, u32, f32, true, Option<Batch>;
+    Standard: u16, u32, u32, f32, true, Option<Batch>, true, true, Option<Blocks<'a>>;
     /// Columns and row pointers in four bytes.
-    Wide: u32, u32, u32, f32, true, Option<Batch>;
+    Wide: u32, u32, u32, f32, true, Option<Batch>, true, true, Option<Blocks<'a>>;
+    /// The inside of a block of a layer that is stored in blocks: as [`Compact`], on a workstation.
+    #[doc(hidden)]
+    InBlock: u16, u16, u16, f32, false, (), true, false, ();
 }

@@ -14,7 +14,7 @@ use crate::kernel::gather::{self, TransposedRef};
 use crate::network::model::{BatchOf, Model};
 use crate::network::spec::Storage;
 use crate::sparse::csr::{CsrRef, take, take_mut};
-use crate::sparse::index::Format;
+use crate::sparse::index::{Format, InBlock};
 use crate::step::block::{Block, Workers};
 use crate::step::spread::Scatter;
 use crate::step::tiles::LayerTiles;
@@ -75,7 +75,7 @@ pub(crate) fn backward_rows<B: Backend, M: Model, const LANES: usize>(
     work.sums = match (layer.spec().storage, layer.transposed()) {
         (Storage::Dense, _) => InputSums::Dense { n_in: layer.spec().n_in, first: 0 },
         (Storage::OutputMajor, Some(transposed)) => InputSums::Transposed(transposed),
-        (Storage::OutputMajor, None) => InputSums::Ready,
+        (Storage::OutputMajor | Storage::Blocked, _) => InputSums::Ready,
         (Storage::InputMajor, _) => InputSums::InputMajor(layer.csr()),
     };
     backend.dispatch::<LANES, _>(work.part(rows));
@@ -115,7 +115,8 @@ pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
         }
         (Storage::OutputMajor, Some(transposed)) => work.sums = InputSums::Transposed(transposed),
         (Storage::InputMajor, _) => work.sums = InputSums::InputMajor(layer.csr()),
-        (Storage::OutputMajor, None) => {
+        // Where a layer is in blocks, this matrix is empty.
+        (Storage::OutputMajor | Storage::Blocked, _) => {
             workers.backend.dispatch::<LANES, _>(Scatter::<_, _, LANES, true> {
                 w: layer.csr(),
                 x: above,
@@ -124,6 +125,29 @@ pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
         }
     }
     workers.run::<LANES, _>(spec, work);
+}
+
+/// Takes the gradients of some activations `y` without parameters through the activation.
+pub(crate) fn differentiate<B: Backend, const LANES: usize>(
+    backend: &B,
+    activation: Activation,
+    keep: f32,
+    y: &[[f32; LANES]],
+    delta: &mut [[f32; LANES]],
+) {
+    let block = Backward::<InBlock, LANES> {
+        sums: InputSums::Ready,
+        values: &[],
+        above: &[],
+        y,
+        delta,
+        learned: &[],
+        learned_gradients: &mut [],
+        activation,
+        scale: keep,
+        batch: (),
+    };
+    backend.dispatch::<LANES, _>(block);
 }
 
 /// Where the gradient of a layer's inputs comes from.

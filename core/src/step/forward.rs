@@ -13,7 +13,7 @@ use crate::network::spec::Storage;
 use crate::random::DropoutMask;
 use crate::samples::element::Element;
 use crate::sparse::csr::{CsrRef, take, take_mut};
-use crate::sparse::index::Format;
+use crate::sparse::index::{Format, InBlock};
 use crate::step::block::{Block, Workers};
 use crate::step::spread::Scatter;
 use crate::step::tiles::LayerTiles;
@@ -79,7 +79,8 @@ pub(crate) fn forward_rows<B: Backend, M: Model, X: Element, const LANES: usize>
     let mut work = activations(layer, mask, samples, x, tile);
     work.sums = match layer.spec().storage {
         Storage::Dense => Sums::Dense(layer.weights()),
-        Storage::OutputMajor => Sums::Sparse(layer.csr()),
+        // Where a layer is in blocks, this matrix is empty.
+        Storage::OutputMajor | Storage::Blocked => Sums::Sparse(layer.csr()),
         Storage::InputMajor => Sums::Ready,
     };
     backend.dispatch::<LANES, _>(work.part(rows));
@@ -114,12 +115,38 @@ pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
                 work.sums = Sums::Dense(layer.weights());
             }
         }
-        Storage::OutputMajor => work.sums = Sums::Sparse(layer.csr()),
+        Storage::OutputMajor | Storage::Blocked => work.sums = Sums::Sparse(layer.csr()),
         Storage::InputMajor => {
             workers.backend.dispatch::<LANES, _>(Scatter::<_, _, LANES, true> { w: layer.csr(), x, out: &mut *work.y });
         }
     }
     workers.run::<LANES, _>(spec, work);
+}
+
+/// Turns the sums of some neurons, of which the first is `first_neuron`, into activations without parameters.
+pub(crate) fn activate<B: Backend, const LANES: usize>(
+    backend: &B,
+    activation: Activation,
+    bias: &[f32],
+    mask: DropoutMask,
+    first_neuron: usize,
+    y: &mut [[f32; LANES]],
+) {
+    let (sums, x, learned, z): (_, &[[f32; LANES]], _, _) = (Sums::Ready, &[], &[][..], &mut [][..]);
+    let block = Forward::<InBlock, _, LANES> {
+        sums,
+        x,
+        bias,
+        learned,
+        y,
+        z,
+        first_neuron,
+        activation,
+        mask,
+        first_sample: 0,
+        batch: (),
+    };
+    backend.dispatch::<LANES, _>(block);
 }
 
 /// Where a layer's weighted sums come from.

@@ -7,6 +7,7 @@ use crate::network::model::Layer;
 use crate::random::Permutation;
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
+use crate::step::fused::train_fused;
 use crate::step::id::StepId;
 use crate::step::look_ahead::move_along;
 use crate::step::loss::Metrics;
@@ -42,6 +43,9 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let rest = samples.len().saturating_sub(start as usize);
         let batch = rest.min(self.batch_size);
         let minibatch = Minibatch { order, start, len: batch };
+        if self.has_blocks() {
+            return train_fused(backend, samples, &mut self.layers, &mut self.workspace, minibatch, (sgd, id));
+        }
         let metrics = shared_pass(backend, samples, &self.layers, &mut self.workspace, minibatch, Some((sgd, id)));
         if batch > 0 {
             let tiles = batch.div_ceil(LANES);

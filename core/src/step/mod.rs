@@ -10,6 +10,8 @@
 //! | `block.rs` | how threads share a layer's work |
 //! | `pass.rs` | the order of a pass: forward, loss, backward |
 //! | `forward.rs`, `backward.rs`, `spread.rs` | one layer of one tile |
+//! | `blocks.rs` | the same for a layer in blocks, and its update |
+//! | `fused.rs` | a step that updates each layer as soon as the deltas below it are known |
 //! | `minibatch.rs` | a step: a pass, then the update |
 //! | `ranks.rs`, `owners.rs` | passes and an update that several processes share |
 //! | `gradients.rs` | a pass without an update |
@@ -21,7 +23,9 @@
 
 pub(crate) mod backward;
 pub(crate) mod block;
+pub(crate) mod blocks;
 pub(crate) mod forward;
+pub(crate) mod fused;
 pub(crate) mod gradients;
 pub(crate) mod id;
 pub(crate) mod in_parts;

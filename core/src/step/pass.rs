@@ -11,6 +11,7 @@ use crate::samples::source::{Samples, Target};
 use crate::sparse::index::Format;
 use crate::step::backward::backward;
 use crate::step::block::Workers;
+use crate::step::blocks::{Neurons, forward_blocks};
 use crate::step::forward::{TileSamples, forward};
 use crate::step::id::StepId;
 use crate::step::loss::clip::clip_norm;
@@ -18,7 +19,7 @@ use crate::step::loss::cross_entropy::{share_target, softmax_cross_entropy};
 use crate::step::loss::metrics::Metrics;
 use crate::step::loss::squared_error::mean_squared_error;
 use crate::step::sgd::{Sgd, flush};
-use crate::step::tiles::{Tiles, Workspace, half};
+use crate::step::tiles::{LayerTiles, Tiles, Workspace, half};
 
 /// Which samples of a source a pass takes.
 #[derive(Clone, Copy, Debug)]
@@ -165,19 +166,7 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
         let samples = TileSamples { first: first * LANES, training: training.is_some(), batch };
 
         workers.backend.timed(Phase::Forward, || {
-            let mut x: Option<&[[f32; LANES]]> = None;
-            for (i, (layer, tile)) in self.layers.iter().zip(layers.iter_mut()).enumerate() {
-                let mask = training.map_or(DropoutMask::OFF, |step| dropout_mask(step, i, self.layers.len()));
-                match x {
-                    None => {
-                        forward::<_, _, <M::Format as Format>::Input, LANES>(
-                            workers, layer, mask, samples, input, tile,
-                        );
-                    }
-                    Some(x) => forward(workers, layer, mask, samples, x, tile),
-                }
-                x = Some(tile.y);
-            }
+            forward_layers(workers, self.layers, training, samples, input, &mut layers);
         });
 
         let Some((output, mut hidden)) = layers.split_last_mut() else { return Metrics::default() };
@@ -221,6 +210,36 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
         let (a, b) = tiles.split(half);
         let (a, b) = self.workers.backend.join(|| self.run(a), || self.run(b));
         a.merge(b)
+    }
+}
+
+/// Runs a tile through all layers.
+#[inline(always)]
+pub(crate) fn forward_layers<B: Backend, M: Model, const LANES: usize>(
+    workers: Workers<'_, B>,
+    layers: &[M],
+    training: Option<(&Sgd, StepId)>,
+    samples: TileSamples<BatchOf<M>>,
+    input: &[[<M::Format as Format>::Input; LANES]],
+    tiles: &mut [LayerTiles<'_, LANES>],
+) {
+    let mut x: Option<&[[f32; LANES]]> = None;
+    for (i, (layer, tile)) in layers.iter().zip(tiles).enumerate() {
+        let mask = training.map_or(DropoutMask::OFF, |step| dropout_mask(step, i, layers.len()));
+        match (layer.blocks(), x) {
+            (None, None) => {
+                forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, tile);
+            }
+            (None, Some(x)) => forward(workers, layer, mask, samples, x, tile),
+            (Some(blocks), x) => {
+                let neurons = Neurons { bias: layer.bias(), activation: layer.spec().activation, mask, first: 0 };
+                match x {
+                    None => forward_blocks(workers, blocks, input, neurons, tile.y),
+                    Some(x) => forward_blocks(workers, blocks, x, neurons, tile.y),
+                }
+            }
+        }
+        x = Some(tile.y);
     }
 }
 

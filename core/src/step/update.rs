@@ -70,7 +70,7 @@ pub(crate) fn update_layers<B: Backend, F: Format, X: Element, const LANES: usiz
     }
 }
 
-fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
+pub(crate) fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
     backend: &B,
     update: Update,
     tiles: usize,

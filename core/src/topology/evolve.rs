@@ -7,6 +7,7 @@ use crate::network::model::Layer;
 use crate::network::spec::{LayerSpec, Storage};
 use crate::random::{Generator, Purpose};
 use crate::samples::source::Samples;
+use crate::sparse::blocks::LayerBlocks;
 use crate::sparse::budget::{Pace, Unlimited};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
@@ -68,6 +69,11 @@ impl Evolution {
         self.zeta
     }
 
+    /// How new connections are placed.
+    pub(crate) const fn growth(&self) -> Growth {
+        self.growth
+    }
+
     /// The same with new connections placed another way.
     #[must_use]
     pub const fn with_growth(mut self, growth: Growth) -> Self {
@@ -115,13 +121,14 @@ impl Evolution {
 impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
     /// One evolution, as at the end of an epoch: prunes and regrows every sparse layer but the last, in place.
     ///
-    /// `pruned` sees the structure of each layer, by index, after pruning and before regrowth: its surviving
+    /// `pruned` sees the structure of each layer that is not stored in blocks, by index, after pruning and before regrowth: its surviving
     /// connections. Returns how many connections were replaced. Scratch comes from the tiles, whose contents nobody
     /// reads between steps.
     ///
     /// # Errors
     ///
-    /// A network built for inference, or of a format that has no other pruning rule than magnitude.
+    /// A network built for inference, or of a format that has no other pruning rule than magnitude; layers in blocks, which grow at random and
+    /// prune by magnitude only.
     pub fn evolve<B: Backend>(
         &mut self,
         backend: &B,
@@ -163,6 +170,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         if !self.training {
             return Err(TrainError::Inference);
         }
+        self.check_growth(evolution)?;
         let by_gradient = matches!(evolution.growth, Growth::Gradient);
         if by_gradient && !has_samples {
             return Err(TrainError::Samples);
@@ -214,7 +222,7 @@ pub(crate) fn evolve_layers<'a, B: Backend, F: Format, const LANES: usize, const
         0
     };
     let Some((_, layers)) = network.layers.split_last_mut() else { return 0 };
-    for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
+    for (index, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| !layer.indptr.is_empty()) {
         pruned(index, layer.csr_mut().as_ref());
     }
     let replaced = each_layer(
@@ -225,6 +233,9 @@ pub(crate) fn evolve_layers<'a, B: Backend, F: Format, const LANES: usize, const
         &|layer: &mut Layer<'_, F>, index, scratch: &mut Scratch<'_>| {
             if layer.spec.is_dense() {
                 return 0;
+            }
+            if F::BLOCKS && layer.spec.is_blocked() {
+                return evolve_blocks(layer, evolution, zeta, id, index);
             }
             let grown = match evolution.growth {
                 Growth::Gradient if F::OPTIONS => {
@@ -274,6 +285,18 @@ pub(crate) fn regrowth<F: Format>(layer: &mut Layer<'_, F>, id: StepId, index: u
     let matrix = layer.csr_mut();
     let removed = matrix.capacity().saturating_sub(matrix.nnz());
     GrowthState::new(removed, Generator::new(id.seed, Purpose::Growth, id.epoch, id.step, index))
+}
+
+/// Prunes and regrows a layer in blocks; returns how many connections were replaced.
+fn evolve_blocks<F: Format>(
+    layer: &mut Layer<'_, F>,
+    evolution: &Evolution,
+    zeta: f32,
+    id: StepId,
+    index: u32,
+) -> usize {
+    let weight = initial_value(evolution, &layer.spec);
+    layer.blocks.get_mut().map_or(0, |blocks| blocks.evolve(zeta, id, index, weight))
 }
 
 /// Goes on with that as far as the budget reaches; returns whether all is done.

@@ -85,7 +85,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     ///
     /// # Errors
     ///
-    /// As [`Mlp::evolve`]; a pruning rule other than magnitude, percolation, or Hebbian growth.
+    /// As [`Mlp::evolve`]; a pruning rule other than magnitude, percolation, or Hebbian growth; layers in blocks.
     pub fn evolve_in_parts<'n>(
         &'n mut self,
         evolution: &Evolution,
@@ -96,6 +96,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
         if evolution.pruning() != Pruning::Magnitude || evolution.percolates() || evolution.is_hebbian() {
             return Err(TrainError::NotInParts);
         }
+        self.check_no_blocks("an evolution in parts")?;
         let id = StepId { seed, epoch, step: 0 };
         Ok(EvolutionInParts { network: self, evolution: *evolution, id, layer: 0, work: Work::first(), replaced: 0 })
     }

@@ -7,10 +7,12 @@ use crate::network::mlp::Mlp;
 use crate::network::model::Layer;
 use crate::network::spec::Storage;
 use crate::random::{Generator, Purpose};
+use crate::sparse::blocks::LayerBlocks;
 use crate::sparse::budget::Unlimited;
 use crate::sparse::csr::{row_lengths, take_mut};
 use crate::sparse::index::{Format, Index};
 use crate::step::tiles::counters;
+use crate::topology::blocks::Initial;
 use crate::topology::grow::local::Locality;
 use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::rule::Growth;
@@ -83,6 +85,17 @@ fn initialise_layer<F: Format>(
             _ => srelu::initial(&mut generator),
         });
     }
+    if let Some(blocks) = layer.blocks.get_mut() {
+        // Neurons that read every window have connections in many blocks: they have the mean of their layer.
+        let mean = spec.connections.checked_div(spec.n_out).unwrap_or(1);
+        let initial = match fan_in {
+            FanIn::Dense => Initial::Within(he_limit(spec.n_in)),
+            FanIn::Connections if blocks.geometry.reads_all() => Initial::Within(he_limit(mean)),
+            FanIn::Connections => Initial::ByRow(he_limit),
+        };
+        blocks.initialise(seed, index, initial);
+        return;
+    }
     layer.indptr.fill(F::Pointer::default());
     if !spec.is_dense() {
         let room = scratch.room(spec.storage);
@@ -102,7 +115,7 @@ fn initialise_layer<F: Format>(
                 *weight = weights.symmetric(width_limit);
             }
         }
-        Storage::Dense | Storage::OutputMajor => {
+        Storage::Dense | Storage::OutputMajor | Storage::Blocked => {
             let mut values = &mut *layer.weights;
             for len in row_lengths(layer.indptr) {
                 let limit = he_limit(len);

@@ -11,11 +11,13 @@
 //! | `evolve.rs` | the order of an evolution, and the value of regrown weights |
 //! | `prune/` | which connections are pruned, one file a rule |
 //! | `thin.rs` | which connections are removed for good |
+//! | `blocks.rs` | the same for layers that are stored in blocks |
 //! | `in_parts.rs` | how an evolution is cut into parts that each end soon |
 //! | `grow/` | where connections are regrown, one file a rule |
 //! | `plane.rs` | where neurons lie in the image plane |
 //! | `scratch.rs` | the memory that all of it counts in |
 
+pub(crate) mod blocks;
 pub(crate) mod evolve;
 pub(crate) mod grow;
 pub(crate) mod in_parts;

@@ -53,7 +53,7 @@ impl<'a> Scratch<'a> {
     pub(crate) fn room<C: Index>(&mut self, storage: Storage) -> Room<'_, C> {
         let (rows, cols) = match storage {
             Storage::InputMajor => (&mut *self.inputs, &mut *self.outputs),
-            Storage::Dense | Storage::OutputMajor => (&mut *self.outputs, &mut *self.inputs),
+            Storage::Dense | Storage::OutputMajor | Storage::Blocked => (&mut *self.outputs, &mut *self.inputs),
         };
         Room { counters: counters(rows), spare: counters(cols) }
     }
@@ -62,7 +62,7 @@ impl<'a> Scratch<'a> {
     pub(crate) fn columns(&mut self, storage: Storage) -> &mut [f32] {
         match storage {
             Storage::InputMajor => counters(self.outputs),
-            Storage::Dense | Storage::OutputMajor => counters(self.inputs),
+            Storage::Dense | Storage::OutputMajor | Storage::Blocked => counters(self.inputs),
         }
     }
 }

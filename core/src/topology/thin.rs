@@ -51,6 +51,9 @@ struct Density {
 }
 
 impl Thinning {
+    /// What it is called where it is refused.
+    pub(crate) const NAME: &'static str = "importance pruning or a density schedule";
+
     /// Importance pruning after the epoch `from` and each `every` epochs later.
     ///
     /// A neuron's importance is the sum of the magnitudes of its incoming weights. Those at or below the percentile of
@@ -113,7 +116,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// # Errors
     ///
-    /// A network built for inference.
+    /// A network built for inference, or layers in blocks.
     pub fn thin<B: Backend>(
         &mut self,
         backend: &B,
@@ -121,15 +124,19 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         epoch: u32,
         last: u32,
     ) -> Result<usize, TrainError> {
-        if self.training { Ok(thin_layers(self, backend, thinning, epoch, last)) } else { Err(TrainError::Inference) }
+        if !self.training {
+            return Err(TrainError::Inference);
+        }
+        self.check_no_blocks(Thinning::NAME)?;
+        Ok(thin_layers(self, backend, thinning, epoch, last))
     }
 
     /// Gives up room for connections of a sparse layer, by index, that has no more than `connections`; false where it has
-    /// more, has less room than that, is dense, or does not exist.
+    /// more, has less room than that, is dense or in blocks, or does not exist.
     pub fn give_up_room(&mut self, index: usize, connections: usize) -> bool {
         self.layers.get_mut(index).is_some_and(|layer| {
             let (len, nnz) = (layer.weights.len(), layer.csr_mut().nnz());
-            let gives = !layer.spec.is_dense() && nnz <= connections && connections <= len;
+            let gives = !layer.indptr.is_empty() && nnz <= connections && connections <= len;
             if gives {
                 shrink(layer, connections);
             }

@@ -99,7 +99,8 @@ impl<'s> Trainer<'s> {
     /// # Errors
     ///
     /// A network that was built for inference, or for less than the settings ask for; labels that it has no output for,
-    /// where the source knows them; an autoencoder with other outputs than inputs; a loss that is infinite or NaN, on either set of samples.
+    /// where the source knows them; an autoencoder with other outputs than inputs; an evolution or a thinning that the format or
+    /// layers in blocks do not know; a loss that is infinite or NaN, on either set of samples.
     // Inlined where it is called, which in most programs is one place: what the settings leave out is then left out.
     #[inline]
     pub fn run<F, B, S, T, O, const LANES: usize, const LAYERS: usize>(
@@ -119,6 +120,9 @@ impl<'s> Trainer<'s> {
     {
         network.check_training(&self.settings.sgd)?;
         network.check_ranks(backend)?;
+        if self.thinning.is_some() {
+            network.check_no_blocks(Thinning::NAME)?;
+        }
         network.check_samples(train)?;
         network.check_samples(test)?;
         if let Some(evolution) = &self.settings.evolution {

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use rewire_core::error::{BuildError, TrainError};
-use rewire_core::network::{Description, Footprint};
-use rewire_core::network::{LayerRef, Mlp};
+use rewire_core::error::{BuildError, LoadError, TrainError};
+use rewire_core::network::Mlp;
+use rewire_core::network::{BlockArrays, Description, Footprint};
 use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::random::Permutation;
 use rewire_core::samples::Samples;
@@ -16,6 +16,7 @@ use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
+pub use crate::load::load_layer;
 use crate::memory::with_block;
 use crate::native::Native;
 
@@ -161,6 +162,16 @@ pub trait Network: Send {
     ///
     /// Why it does not fit.
     fn import_layer(&mut self, index: usize, layer: &LayerData) -> Result<(), NetworkError>;
+    /// Has `read` fill the arrays of a layer in blocks where they lie: see [`Mlp::read_blocks`].
+    ///
+    /// # Errors
+    ///
+    /// What `read` returns, or why it does not fit.
+    fn read_blocks(
+        &mut self,
+        index: usize,
+        read: &mut dyn FnMut(BlockArrays<'_>) -> Result<(), NetworkError>,
+    ) -> Result<(), NetworkError>;
     /// Replaces every layer's weights and structure.
     ///
     /// # Errors
@@ -248,7 +259,8 @@ where
     }
 
     fn views(&self) -> Vec<LayerView<'_>> {
-        self.layers().map(LayerView::new).collect()
+        let blocks = |(index, layer)| LayerView { blocks: self.blocks(index), ..LayerView::new(layer) };
+        self.layers().enumerate().map(blocks).collect()
     }
 
     fn would_prune(&self, evolution: &Evolution, zeta: f32, id: StepId, each: &mut dyn FnMut(usize, usize, usize)) {
@@ -272,6 +284,19 @@ where
         load_layer(self, index, layer)
     }
 
+    fn read_blocks(
+        &mut self,
+        index: usize,
+        read: &mut dyn FnMut(BlockArrays<'_>) -> Result<(), NetworkError>,
+    ) -> Result<(), NetworkError> {
+        Mlp::read_blocks::<Reading>(self, index, |arrays| read(arrays).map_err(Reading::Failed)).map_err(|error| {
+            match error {
+                Reading::Failed(error) => error,
+                Reading::Refused(error) => NetworkError::Layer { layer: index, reason: error.to_string() },
+            }
+        })
+    }
+
     fn bytes(&self) -> usize {
         Mlp::bytes(self)
     }
@@ -282,48 +307,23 @@ where
     }
 }
 
-/// Replaces a layer's weights and structure.
-///
-/// # Errors
-///
-/// Why it does not fit.
-pub fn load_layer<F: Format, const LANES: usize, const LAYERS: usize>(
-    network: &mut Mlp<'_, F, LANES, LAYERS>,
-    index: usize,
-    data: &LayerData,
-) -> Result<(), NetworkError> {
-    let wrong = |reason: String| NetworkError::Layer { layer: index, reason };
-    // A value that the format cannot hold is refused by its invariants: it is out of range before it wraps.
-    let fits = |value: &u32, max: usize| *value as usize <= max;
-    if !data.indptr.iter().all(|value| fits(value, <F::Pointer as Index>::MAX))
-        || !data.indices.iter().all(|value| fits(value, <F::Index as Index>::MAX))
-    {
-        return Err(wrong("it has a row pointer or column beyond its widths".into()));
+/// Why blocks were not read.
+enum Reading {
+    Failed(NetworkError),
+    Refused(LoadError),
+}
+
+impl From<LoadError> for Reading {
+    fn from(error: LoadError) -> Self {
+        Self::Refused(error)
     }
-    let indptr: Vec<_> = data.indptr.iter().map(|&p| F::Pointer::wrapping_from(p as usize)).collect();
-    let indices: Vec<_> = data.indices.iter().map(|&p| F::Index::wrapping_from(p as usize)).collect();
-    let csr = if data.spec.storage == Storage::Dense {
-        None
-    } else {
-        let csr = CsrRef::<F>::new(data.spec.ncols(), &indptr, &indices, &data.weights);
-        Some(csr.map_err(|error| wrong(error.to_string()))?)
-    };
-    let layer = LayerRef {
-        spec: data.spec,
-        bias: &data.bias,
-        weights: &data.weights,
-        csr,
-        velocity: &data.velocity,
-        bias_velocity: &data.bias_velocity,
-        activation_parameters: &data.activation_parameters,
-        activation_velocity: &data.activation_velocity,
-    };
-    network.load_layer(index, &layer).map_err(|error| wrong(error.to_string()))
 }
 
 /// Whether the widest layer needs four bytes a column.
 fn is_wide(layers: &[LayerSpec]) -> bool {
-    layers.iter().any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
+    // A layer in blocks has narrow ones, and a dense one has none.
+    let has_columns = |layer: &&LayerSpec| matches!(layer.storage, Storage::OutputMajor | Storage::InputMajor);
+    layers.iter().filter(has_columns).any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
 }
 
 macro_rules! by_type {

@@ -14,7 +14,10 @@
 use rewire_core::activation::Parameters;
 pub use rewire_core::network::Storage;
 use rewire_core::network::{LayerRef, LayerSpec};
-use rewire_core::sparse::{Format, Index};
+use rewire_core::sparse::{BlocksRef, Format, Index};
+
+pub use crate::blocks::BlockData;
+use crate::blocks::cells_of;
 
 /// Layers that a network of this library has at most, the output layer included.
 pub const MAX_LAYERS: usize = 32;
@@ -40,6 +43,8 @@ pub struct LayerData {
     pub activation_parameters: Vec<Parameters>,
     /// Their velocities; empty as those of the weights.
     pub activation_velocity: Vec<Parameters>,
+    /// What a layer in blocks has instead of row pointers, columns and weights.
+    pub blocks: Option<BlockData>,
 }
 
 /// Integers of a layer's structure, as wide as its network stores them.
@@ -117,6 +122,8 @@ pub struct LayerView<'a> {
     pub activation_parameters: &'a [Parameters],
     /// Their velocities; empty as those of the weights.
     pub activation_velocity: &'a [Parameters],
+    /// What a layer in blocks has instead of row pointers, columns and weights.
+    pub blocks: Option<BlocksRef<'a>>,
 }
 
 impl<'a> LayerView<'a> {
@@ -136,10 +143,16 @@ impl<'a> LayerView<'a> {
             bias_velocity: layer.bias_velocity,
             activation_parameters: layer.activation_parameters,
             activation_velocity: layer.activation_velocity,
+            blocks: None,
         }
     }
 
-    /// Row and column of each connection of a sparse layer, in the order of the weights.
+    /// Connections that it stores; all cells of a dense layer.
+    pub fn stored(&self) -> usize {
+        self.blocks.map_or(self.weights.len(), |blocks| blocks.weights.len())
+    }
+
+    /// Row and column of each connection of a sparse layer that is not in blocks, in the order of the weights.
     pub fn cells(self) -> impl Iterator<Item = (usize, usize)> {
         let Self { indptr, indices, .. } = self;
         (0..indptr.len().saturating_sub(1)).flat_map(move |row| {
@@ -160,6 +173,7 @@ impl<'a> LayerView<'a> {
             bias_velocity: self.bias_velocity.to_vec(),
             activation_parameters: self.activation_parameters.to_vec(),
             activation_velocity: self.activation_velocity.to_vec(),
+            blocks: self.blocks.map(BlockData::new),
         }
     }
 }
@@ -178,7 +192,7 @@ pub struct Connection {
 /// Input and neuron of a stored cell: the one place that knows which of the two a row is.
 pub fn endpoints(storage: Storage, row: usize, col: usize) -> (usize, usize) {
     match storage {
-        Storage::Dense | Storage::OutputMajor => (col, row),
+        Storage::Dense | Storage::OutputMajor | Storage::Blocked => (col, row),
         Storage::InputMajor => (row, col),
     }
 }
@@ -196,17 +210,19 @@ impl LayerData {
             bias_velocity: &self.bias_velocity,
             activation_parameters: &self.activation_parameters,
             activation_velocity: &self.activation_velocity,
+            blocks: self.blocks.as_ref().map(BlockData::view),
         }
     }
 
-    /// Every connection, in the order of [`LayerData::weights`].
+    /// Every connection, in the order of memory.
     pub fn connections(&self) -> impl Iterator<Item = Connection> {
         let LayerSpec { n_in, storage, .. } = self.spec;
         // A dense layer has no row pointers, so one of the two parts is empty.
         let dense = if self.spec.is_dense() { self.weights.as_slice() } else { &[] };
         let dense = dense.iter().enumerate().map(move |(at, &weight)| (at / n_in, at % n_in, weight));
         let stored = self.view().cells().zip(&self.weights).map(|((row, col), &weight)| (row, col, weight));
-        dense.chain(stored).map(move |(row, col, weight)| {
+        let blocks = self.blocks.iter().flat_map(|blocks| cells_of(blocks.view()));
+        dense.chain(stored).chain(blocks).map(move |(row, col, weight)| {
             let (input, neuron) = endpoints(storage, row, col);
             Connection { input, neuron, weight }
         })
@@ -215,7 +231,19 @@ impl LayerData {
     /// The same weights stored input-major where they are output-major, and the other way round. Velocities are left out.
     #[must_use]
     pub fn stored_the_other_way(&self) -> Self {
-        let spec = self.spec.stored_the_other_way();
+        self.stored_as(self.spec.stored_the_other_way())
+    }
+
+    /// The same weights in rows, where they are in blocks: what programs read that know no blocks.
+    #[must_use]
+    pub fn in_rows(self) -> Self {
+        if self.blocks.is_none() {
+            return self;
+        }
+        self.stored_as(LayerSpec { storage: Storage::OutputMajor, ..self.spec })
+    }
+
+    fn stored_as(&self, spec: LayerSpec) -> Self {
         let mut cells: Vec<(usize, usize, f32)> = self
             .connections()
             .map(|Connection { input, neuron, weight }| {
@@ -246,6 +274,7 @@ impl LayerData {
             bias_velocity: Vec::new(),
             activation_parameters: self.activation_parameters.clone(),
             activation_velocity: Vec::new(),
+            blocks: None,
         }
     }
 
@@ -286,6 +315,7 @@ mod tests {
             bias_velocity: vec![],
             activation_parameters: vec![],
             activation_velocity: vec![],
+            blocks: None,
         };
         [
             layer(sparse, &[0, 1, 3], &[1, 0, 1], &[10.0, 1.0, 11.0]),

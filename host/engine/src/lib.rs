@@ -4,12 +4,15 @@
 //! This package compiles the kernels for each format, tile width and set of vector instructions, which takes long. Nobody
 //! else does: programs and tests go through [`dynamic::Network`].
 
+mod blocks;
 pub mod clock;
 // The tests of this package do without: they would compile every kernel again.
 #[cfg(not(test))]
 pub mod dynamic;
 pub mod error;
 pub mod layer;
+#[cfg(not(test))]
+mod load;
 pub mod memory;
 pub mod native;
 pub mod probe;

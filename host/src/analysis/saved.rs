@@ -106,7 +106,7 @@ impl SavedRun {
             if !path.exists() {
                 return None;
             }
-            Model::load(&path).map_err(|error| missing.push(format!("{error:#}"))).ok()
+            Model::load(&path).map(Model::in_rows).map_err(|error| missing.push(format!("{error:#}"))).ok()
         };
         let (start, now) = (if sparse { model(START) } else { None }, model(MODEL));
         let meaning = start.as_ref().or(now.as_ref()).map(|model| (model.shape, model.names.clone()));

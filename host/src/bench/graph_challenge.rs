@@ -207,6 +207,7 @@ pub fn run<'i>(
                 bias_velocity: Vec::new(),
                 activation_parameters: if spec.activation.is_learned() { cut.clone() } else { Vec::new() },
                 activation_velocity: Vec::new(),
+                blocks: None,
             });
             network.import(&layers.collect::<Vec<_>>())?;
             networks.push(network);

@@ -23,7 +23,8 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
-        let models: Vec<_> = self.models.iter().map(|path| Model::load(&model_file(path))).collect::<Result<_>>()?;
+        let models: Vec<_> =
+            self.models.iter().map(|path| Ok(Model::load(&model_file(path))?.in_rows())).collect::<Result<_>>()?;
         let averaged = average(&models).with_context(|| {
             let paths: Vec<_> = self.models.iter().map(|path| path.display().to_string()).collect();
             format!("{} cannot be averaged", paths.join(", "))

@@ -34,13 +34,13 @@ impl Arguments {
         }
         let path = model_file(&self.model);
         let out = self.out.clone().unwrap_or_else(|| path.with_extension("image"));
-        let model = Model::load(&path)?;
+        let model = Model::load(&path)?.in_rows();
         let Exported { bytes, format, converted } = crate::model::chip::export(&model, &out)
             .with_context(|| format!("{} cannot be exported for a chip", path.display()))?;
         for layer in converted {
             let storage = match model.layers[layer].spec.storage {
                 Storage::OutputMajor => "input-major",
-                Storage::InputMajor | Storage::Dense => "output-major",
+                Storage::InputMajor | Storage::Dense | Storage::Blocked => "output-major",
             };
             note(format_args!("layer {layer} is stored {storage} in the image, where its columns take fewer bytes"));
         }

@@ -18,6 +18,7 @@ fn layer(spec: &LayerSpec) -> String {
         Storage::Dense => format!("LayerSpec::dense({n_in}, {n_out}, {activation})"),
         Storage::OutputMajor => format!("LayerSpec::sparse({n_in}, {n_out}, {connections}, {activation})"),
         Storage::InputMajor => format!("LayerSpec::sparse({n_in}, {n_out}, {connections}, {activation}).input_major()"),
+        Storage::Blocked => format!("LayerSpec::sparse({n_in}, {n_out}, {connections}, {activation}).blocked()"),
     }
 }
 

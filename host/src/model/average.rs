@@ -69,6 +69,7 @@ fn average_layer(layers: &[&LayerData]) -> LayerData {
         bias_velocity: Vec::new(),
         activation_parameters: parameters.as_chunks().0.to_vec(),
         activation_velocity: Vec::new(),
+        blocks: None,
     }
 }
 
@@ -142,6 +143,7 @@ mod tests {
             bias_velocity: vec![],
             activation_parameters: vec![],
             activation_velocity: vec![],
+            blocks: None,
         };
         Model {
             dataset: None,

@@ -50,6 +50,7 @@ impl LayerHeader {
             Storage::Dense => "dense",
             Storage::OutputMajor => "csr",
             Storage::InputMajor => "csc",
+            Storage::Blocked => "blocks",
         };
         let (n_in, n_out) = (spec.n_in, spec.n_out);
         Self { n_in, n_out, storage: storage.into(), activation: activation.into(), slope }
@@ -68,6 +69,7 @@ impl LayerHeader {
             "dense" => Storage::Dense,
             "csr" => Storage::OutputMajor,
             "csc" => Storage::InputMajor,
+            "blocks" => Storage::Blocked,
             other => bail!("the storage '{other}' is unknown"),
         };
         Ok(LayerSpec { n_in: self.n_in, n_out: self.n_out, connections, storage, activation })

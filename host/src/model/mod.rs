@@ -1,6 +1,7 @@
 //! Trained networks: a layer as a program reads it, `model.safetensors`, predictions, and images for a chip.
 
 pub mod average;
+pub(crate) mod blocks;
 pub mod chip;
 mod folding;
 mod header;

@@ -1,6 +1,6 @@
 //! What a trained network says of samples: classes, probabilities, and how often it is right.
 
-use rewire_core::network::Description;
+use rewire_core::network::{Description, LayerSpec};
 use rewire_core::step::Metrics;
 use rewire_engine::dynamic::{Network, with_network};
 use rewire_engine::native::Native;
@@ -116,8 +116,11 @@ impl Model {
     /// Builds the network for predictions and hands it to `work`.
     fn with_inference<R>(&self, work: impl FnOnce(&mut dyn Network) -> R) -> Result<R, FitError> {
         let specs = self.specs();
-        let description = Description::inference(&specs, 2 * LANES);
-        with_network(&specs, LANES, &description, |network| {
+        // A tile of a network in blocks holds a whole minibatch, and its activations are most of what it needs.
+        let blocked = specs.iter().any(LayerSpec::is_blocked);
+        let (lanes, batch_size) = if blocked { (1, 1) } else { (LANES, 2 * LANES) };
+        let description = Description::inference(&specs, batch_size);
+        with_network(&specs, lanes, &description, |network| {
             network.import(&self.layers)?;
             Ok(work(network))
         })?

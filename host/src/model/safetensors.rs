@@ -3,7 +3,8 @@
 //! Tensors of layer `i`, counted from 0: `layers.i.indptr`, `layers.i.indices` (I32, or I64 where a layer has more
 //! connections or columns than that counts), `layers.i.values` (F32) of its CSR
 //! matrix `[n_out, n_in]` (CSC where the metadata's storage says so), or `layers.i.weight` (F32, `[n_out, n_in]`) where it
-//! is dense; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
+//! is dense, or of a layer in blocks (storage `blocks`) `layers.i.block_weights` (BF16), `layers.i.block_pointers` and
+//! `layers.i.block_columns` (U16), as [`BlocksRef`](rewire_core::sparse::BlocksRef) has them; `layers.i.bias`; of SReLU, `layers.i.srelu` (F32, `[n_out, 4]`: left joint, left slope, distance of the right
 //! joint, right slope); of a normalised ReLU, `layers.i.batch_norm` (F32, `[n_out, 4]`: scale, shift, mean, variance).
 //! `input.mean` and `input.scale` turn a feature, such as a pixel's byte, into an input: `(feature - mean) * scale`. The metadata's one entry,
 //! `rewire`, is JSON: the format's version, the dataset if it is a known one, the task if it is no classification, shape and
@@ -25,6 +26,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::data::normaliser::Normaliser;
 use crate::data::{DatasetName, ImageShape, Names, manifest};
 use crate::files::stream_atomically;
+use crate::model::blocks::{self, arrays};
 use crate::model::header::{Header, LayerHeader};
 use crate::model::tensors::{Data, Tensor, Tensors};
 use crate::settings::TaskKind;
@@ -58,6 +60,15 @@ fn decode(tensor: &TensorView<'_>) -> Result<Vec<u32>, i64> {
         return tensor.data().as_chunks().0.iter().map(|&word| narrow(i32::from_le_bytes(word).into())).collect();
     }
     tensor.data().as_chunks().0.iter().map(|&word| narrow(i64::from_le_bytes(word))).collect()
+}
+
+/// Checks that no running variance is below 0.
+fn check_variances(spec: &LayerSpec, name: &str, parameters: &[Parameters]) -> Result<()> {
+    if spec.activation == Activation::BatchNormRelu {
+        let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
+        ensure!(neuron.is_none(), "{name}: the variance of neuron {} is below 0", neuron.unwrap_or_default());
+    }
+    Ok(())
 }
 
 /// What the tensor with the parameters of an activation is called.
@@ -106,8 +117,10 @@ impl<'a> ModelView<'a> {
     fn file(&self) -> Result<Tensors<'a>> {
         for (i, layer) in self.layers.iter().enumerate() {
             let parameters = layer.activation_parameters.as_flattened();
+            let blocks = layer.blocks.map_or(&[][..], |blocks| blocks.weights);
             ensure!(
-                layer.weights.iter().chain(layer.bias).chain(parameters).all(|value| value.is_finite()),
+                blocks.iter().all(|&weight| weight & 0x7F80 != 0x7F80)
+                    && layer.weights.iter().chain(layer.bias).chain(parameters).all(|value| value.is_finite()),
                 "layer {i} has weights that are not finite; try a smaller --learning-rate"
             );
         }
@@ -130,7 +143,11 @@ impl<'a> ModelView<'a> {
         for (i, layer) in self.layers.iter().enumerate() {
             let mut add = |name: &str, shape, data| add(format!("layers.{i}.{name}"), shape, data);
             let (spec, weights) = (layer.spec, layer.weights);
-            if spec.is_dense() {
+            if let Some(blocks) = layer.blocks {
+                for (name, data) in arrays(blocks) {
+                    add(name, vec![data.len()], data);
+                }
+            } else if spec.is_dense() {
                 add("weight", vec![spec.n_out, spec.n_in], Data::Floats(weights));
             } else {
                 add("indptr", vec![layer.indptr.len()], Data::Signed(layer.indptr, weights.len()));
@@ -160,6 +177,12 @@ impl Model {
             targets: &self.targets,
             layers: self.layers.iter().map(LayerData::view).collect(),
         }
+    }
+
+    /// The same with the layers that are in blocks in rows, for whoever knows no blocks.
+    #[must_use]
+    pub fn in_rows(self) -> Self {
+        Self { layers: self.layers.into_iter().map(LayerData::in_rows).collect(), ..self }
     }
 
     /// Writes the file, whole or not at all.
@@ -247,7 +270,13 @@ impl Model {
         for (i, layer) in header.layers.iter().enumerate() {
             let name = |part: &str| format!("layers.{i}.{part}");
             let dense = layer.storage == "dense";
-            let (indptr, indices, weights) = if dense {
+            let blocks = match layer.storage.as_str() {
+                "blocks" => Some(blocks::read(&tensors, i, (layer.n_in, layer.n_out))?),
+                _ => None,
+            };
+            let (indptr, indices, weights) = if blocks.is_some() {
+                Default::default()
+            } else if dense {
                 let cells = layer.n_in.checked_mul(layer.n_out).context("its widths overflow")?;
                 (Vec::new(), Vec::new(), floats(&name("weight"), Some(cells))?)
             } else {
@@ -256,18 +285,12 @@ impl Model {
                 (integers(&name("indptr"))?, indices, floats(&name("values"), Some(len))?)
             };
             let bias = floats(&name("bias"), Some(layer.n_out))?;
-            let spec = layer.spec(weights.len()).with_context(|| format!("layer {i}"))?;
+            let connections = blocks.as_ref().map_or(weights.len(), |blocks| blocks.weights.len());
+            let spec = layer.spec(connections).with_context(|| format!("layer {i}"))?;
             let activation_parameters = if spec.activation.is_learned() {
                 let name = name(parameters_name(spec.activation));
                 let parameters: Vec<Parameters> = floats(&name, Some(4 * layer.n_out))?.as_chunks().0.to_vec();
-                if spec.activation == Activation::BatchNormRelu {
-                    let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
-                    ensure!(
-                        neuron.is_none(),
-                        "{name}: the variance of neuron {} is below 0",
-                        neuron.unwrap_or_default()
-                    );
-                }
+                check_variances(&spec, &name, &parameters)?;
                 parameters
             } else {
                 Vec::new()
@@ -282,6 +305,7 @@ impl Model {
                 bias_velocity: Vec::new(),
                 activation_parameters,
                 activation_velocity: Vec::new(),
+                blocks,
             });
         }
         let task = header.task.unwrap_or(TaskKind::Classify);
@@ -309,6 +333,10 @@ impl Model {
     /// Checks that each layer's structure is sound and that the layers fit each other.
     fn check(&self) -> Result<()> {
         for (i, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
+            if let Some(blocks) = &layer.blocks {
+                blocks.check().map_err(|error| anyhow!("layer {i}: {error}"))?;
+                continue;
+            }
             let LayerData { spec, indptr, indices, weights, .. } = layer;
             CsrRef::<Wide>::new(spec.ncols(), indptr, indices, weights)
                 .map_err(|error| anyhow!("layer {i}: {error}"))?;

@@ -27,6 +27,10 @@ pub(crate) enum Data<'a> {
     Signed(Integers<'a>, usize),
     /// Bits in words of 64.
     Bits(&'a [u64]),
+    /// Integers without sign, of 16 bits.
+    Halves(&'a [u16]),
+    /// Floats of 16 bits: bfloat16.
+    Brain(&'a [u16]),
 }
 
 impl Data<'_> {
@@ -37,6 +41,8 @@ impl Data<'_> {
             Self::Signed(_, largest) if i32::try_from(*largest).is_ok() => Dtype::I32,
             Self::Signed(..) => Dtype::I64,
             Self::Bits(_) => Dtype::U64,
+            Self::Halves(_) => Dtype::U16,
+            Self::Brain(_) => Dtype::BF16,
         }
     }
 
@@ -46,6 +52,7 @@ impl Data<'_> {
             Self::Floats(values) => values.len(),
             Self::Integers(values) | Self::Signed(values, _) => values.len(),
             Self::Bits(values) => values.len(),
+            Self::Halves(values) | Self::Brain(values) => values.len(),
         }
     }
 
@@ -53,6 +60,7 @@ impl Data<'_> {
         match *self {
             Self::Floats(values) => write_each(values.len(), |at| values[at].to_le_bytes(), out),
             Self::Bits(values) => write_each(values.len(), |at| values[at].to_le_bytes(), out),
+            Self::Halves(values) | Self::Brain(values) => write_each(values.len(), |at| values[at].to_le_bytes(), out),
             Self::Integers(values) | Self::Signed(values, _) if self.dtype() != Dtype::I64 => {
                 write_each(values.len(), |at| values.at(at).to_le_bytes(), out)
             }
@@ -180,20 +188,59 @@ impl TensorFile {
         self.metadata.info(name).is_some()
     }
 
-    /// The elements of a tensor.
-    fn elements<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<Vec<T>> {
+    /// Where the elements of a tensor are in the file.
+    fn place(&self, name: &str, dtype: Dtype) -> Result<(usize, usize)> {
         let info = self.metadata.info(name).ok_or_else(|| anyhow!("the tensor '{name}' is missing"))?;
         if info.dtype != dtype {
             bail!("the tensor '{name}' holds {:?}, expected {dtype:?}", info.dtype);
         }
-        let (first, end) = info.data_offsets;
+        Ok(info.data_offsets)
+    }
+
+    /// Reads as many elements as a tensor has into memory that is there.
+    fn read<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype, to: &mut [T]) -> Result<()> {
+        let (first, end) = self.place(name, dtype)?;
+        let (found, expected) = ((end - first) / size_of::<T>(), to.len());
+        ensure!(found == expected, "the tensor '{name}' has {found} elements, expected {expected}");
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.start + first as u64))?;
+        file.read_exact(bytemuck::cast_slice_mut(to)).with_context(|| format!("the tensor '{name}'"))
+    }
+
+    /// Fills memory with a tensor of floats.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, has another length, holds something else, or cannot be read.
+    pub(crate) fn floats_into(&self, name: &str, to: &mut [f32]) -> Result<()> {
+        self.read(name, Dtype::F32, to)?;
+        for value in to {
+            *value = f32::from_bits(u32::from_le(value.to_bits()));
+        }
+        Ok(())
+    }
+
+    /// Fills memory with a tensor of 16 bits an element: whole numbers or floats.
+    ///
+    /// # Errors
+    ///
+    /// As [`TensorFile::floats_into`].
+    pub(crate) fn halves_into(&self, name: &str, dtype: Dtype, to: &mut [u16]) -> Result<()> {
+        self.read(name, dtype, to)?;
+        for value in to {
+            *value = u16::from_le(*value);
+        }
+        Ok(())
+    }
+
+    /// The elements of a tensor.
+    fn elements<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<Vec<T>> {
+        let (first, end) = self.place(name, dtype)?;
         let mut elements = Vec::new();
         let len = (end - first) / size_of::<T>();
         elements.try_reserve_exact(len).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
         elements.resize(len, T::zeroed());
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.start + first as u64))?;
-        file.read_exact(bytemuck::cast_slice_mut(&mut elements)).with_context(|| format!("the tensor '{name}'"))?;
+        self.read(name, dtype, &mut elements)?;
         Ok(elements)
     }
 

@@ -224,7 +224,11 @@ impl Config {
                 }
             };
             let layer = LayerSpec::sparse(pair[0], pair[1], connections, activation);
-            if i == 0 && self.storage == StorageKind::InputMajor { layer.input_major() } else { layer }
+            match self.storage {
+                StorageKind::InputMajor if i == 0 => layer.input_major(),
+                StorageKind::Blocked => layer.blocked(),
+                StorageKind::InputMajor | StorageKind::OutputMajor => layer,
+            }
         };
         widths.windows(2).enumerate().map(layer).collect()
     }
@@ -245,6 +249,10 @@ impl Config {
         if self.lanes != 0 {
             return self.lanes;
         }
+        if self.storage == StorageKind::Blocked {
+            // A minibatch is one tile.
+            return [1, 16, 32, 64].into_iter().find(|&lanes| lanes >= self.batch_size).unwrap_or(128);
+        }
         match (self.model, self.batch_size) {
             // What such networks are built with, see `supports`.
             (_, 2..) if self.hidden.iter().any(|&width| width > 1 << 16) => 64,
@@ -254,6 +262,11 @@ impl Config {
             (_, 2..=32) => 16,
             (_, _) => 1,
         }
+    }
+
+    /// Whether a run records which connections survive: not where there are blocks, which are for networks too large for it.
+    pub fn records_topology(&self) -> bool {
+        self.model == ModelKind::Set && self.storage != StorageKind::Blocked
     }
 
     /// Whether minibatches need a velocity for every parameter.

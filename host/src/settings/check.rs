@@ -4,7 +4,9 @@ use rewire_core::network::MAX_LAYERS as MOST_SIGMAS;
 use rewire_engine::layer::MAX_LAYERS;
 
 use crate::data::DataSource;
-use crate::settings::choice::ActivationKind;
+use crate::settings::choice::{
+    ActivationKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TopologyKind,
+};
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
 
@@ -55,6 +57,7 @@ impl Config {
                 format!("has {given} numbers; give at most {MOST_SIGMAS}, the last holds for the layers after it");
             return Err(Invalid::because("sigma", reason));
         }
+        self.check_blocks()?;
         if self.activation == ActivationKind::BatchNormRelu && self.lanes().min(self.batch_size) < 2 {
             let setting = if self.batch_size == 1 { "batch_size" } else { "lanes" };
             let must_be = "larger: --activation batch-norm-relu normalises over the samples of a tile";
@@ -70,6 +73,50 @@ impl Config {
         }
         if self.warmup >= self.epochs {
             return Err(Invalid::value("warmup", self.warmup, format!("below --epochs {}", self.epochs)));
+        }
+        Ok(())
+    }
+
+    /// Checks what goes with layers in blocks.
+    fn check_blocks(&self) -> Result<(), Invalid> {
+        if self.storage != StorageKind::Blocked {
+            return Ok(());
+        }
+        let because =
+            |setting, reason: &str| Err(Invalid::because(setting, format!("{reason} with --storage blocked")));
+        if self.model == ModelKind::Dense {
+            return because("model", "must be set or fixprob");
+        }
+        if self.momentum != 0.0 {
+            return because("momentum", "must be 0, because no velocities are kept,");
+        }
+        if self.batch_size > self.lanes() {
+            return because("batch_size", "must be at most --lanes, and 128 at most,");
+        }
+        let positive = self.activation == ActivationKind::LeakyRelu && self.slope > 0.0;
+        if self.activation != ActivationKind::Relu && !positive {
+            return because("activation", "must be relu, or leaky-relu with a positive --slope,");
+        }
+        if self.topology != TopologyKind::Random {
+            return because("topology", "must be random");
+        }
+        if self.growth != GrowthKind::Random && self.model == ModelKind::Set {
+            return because("growth", "must be random");
+        }
+        if self.pruning != PruningKind::Magnitude && self.model == ModelKind::Set {
+            return because("pruning", "must be magnitude");
+        }
+        if self.percolation && self.model == ModelKind::Set {
+            return because("percolation", "must be off");
+        }
+        if self.average_weights > 0.0 {
+            return because("average_weights", "must be 0");
+        }
+        if self.importance_percentile > 0.0 && self.model == ModelKind::Set {
+            return because("importance_percentile", "must be 0");
+        }
+        if self.connections_schedule != ScheduleKind::Constant && self.model == ModelKind::Set {
+            return because("connections_schedule", "must be constant");
         }
         Ok(())
     }

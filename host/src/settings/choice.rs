@@ -145,6 +145,8 @@ choice! {
         OutputMajor = "output-major",
         /// One row an input, so that an input of zero costs nothing: for a microcontroller.
         InputMajor = "input-major",
+        /// Blocks of 16-bit weights and columns, every sparse layer: for layers of up to 100 million neurons and more.
+        Blocked = "blocked",
     }
 
     /// How features become inputs.

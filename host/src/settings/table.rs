@@ -170,7 +170,7 @@ settings! { |dataset, source, task|
             applies: &[SPARSE],
         }
 
-        /// Order in which the first layer's connections are stored, and in which the initial topology is drawn.
+        /// How connections are stored: the order of the first layer's, in which the initial topology is drawn, or blocks.
         storage: StorageKind = StorageKind::OutputMajor, {}
     }
 

@@ -193,6 +193,7 @@ mod tests {
             velocity: vec![],
             bias_velocity: vec![],
             activation_velocity: vec![],
+            blocks: None,
         };
         config.layers(3, 2).into_iter().map(layer).collect()
     }

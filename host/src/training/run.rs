@@ -182,9 +182,7 @@ impl Run<'_> {
     fn resume(&self, network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<Begun> {
         for index in 0..checkpoint.specs().len() {
             // One layer at a time: two networks may be more than the memory holds.
-            let layer = checkpoint.layer(index)?;
-            network.give_up_room(index, layer.spec.connections);
-            network.import_layer(index, &layer).with_context(|| {
+            checkpoint.restore(index, network).with_context(|| {
                 format!("the checkpoint in {} is of another network; start again in another folder", out.display())
             })?;
         }

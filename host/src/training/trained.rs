@@ -14,7 +14,7 @@ use crate::data::Dataset;
 use crate::data::arrays::{ArrayError, check, check_classes};
 use crate::error::FitError;
 use crate::model::safetensors::Model;
-use crate::settings::{Config, Invalid, Keep, ModelKind, ScheduleKind, TaskKind};
+use crate::settings::{Config, Invalid, Keep, ScheduleKind, TaskKind};
 use crate::training::directory::Epoch;
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::recorder::Recorder;
@@ -200,7 +200,7 @@ fn run(
     }
     let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
     let mut recorder = None;
-    if observer.counts_inputs() && config.model == ModelKind::Set {
+    if observer.counts_inputs() && config.records_topology() {
         let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&session.layers()));
         session.would_prune(recorder, network, &settings, next);
         observer.begin(recorder.input_connections());
@@ -269,6 +269,7 @@ mod tests {
     use super::*;
     use crate::data::samples::{Features, Split};
     use crate::data::{DatasetName, Names};
+    use crate::settings::ModelKind;
 
     /// Who hears nothing.
     struct Nobody;

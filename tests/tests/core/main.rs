@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod allocation;
+mod blocks;
 mod evolution_in_parts;
 mod examples;
 mod footprint;

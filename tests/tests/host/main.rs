@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
+mod blocks;
 mod dataset;
 mod determinism;
 mod effects;

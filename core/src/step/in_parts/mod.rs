@@ -114,6 +114,7 @@ impl<'a, F: Format, const LAYERS: usize> Mlp<'a, F, 1, LAYERS> {
     /// Checks a sample and copies it into the workspace.
     fn begin<A: Answers>(&mut self, sample: &OneSample<'_, F::Input, A>, sgd: &Sgd) -> Result<(), TrainError> {
         self.check_sample(sample, sgd)?;
+        self.check_no_blocks("a step in parts")?;
         if F::OPTIONS && sgd.has_options() {
             return Err(TrainError::NotInParts);
         }

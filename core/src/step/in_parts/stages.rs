@@ -82,7 +82,7 @@ pub(super) struct Order<'l, 'a, F: Format> {
     pub(super) decays: bool,
 }
 
-impl<F: Format> Order<'_, '_, F> {
+impl<'a, F: Format> Order<'_, 'a, F> {
     /// The stage's next rows, as many as the budget allows but at least one; none if it is spent.
     pub(super) fn rows_within(&self, stage: Stage, start: usize, left: &mut usize) -> Option<Range<usize>> {
         if *left == 0 {
@@ -93,7 +93,7 @@ impl<F: Format> Order<'_, '_, F> {
         Some(start..end)
     }
 
-    fn layer(&self, layer: usize) -> Option<&Layer<'_, F>> {
+    fn layer(&self, layer: usize) -> Option<&Layer<'a, F>> {
         self.layers.get(layer)
     }
 

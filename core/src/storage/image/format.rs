@@ -102,6 +102,11 @@ pub enum ImageError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// A layer is stored in blocks, which images do not hold.
+    Blocked {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A layer's structure breaks an invariant.
     Structure(StructureError),
 }
@@ -144,6 +149,9 @@ impl fmt::Display for ImageError {
             }
             Self::Activation { layer } => {
                 write!(f, "layer {layer} has an activation with parameters, which a model image does not hold")
+            }
+            Self::Blocked { layer } => {
+                write!(f, "layer {layer} is stored in blocks, which a model image does not hold")
             }
             Self::Structure(error) => error.fmt(f),
         }
@@ -204,7 +212,8 @@ pub(crate) fn encode<F: Format>(spec: &LayerSpec, layer: usize) -> Result<[u8; L
     let storage = match storage {
         Storage::Dense => 0,
         Storage::OutputMajor => 1,
-        Storage::InputMajor => 2,
+        Storage::Blocked if F::BLOCKS => return Err(ImageError::Blocked { layer }),
+        Storage::InputMajor | Storage::Blocked => 2,
     };
     let codes = [storage, activation, size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8];
     let words = [n_in as u32, n_out as u32, connections as u32, u32::from_le_bytes(codes), slope.to_bits(), 0];

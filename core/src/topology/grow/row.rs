@@ -4,7 +4,7 @@ use crate::sparse::index::{Format, Index};
 
 /// Whether rows are long enough for whole moves and counts without a guess to pay: those of a workstation's formats.
 pub(crate) const fn has_long_rows<F: Format>() -> bool {
-    size_of::<F::Pointer>() > 2
+    F::LONG_ROWS
 }
 
 /// The free column of this rank in a row, and where it belongs among the row's columns.

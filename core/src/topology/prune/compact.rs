@@ -29,6 +29,11 @@ impl<S> Compaction<S> {
         Self { sieve, read: 0, write: 0 }
     }
 
+    /// Goes on with another matrix.
+    pub(crate) fn begin(&mut self) {
+        (self.read, self.write) = (0, 0);
+    }
+
     /// Connections that were looked at: those before the row that comes next.
     pub(crate) fn read(&self) -> usize {
         self.read

@@ -8,7 +8,7 @@ use crate::topology::prune::compact::{Compaction, Sieve, compact};
 /// Counters of a digit in the selection, for each sign: few where the stack is small, and otherwise as many as leave three
 /// digits to a magnitude.
 pub(crate) const FEW_DIGITS: usize = 1 << 6;
-const MANY_DIGITS: usize = 1 << 11;
+pub(crate) const MANY_DIGITS: usize = 1 << 11;
 
 /// What a pruning rule thinks of a connection.
 pub(crate) trait Score<F: Format>: Copy {
@@ -163,11 +163,7 @@ pub(crate) fn select_for<F: Format, C: Index, I: Iterator<Item = f32>>(
     scores: impl Fn() -> I,
     take: impl Fn([u32; 2]) -> [u32; 2],
 ) -> [Cut; 2] {
-    if size_of::<F::Pointer>() > 2 {
-        select::<MANY_DIGITS, C, _>(scores, take)
-    } else {
-        select::<FEW_DIGITS, C, _>(scores, take)
-    }
+    if F::LONG_ROWS { select::<MANY_DIGITS, C, _>(scores, take) } else { select::<FEW_DIGITS, C, _>(scores, take) }
 }
 
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.

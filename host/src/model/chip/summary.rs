@@ -110,6 +110,7 @@ fn summary(layer: &LayerData, bytes: usize) -> LayerSummary {
         Storage::Dense => "dense",
         Storage::OutputMajor => "output-major",
         Storage::InputMajor => "input-major",
+        Storage::Blocked => "blocked",
     };
     LayerSummary { n_in, n_out, connections, storage, bytes }
 }

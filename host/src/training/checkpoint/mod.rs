@@ -46,6 +46,7 @@ mod tests {
             bias_velocity: vec![0.0; spec.n_out],
             activation_parameters: vec![],
             activation_velocity: vec![],
+            blocks: None,
         };
         let layers = config.layers(3, 2).into_iter().map(layer).collect();
         OwnedState { config, epoch, layers, tried: vec![vec![3, 1 << 63], vec![]], average: vec![vec![0.5], vec![]] }

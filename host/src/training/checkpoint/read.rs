@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::network::LayerSpec;
+use rewire_engine::dynamic::{Network, NetworkError};
 use rewire_engine::layer::LayerData;
+use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
 use crate::files::remove_unfinished;
@@ -101,7 +103,37 @@ impl Checkpoint {
         &self.specs
     }
 
-    /// A layer, with its velocities. The network checks that its arrays fit.
+    /// Puts a layer into its place in a network, which checks it.
+    ///
+    /// # Errors
+    ///
+    /// When an array is missing, cannot be read, or does not fit.
+    pub fn restore(&self, index: usize, network: &mut dyn Network) -> Result<()> {
+        if !self.specs[index].is_blocked() {
+            let layer = self.layer(index)?;
+            network.give_up_room(index, layer.spec.connections);
+            return Ok(network.import_layer(index, &layer)?);
+        }
+        let mut failed = None;
+        let read = network.read_blocks(index, &mut |to| {
+            let name = |part| format!("layers.{index}.{part}");
+            let all = self
+                .file
+                .halves_into(&name("block_weights"), Dtype::BF16, to.weights)
+                .and_then(|()| self.file.halves_into(&name("block_pointers"), Dtype::U16, to.pointers))
+                .and_then(|()| self.file.halves_into(&name("block_columns"), Dtype::U16, to.columns))
+                .and_then(|()| self.file.floats_into(&name("bias"), to.bias));
+            all.map_err(|error| {
+                let reason = format!("{error:#}");
+                failed = Some(error);
+                NetworkError::Layer { layer: index, reason }
+            })
+        });
+        failed.map_or(Ok(()), Err)?;
+        Ok(read?)
+    }
+
+    /// A layer that is not in blocks, with its velocities. The network checks that its arrays fit.
     ///
     /// # Errors
     ///
@@ -119,6 +151,7 @@ impl Checkpoint {
             bias_velocity: floats("bias_velocity")?,
             activation_parameters: floats("activation_parameters")?.as_chunks().0.to_vec(),
             activation_velocity: floats("activation_velocity")?.as_chunks().0.to_vec(),
+            blocks: None,
         })
     }
 
@@ -182,7 +215,7 @@ impl Checkpoint {
             let name = format!("layers.{i}.{name}");
             anyhow::ensure!(file.holds(&name), "the tensor '{name}' is missing");
         }
-        for (i, spec) in specs.iter_mut().enumerate().filter(|(_, spec)| !spec.is_dense()) {
+        for (i, spec) in specs.iter_mut().enumerate().filter(|(_, spec)| !spec.is_dense() && !spec.is_blocked()) {
             // Connections that were removed for good are not there.
             spec.connections = spec.connections.min(file.len(&format!("layers.{i}.weights")));
         }

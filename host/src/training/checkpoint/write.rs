@@ -8,6 +8,7 @@ use rewire_engine::layer::{LayerData, LayerView};
 use sha2::{Digest, Sha256};
 
 use crate::files::{Draft, stream_atomically};
+use crate::model::blocks;
 use crate::model::tensors::{Data, Tensor, Tensors};
 use crate::settings::Config;
 use crate::training::checkpoint::format::{ARRAYS, Header, KEY, MAGIC, NAMES, VERSION};
@@ -102,9 +103,11 @@ impl State<'_> {
     /// Bytes of its arrays in a file.
     pub fn bytes(&self) -> u64 {
         let words: usize = self.layers.iter().flat_map(arrays).map(|array| array.len()).sum();
+        let blocks = self.layers.iter().filter_map(|layer| layer.blocks).flat_map(blocks::arrays);
+        let halves: usize = blocks.map(|(_, data)| data.len()).sum();
         let bits: usize = self.tried.iter().map(|bits| bits.len()).sum();
         let averages: usize = self.average.iter().map(|values| values.len()).sum();
-        4 * (words + averages) as u64 + 8 * bits as u64
+        4 * (words + averages) as u64 + 2 * halves as u64 + 8 * bits as u64
     }
 
     /// Writes the checkpoint of a run directory; the one that was there stays as the previous one.
@@ -119,6 +122,8 @@ impl State<'_> {
         let mut tensors = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
             tensors.extend(ARRAYS.iter().zip(arrays(layer)).map(|(name, data)| tensor(i, name, data)));
+            let blocks = layer.blocks.into_iter().flat_map(blocks::arrays);
+            tensors.extend(blocks.map(|(name, data)| tensor(i, name, data)));
         }
         tensors.extend(self.tried.iter().enumerate().map(|(i, bits)| tensor(i, "tried", Data::Bits(bits))));
         tensors.extend(self.average.iter().enumerate().map(|(i, values)| tensor(i, "average", Data::Floats(values))));

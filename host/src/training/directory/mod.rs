@@ -26,7 +26,7 @@ use anyhow::{Context, Result, bail};
 use crate::error::Usage;
 use crate::files::{write_atomically, write_new};
 use crate::npy;
-use crate::settings::{Config, ModelKind, RECORD};
+use crate::settings::{Config, RECORD};
 use crate::training::checkpoint::{self, Checkpoint};
 use crate::training::lock::Lock;
 use crate::training::recorder::LayerRow;
@@ -170,7 +170,7 @@ impl RunDirectory {
             lock.remove(&path)?;
             return Err(error);
         }
-        let topology = if config.model == ModelKind::Set {
+        let topology = if config.records_topology() {
             let table = npy::Table::create(&path.join(INPUT_CONNECTIONS), inputs)?;
             Some((Log::create(path.join("topology.csv"))?, table))
         } else {
@@ -224,7 +224,7 @@ impl RunDirectory {
         if config.average_weights > 0.0 {
             average = Some(Log::reopen(path.join(AVERAGES), |row: &AverageRow| row.epoch <= epoch, &mut warn)?);
         }
-        let topology = if config.model == ModelKind::Set {
+        let topology = if config.records_topology() {
             match npy::Table::reopen(&path.join(INPUT_CONNECTIONS), inputs, epoch as usize + 1) {
                 Ok(table) => {
                     let log = path.join("topology.csv");
