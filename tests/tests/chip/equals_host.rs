@@ -16,6 +16,9 @@ use crate::program;
 
 const PIXELS: usize = 784;
 
+/// Epochs that chip and host train for: connections evolve between them.
+const EPOCHS: u32 = 2;
+
 /// What a program on the chip says of its run.
 #[derive(Debug, PartialEq)]
 struct Outcome {
@@ -30,7 +33,7 @@ struct Outcome {
 
 /// Trains on a board.
 fn chip(board: &str, target: &str) -> Outcome {
-    parse(&Build::new("train", board, target).log("epochs=3", &[]))
+    parse(&Build::new("train", board, target).log(&format!("epochs={EPOCHS}"), &[]))
 }
 
 fn parse(log: &str) -> Outcome {
@@ -63,7 +66,7 @@ fn settings(chip: &Outcome) -> String {
     let settings: toml::Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
     let connections = settings["connections"].as_array().unwrap().iter().map(|layer| layer.as_integer().unwrap());
     assert_eq!((connections.sum::<i64>(), classes), (i64::try_from(chip.connections).unwrap(), 10));
-    format!("--config {} --epochs 3", file.display())
+    format!("--config {} --epochs {EPOCHS}", file.display())
 }
 
 /// The same training here, on the samples that the chip has in flash.
@@ -118,7 +121,7 @@ fn a_model_goes_from_the_command_line_to_the_chip_and_back() {
 
     // The chip trains and hands its model back: the bits of the twin from the command line.
     let handed_back = folder.join("chip.image");
-    let log = train.log("epochs=3", &[("REWIRE_MODEL", &handed_back)]);
+    let log = train.log(&format!("epochs={EPOCHS}"), &[("REWIRE_MODEL", &handed_back)]);
     let chip = parse(&log);
     program::succeed(folder, &format!("train mnist-mini {} --out run", settings(&chip)));
     assert!(program::succeed(folder, "export --chip run --out host.image").contains("bytes"));
