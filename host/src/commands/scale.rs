@@ -121,7 +121,10 @@ impl Arguments {
                     let out = out.display();
                     return Err(Interrupted(format!("interrupted; the same command continues in {out}")).into());
                 }
-                bail!("{name} could not be measured, so the table ends before them");
+                // What went wrong it has said, unless something else ended it.
+                let ended =
+                    if status.code().is_none() { " (the system ended them, perhaps for want of memory)" } else { "" };
+                bail!("{name} could not be measured{ended}, so the table ends before them");
             }
             table.sizes.push(read(&size.measured)?);
         }

@@ -16,12 +16,8 @@ type Value = fn(&Measurement) -> Option<f64>;
 
 /// A line over the sizes.
 fn line(table: &Table, number: usize, label: &str, value: Value) -> Series {
-    let points = table.sizes.iter().filter_map(|size| Some((size.neurons as f64, value(size)?))).collect();
+    let points = (0u32..).zip(&table.sizes).filter_map(|(at, size)| Some((at.into(), value(size)?))).collect();
     Series::line(label, PALETTE[number], Pattern::nth(number), points)
-}
-
-fn chart(title: &str, y: Axis, series: Vec<Series>) -> Chart {
-    Chart { title: title.into(), note: String::new(), x: Axis::new("neurons").log(), y, series }
 }
 
 /// Memory, times, the time of a connection, and losses.
@@ -45,6 +41,12 @@ fn figure(table: &Table) -> Figure<'static> {
         line(table, 1, "after training", |size| Some(size.loss_after.into())),
     ];
     let connection = vec![line(table, 0, "", |size| Some(size.connection_nanoseconds))];
+    // Sizes are each ten times the one before, so equal steps are equal factors.
+    let names: Vec<String> = table.sizes.iter().map(Measurement::size).collect();
+    let chart = |title: &str, y, series| {
+        let x = Axis::new("neurons").named(names.clone());
+        Chart { title: title.into(), note: String::new(), x, y, series }
+    };
     let charts = vec![
         chart("Memory", Axis::new("MB").log(), memory),
         chart("Time", Axis::new("seconds").log(), times),
@@ -72,7 +74,7 @@ mod tests {
     fn what_was_not_measured_is_not_drawn() {
         let table = Table { sizes: vec![measurement(10_000, 10.0), measurement(100_000, 20.0)], beyond: None };
         let points = |number: usize, label: &str, value: Value| line(&table, number, label, value).points;
-        assert_eq!(points(0, "", |size| Some(size.connection_nanoseconds)), [(1e4, 10.0), (1e5, 20.0)]);
+        assert_eq!(points(0, "", |size| Some(size.connection_nanoseconds)), [(0.0, 10.0), (1.0, 20.0)]);
         assert_eq!(points(2, "", |size| size.evolve_seconds), []);
         assert_eq!(figure(&table).panels.len(), 4);
     }

@@ -63,6 +63,11 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    /// Its number of neurons as people say it: 1e6.
+    pub fn size(&self) -> String {
+        format!("{:e}", self.neurons)
+    }
+
     /// How far the bytes in RAM are from those predicted, as a fraction.
     pub fn difference(&self) -> Option<f64> {
         self.network_bytes.map(|measured| measured as f64 / self.predicted_bytes as f64 - 1.0)

@@ -33,7 +33,7 @@ impl Table {
     pub fn sheets(&self) -> [Sheet; 2] {
         let memory = self.sizes.iter().map(|size| {
             vec![
-                power(size.neurons),
+                size.size(),
                 thousands(size.connections as u64),
                 megabytes(Some(size.predicted_bytes as u64)),
                 megabytes(size.network_bytes),
@@ -48,7 +48,7 @@ impl Table {
         let time = self.sizes.iter().zip(before).map(|(size, before)| {
             let ratio = before.map(|before| size.connection_nanoseconds / before.connection_nanoseconds);
             vec![
-                power(size.neurons),
+                size.size(),
                 short(size.draw_seconds),
                 short(size.sample_seconds),
                 size.evolve_seconds.map_or(UNKNOWN.into(), short),
@@ -111,11 +111,6 @@ impl Table {
 
 /// What was not measured.
 const UNKNOWN: &str = "-";
-
-/// A number of neurons: 1e6.
-fn power(neurons: usize) -> String {
-    format!("{neurons:e}")
-}
 
 /// Millions of bytes.
 fn megabytes(bytes: Option<u64>) -> String {
