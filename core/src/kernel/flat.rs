@@ -13,14 +13,15 @@ use crate::sparse::index::Index;
 /// Connections of a row that are looked at whether they are there or not.
 const FEW: usize = 4;
 
-/// Which of the first connections of a row are there, by its length: all bits, or none. A choice would be guessed at.
-const THERE: [[u32; FEW]; FEW + 1] = {
-    let mut there = [[0; FEW]; FEW + 1];
+/// Which of the first connections of a row are there, by its length. To multiply by: a choice would be guessed at. What is not
+/// there is a number of another row, which is finite, or the loss is not either.
+const THERE: [[f32; FEW]; FEW + 1] = {
+    let mut there = [[0.0; FEW]; FEW + 1];
     let mut len = 0;
     while len <= FEW {
         let mut at = 0;
         while at < len {
-            there[len][at] = u32::MAX;
+            there[len][at] = 1.0;
             at += 1;
         }
         len += 1;
@@ -31,49 +32,51 @@ const THERE: [[u32; FEW]; FEW + 1] = {
 /// A number for each connection, and room for what is looked at beyond.
 pub(crate) type Buffer = [f32; CHUNK + FEW];
 
+/// The first few numbers from a place on.
+#[inline(always)]
+fn first(buffer: &Buffer, at: usize) -> &[f32] {
+    // Always less, and known to be.
+    let at = at.min(CHUNK);
+    &buffer[at..at + FEW]
+}
+
 /// Adds the sums of some rows to `y`.
 ///
 /// Shapes: `W` CSR `[rows, n]`, at most [`CHUNK`] connections, whose pointers may begin anywhere; `x` `[n]`, `y` `[rows]`.
 #[inline(always)]
 pub(crate) fn gather(indptr: &[u16], columns: &[u16], values: &[f32], x: &[f32], y: &mut [f32], products: &mut Buffer) {
-    let Some(last) = x.len().checked_sub(1) else { return };
     for ((product, column), value) in products.iter_mut().zip(columns).zip(values) {
-        // The smaller, which is the column: nothing is checked then.
-        *product = value * x[column.to_usize().min(last)];
+        *product = value * x.get(column.to_usize()).copied().unwrap_or_default();
     }
-    let mut rest = &products[..];
+    let mut at = 0;
     for (len, y) in row_lengths(indptr).zip(y) {
-        let (row, after) = rest.split_at(len.min(rest.len()));
+        let (few, there) = (first(products, at), &THERE[len.min(FEW)]);
         let mut sum = 0.0;
-        if let (Some(few), Some(there)) = (rest.first_chunk::<FEW>(), THERE.get(len.min(FEW))) {
-            for (product, there) in few.iter().zip(there) {
-                sum += f32::from_bits(product.to_bits() & there);
-            }
+        for (product, there) in few.iter().zip(there) {
+            sum += product * there;
         }
         if len > FEW {
-            for product in row.iter().skip(FEW) {
+            for product in products.get(at + FEW..at + len).unwrap_or_default() {
                 sum += product;
             }
         }
         *y += sum;
-        rest = after;
+        at += len;
     }
 }
 
 /// Writes for each connection the number of its row.
 #[inline(always)]
 pub(crate) fn spread_rows(indptr: &[u16], rows: &[f32], to: &mut Buffer) {
-    let mut start = 0;
+    let mut at = 0;
     for (len, row) in row_lengths(indptr).zip(rows) {
-        let to = to.get_mut(start..).unwrap_or_default();
         // Those beyond the row are overwritten by the rows after it.
-        if let Some(few) = to.first_chunk_mut::<FEW>() {
-            *few = [*row; FEW];
-        }
+        let from = at.min(CHUNK);
+        to[from..from + FEW].copy_from_slice(&[*row; FEW]);
         if len > FEW {
-            to.get_mut(FEW..len).unwrap_or_default().fill(*row);
+            to.get_mut(at + FEW..at + len).unwrap_or_default().fill(*row);
         }
-        start += len;
+        at += len;
     }
 }
 

@@ -16,7 +16,9 @@ pub(crate) fn each_chunk(pointers: &[u16], mut work: impl FnMut(Range<usize>, Ra
     while let (Some(start), Some(end)) = (pointers.get(row), ends.get(row)) {
         let (start, end) = (start.to_usize(), end.to_usize());
         if at == start && end - at <= CHUNK {
+            // No more rows than that: pointers further on are not in a cache yet.
             let rest = ends.get(row..).unwrap_or_default();
+            let rest = rest.get(..CHUNK).unwrap_or(rest);
             let rows = rest.partition_point(|end| end.to_usize() <= at + CHUNK);
             let next = ends.get(row + rows - 1).map_or(at, |end| end.to_usize());
             work(row..row + rows, at..next, pointers.get(row..=row + rows).unwrap_or_default());
