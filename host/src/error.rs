@@ -63,6 +63,19 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(code).unwrap_or(1)
 }
 
+/// The error and its causes in one sentence; what a message already ends with is not said twice.
+pub fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.is_empty() {
+            cause
+        } else if text.ends_with(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

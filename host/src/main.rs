@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rewire::commands::Cli;
-use rewire::error::exit_code;
+use rewire::error::{exit_code, sentence};
 
 fn main() -> ExitCode {
     // clap ends with exit code 2 on bad usage by itself.
@@ -19,19 +19,6 @@ fn main() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
-}
-
-/// The error and its causes in one sentence; what a message already ends with is not said twice.
-fn sentence(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
-        if text.is_empty() {
-            cause
-        } else if text.ends_with(&cause) {
-            text
-        } else {
-            format!("{text}: {cause}")
-        }
-    })
 }
 
 /// A reader that went away, such as `head`, is no failure.

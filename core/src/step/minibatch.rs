@@ -26,7 +26,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
                 let expected = "at most as many as a minibatch has tiles";
                 Err(TrainError::Setting(SettingError { name: "number of ranks", value: ranks as f32, expected }))
             }
-            _ => Ok(()),
+            Some(_) => self.check_no_blocks("several ranks"),
+            None => Ok(()),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use rewire_core::backend::Shares;
 use rewire_core::error::{BuildError, LoadError, TrainError};
 use rewire_core::network::Mlp;
 use rewire_core::network::{BlockArrays, Description, Footprint};
 use rewire_core::network::{LayerSpec, Storage};
-use rewire_core::random::Permutation;
 use rewire_core::samples::Samples;
 use rewire_core::sparse::CsrRef;
 use rewire_core::sparse::{Format, Index, Standard, Wide};
@@ -18,6 +18,7 @@ pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
 pub use crate::load::load_layer;
 use crate::memory::with_block;
+pub use crate::minibatch::{AnySamples, Minibatch};
 use crate::native::Native;
 
 /// An observer of a run that need not know the network's format and tile width: see [`Observer`].
@@ -35,15 +36,25 @@ pub trait RunObserver {
     fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
 }
 
-/// A [`RunObserver`] as the core's.
-struct Adapter<'a>(&'a mut (dyn RunObserver + Send));
+/// A [`RunObserver`] as the core's. Of several ranks, each observes alone, and all end where one does.
+struct Adapter<'a>(&'a Native, &'a mut (dyn RunObserver + Send));
+
+impl Adapter<'_> {
+    fn observe(&mut self, work: impl FnOnce(&mut dyn RunObserver) -> ControlFlow<()>) -> ControlFlow<()> {
+        let Self(native, observer) = self;
+        match native.ranks() {
+            Some(ranks) => ranks.agree(ranks.during(false, || work(*observer))),
+            None => work(*observer),
+        }
+    }
+}
 
 impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_>
 where
     for<'s> dyn AnySamples + 's: Samples<LANES>,
 {
     fn step(&mut self, step: &Step<'_>, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
-        self.0.step(step, network)
+        self.observe(|observer| observer.step(step, network))
     }
 
     fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
@@ -53,34 +64,16 @@ where
                 .rows()
                 .enumerate()
                 .flat_map(|(row, (columns, _))| columns.iter().map(move |column| (row, column.to_usize())));
-            self.0.pruned(layer, survivors.nnz(), &mut cells);
+            self.1.pruned(layer, survivors.nnz(), &mut cells);
         } else {
-            self.0.evolved();
+            self.1.evolved();
         }
     }
 
     fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
-        self.0.epoch(epoch, network)
+        self.observe(|observer| observer.epoch(epoch, network))
     }
 }
-
-/// A minibatch, and how a network learns from it.
-#[derive(Clone, Copy, Debug)]
-pub struct Minibatch<'a> {
-    /// The order of the samples.
-    pub order: &'a Permutation,
-    /// Its first sample's place in that order.
-    pub start: u32,
-    /// The optimiser.
-    pub sgd: &'a Sgd,
-    /// Which step of a run it is.
-    pub id: StepId,
-}
-
-/// Samples for a network of any tile width.
-pub trait AnySamples: Samples<1> + Samples<16> + Samples<32> + Samples<64> + Samples<128> {}
-
-impl<S: Samples<1> + Samples<16> + Samples<32> + Samples<64> + Samples<128>> AnySamples for S {}
 
 /// What a program does with a network.
 pub trait Network: Send {
@@ -202,7 +195,11 @@ where
         test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError> {
-        trainer.run(self, native, &train, &test, &mut Adapter(observer))
+        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter(native, observer));
+        let Some(ranks) = native.ranks() else { return train() };
+        let ended = ranks.during(true, train);
+        ranks.end();
+        ended
     }
 
     fn step(
@@ -351,6 +348,11 @@ macro_rules! by_type {
 /// Bytes that a network will need.
 pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'_>) -> Footprint {
     by_type!(layers, lanes, F, L => description.footprint::<F, L>())
+}
+
+/// What so many ranks that share the network's steps work in, send and receive.
+pub fn exchanged(layers: &[LayerSpec], lanes: usize, description: &Description<'_>, ranks: usize) -> Shares {
+    by_type!(layers, lanes, F, L => description.exchanged::<F, L>(ranks))
 }
 
 /// Builds a network in a block of its own and hands it to `work`.

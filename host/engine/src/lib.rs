@@ -14,7 +14,10 @@ pub mod layer;
 #[cfg(not(test))]
 mod load;
 pub mod memory;
+#[cfg(not(test))]
+mod minibatch;
 pub mod native;
 pub mod probe;
+pub mod ranks;
 #[cfg(target_arch = "x86_64")]
 mod vectors;

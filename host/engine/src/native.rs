@@ -8,10 +8,11 @@ use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
-use rewire_core::backend::{Backend, MatrixMultiply, Phase};
+use rewire_core::backend::{Backend, Exchange, MatrixMultiply, Phase};
 
 use crate::clock::Clock;
 use crate::probe::{Event, Probe};
+use crate::ranks::Ranks;
 
 /// Vector instructions that the kernels are compiled for. Results are the same bits at every level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +91,7 @@ pub struct Native {
     products: bool,
     clock: Arc<Clock>,
     probe: Option<Arc<dyn Probe>>,
+    ranks: Option<Arc<Ranks>>,
 }
 
 impl Native {
@@ -102,7 +104,7 @@ impl Native {
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("rewire-{i}")).build();
         let pool = pool.map_err(|error| NoThreads { reason: error.to_string() })?;
         let (vectors, level) = (Vectors::Baseline, SimdLevel::Baseline);
-        let native = Self { pool, vectors, level, products: false, clock: Arc::default(), probe: None };
+        let native = Self { pool, vectors, level, products: false, clock: Arc::default(), probe: None, ranks: None };
         Ok(native.with_simd(SimdLevel::detect()))
     }
 
@@ -128,6 +130,18 @@ impl Native {
     pub fn with_probe(mut self, probe: Arc<dyn Probe>) -> Self {
         self.probe = Some(probe);
         self
+    }
+
+    /// Trains together with other ranks.
+    #[must_use]
+    pub fn with_ranks(mut self, ranks: Arc<Ranks>) -> Self {
+        self.ranks = Some(ranks);
+        self
+    }
+
+    /// The ranks that train together, if this is one of them.
+    pub fn ranks(&self) -> Option<&Ranks> {
+        self.ranks.as_deref()
     }
 
     /// The SIMD level in use.
@@ -187,6 +201,10 @@ impl Backend for Native {
         let b = b();
         self.tell(Event::Join);
         (a, b)
+    }
+
+    fn exchange(&self) -> Option<&dyn Exchange> {
+        self.ranks.as_ref().and_then(|ranks| ranks.exchange())
     }
 
     #[inline(always)]

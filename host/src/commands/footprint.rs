@@ -13,8 +13,11 @@ use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::CacheArguments;
-use crate::settings::Config;
+use crate::error::Usage;
+use crate::settings::{Config, Range};
 use crate::text::thousands;
+use crate::training::memory::exchanged;
+use crate::training::ranks::check;
 
 /// What to count.
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,10 @@ pub struct Arguments {
     /// Predict for a board that trains one sample at a time: a name such as nrf52840, or all
     #[arg(long, value_name = "NAME", conflicts_with = "run", help_heading = "Board")]
     pub board: Option<String>,
+    /// Predict what so many ranks need, send and receive (at least 2)
+    #[arg(long, value_name = "N", conflicts_with = "board", allow_negative_numbers = true, help_heading = "Run",
+        value_parser = In::<usize>::range(Range::Whole(2, 65_536)))]
+    pub ranks: Option<usize>,
     /// Find the largest epsilon that fits --board
     #[arg(long, requires = "board", help_heading = "Board")]
     pub fit: bool,
@@ -47,6 +54,31 @@ pub struct Arguments {
 struct Json {
     prediction: Accounting,
     run: Option<Measured>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranks: Option<OnRanks>,
+}
+
+/// What each of several ranks needs, and what the first one moves in a step; it has as many tiles as any.
+#[derive(Serialize)]
+struct OnRanks {
+    ranks: usize,
+    exchange_bytes: usize,
+    step_sent_bytes: usize,
+    step_received_bytes: usize,
+}
+
+impl OnRanks {
+    fn new(config: &Config, (inputs, outputs): (usize, usize), ranks: usize) -> Result<Self, Usage> {
+        check(config, ranks)?;
+        let shares = exchanged(config, &config.layers(inputs, outputs), ranks);
+        let tiles = config.batch_size.div_ceil(config.lanes());
+        Ok(Self {
+            ranks,
+            exchange_bytes: shares.floats().saturating_mul(size_of::<f32>()),
+            step_sent_bytes: shares.sent(0, tiles),
+            step_received_bytes: shares.received(0, tiles),
+        })
+    }
 }
 
 impl Arguments {
@@ -64,10 +96,18 @@ impl Arguments {
         }
         let prediction = account(&config, widths);
         let measured = run.as_ref().and_then(measured);
+        let ranks = self.ranks.map(|ranks| OnRanks::new(&config, widths, ranks)).transpose()?;
         if self.json {
-            return print_json(&Json { prediction, run: measured });
+            return print_json(&Json { prediction, run: measured, ranks });
         }
         print(text(&prediction).trim_end())?;
+        if let Some(OnRanks { ranks, exchange_bytes, step_sent_bytes, step_received_bytes }) = ranks {
+            let [needs, sent, received] =
+                [exchange_bytes, step_sent_bytes, step_received_bytes].map(|bytes| thousands(bytes as u64));
+            print(format_args!(
+                "{ranks} ranks: each needs {needs} bytes more; in a step, rank 0 sends {sent} bytes and receives {received}"
+            ))?;
+        }
         match (measured, &run) {
             (Some(m), _) => print(format_args!(
                 "measured: {} bytes of training state in RAM, {:+.2} % from the prediction; whole process {} at its peak",

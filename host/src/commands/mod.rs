@@ -28,8 +28,13 @@ mod state;
 mod sweep;
 mod train;
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use rewire_engine::ranks::Ranks;
+
+use crate::error::Usage;
 
 /// Trains truly sparse neural networks whose connections evolve while they learn.
 #[derive(Debug, Parser)]
@@ -83,7 +88,7 @@ impl Command {
     /// What went wrong, where, and what to do; [`exit_code`](crate::error::exit_code) tells the kinds apart.
     pub fn run(&self) -> Result<()> {
         match self {
-            Self::Train(arguments) => arguments.run(),
+            Self::Train(arguments) => arguments.run(None),
             Self::Evaluate(arguments) => arguments.run(),
             Self::Predict(arguments) => arguments.run(),
             Self::Compare(arguments) => arguments.run(),
@@ -98,6 +103,18 @@ impl Command {
             Self::Average(arguments) => arguments.run(),
             Self::Data(arguments) => arguments.run(),
             Self::Bench(arguments) => arguments.run(),
+        }
+    }
+
+    /// Does what was asked for as one of several ranks, all of which do the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run); another subcommand than `train`.
+    pub fn run_on(&self, ranks: &Arc<Ranks>) -> Result<()> {
+        match self {
+            Self::Train(arguments) => arguments.run(Some(ranks)),
+            _ => Err(Usage("only `train` runs on several ranks: start the others without mpirun".into()).into()),
         }
     }
 }

@@ -100,7 +100,7 @@ impl Arguments {
                 continue;
             }
             let name = format!("{:e} neurons", size.neurons);
-            match check(&size.config, (size.config.features, size.config.classes)) {
+            match check(&size.config, (size.config.features, size.config.classes), 1) {
                 Err(NetworkError::OutOfMemory { needed, available: Some(available), .. }) => {
                     let beyond = format!("{name} need {needed} bytes of memory, and {available} are available");
                     table.beyond = Some(beyond);

@@ -1,10 +1,13 @@
 //! `rewire train`: a network from settings to a run directory.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
+use rewire_core::backend::Exchange;
+use rewire_engine::ranks::Ranks;
 
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{note, print, print_json};
@@ -18,6 +21,7 @@ use crate::text::thousands;
 use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::RunDirectory;
+use crate::training::ranks::check;
 use crate::training::summary::Summary;
 use crate::training::warn::Warn;
 
@@ -56,28 +60,50 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn run(&self) -> Result<()> {
+    /// Trains in this process, or as one of several ranks.
+    pub(super) fn run(&self, ranks: Option<&Arc<Ranks>>) -> Result<()> {
+        // The first rank speaks for all.
+        let leads = ranks.is_none_or(|ranks| ranks.rank() == 0);
         // A run that is continued has recorded its settings.
         let recorded = self.out.as_ref().filter(|_| self.resume).map(|out| out.join("config.toml"));
         let config = self.settings.resolve(recorded.as_deref())?;
-        self.settings.note_idle(std::slice::from_ref(&config));
-        let (monitor_interval, warn) = (monitor_interval(self.monitor_interval)?, Warn::new(say));
+        if leads {
+            self.settings.note_idle(std::slice::from_ref(&config));
+        }
+        if let Some(ranks) = ranks {
+            check(&config, ranks.ranks())?;
+        }
+        let monitor_interval = monitor_interval(self.monitor_interval)?;
+        let warn = if leads { Warn::new(say) } else { Warn::nobody() };
         // What can be refused is refused before a dataset is fetched.
         let checkpoint = match &self.out {
             Some(out) if self.resume => {
                 let checkpoint = crate::training::resumable(out, &config, &warn)?;
-                note_continuation(out, &checkpoint, &config);
+                if leads {
+                    note_continuation(out, &checkpoint, &config);
+                }
                 Some(checkpoint)
             }
-            Some(out) => {
+            Some(out) if leads => {
                 RunDirectory::check_free(out)?;
                 None
             }
-            None => None,
+            _ => None,
         };
-        let native = self.machine.native()?;
+        let mut native = self.machine.native()?;
+        if let Some(ranks) = ranks {
+            native = native.with_ranks(ranks.clone());
+        }
         let interrupted = interruption()?;
+        // What the first rank fetches, the others find.
+        let wait = |when: bool| ranks.filter(|_| when).into_iter().for_each(|ranks| ranks.wait());
+        wait(!leads);
         let dataset = self.data.load(&config, &interrupted)?;
+        wait(leads);
+        if !leads {
+            let continued = self.out.as_deref().zip(checkpoint.as_ref());
+            return crate::training::follow(&config, dataset, continued, native, &interrupted);
+        }
         let (out, interrupted, watcher) = (self.out.clone(), &*interrupted, &mut RunBar::default());
         let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn };
         let summary = crate::training::train(&config, dataset, surroundings)
@@ -129,6 +155,14 @@ fn table(summary: &Summary) -> Table {
         ("evolving", summary.evolve_seconds),
     ] {
         row(format!("seconds {name}"), format!("{seconds:.2}"), String::new());
+    }
+    if let Some(ranks) = summary.ranks {
+        row("ranks".into(), ranks.to_string(), String::new());
+    }
+    for (name, bytes) in [("sent", summary.step_sent_bytes), ("received", summary.step_received_bytes)] {
+        if let Some(bytes) = bytes {
+            row(format!("bytes that rank 0 {name} a step"), thousands(bytes as u64), String::new());
+        }
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

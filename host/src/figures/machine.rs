@@ -64,7 +64,7 @@ fn cpu(run: &SavedRun) -> Chart {
 
 /// The mean wall time of each phase of an epoch.
 fn phases(epochs: &[&Phases]) -> Chart {
-    let parts: [(&str, Seconds); 7] = [
+    let parts: [(&str, Seconds); 8] = [
         ("batch", |row| row.batch_seconds),
         ("forward", |row| row.forward_seconds),
         ("backward", |row| row.backward_seconds),
@@ -72,8 +72,12 @@ fn phases(epochs: &[&Phases]) -> Chart {
         ("evolve", |row| row.evolve_seconds),
         ("test", |row| row.evaluate_seconds),
         ("record", |row| row.record_seconds),
+        ("exchange", |row| row.exchange_seconds),
     ];
     let mean = |value: Seconds| 1e3 * epochs.iter().map(|row| value(row)).sum::<f64>() / epochs.len() as f64;
+    // One rank exchanges nothing.
+    let exchanges = parts.len() - usize::from(mean(|row| row.exchange_seconds) == 0.0);
+    let parts = &parts[..exchanges];
     let points = parts.iter().enumerate().map(|(i, (_, value))| (i as f64, mean(*value))).collect();
     Chart {
         title: "Time of an epoch by phase".into(),

@@ -8,6 +8,7 @@ use rewire_core::train::{Epoch as Done, Step, TrainSettings};
 use rewire_engine::clock::{EpochTimes, Stage};
 use rewire_engine::dynamic::{Network, RunObserver};
 use rewire_engine::layer::LayerView;
+use rewire_engine::ranks::Ranks;
 
 use crate::settings::Keep;
 use crate::training::average::Average;
@@ -54,6 +55,7 @@ impl EpochWriter<'_> {
         let Session { config, native, .. } = self.session;
         let (clock, epoch) = (native.clock(), done.epoch);
         let EpochTimes { shares, evaluate, evolve, .. } = clock.times();
+        let [sent_bytes, received_bytes] = native.ranks().map_or([0; 2], Ranks::take_bytes);
         let (resident_bytes, peak_resident_bytes) = resident_bytes().unzip();
         let network_resident_bytes = resident_between(network.address(), network.address() + network.bytes());
         let row = self.session.row(done);
@@ -94,6 +96,9 @@ impl EpochWriter<'_> {
             evaluate_seconds: evaluate,
             evolve_seconds: shares.evolve + evolve,
             record_seconds: record_time.as_secs_f64(),
+            exchange_seconds: shares.exchange,
+            sent_bytes,
+            received_bytes,
             network_resident_bytes,
             resident_bytes,
             peak_resident_bytes,

@@ -1,7 +1,8 @@
 //! What a network needs: its description, its bytes, and whether they fit the memory that there is.
 
+use rewire_core::backend::Shares;
 use rewire_core::network::{Description, Footprint, LayerSpec};
-use rewire_engine::dynamic::{NetworkError, footprint};
+use rewire_engine::dynamic::{self, NetworkError, footprint};
 
 use crate::settings::{Config, ModelKind};
 use crate::training::monitor::available_bytes;
@@ -30,6 +31,11 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
     (bytes(config), bytes(&dense))
 }
 
+/// What so many ranks that share the network's steps work in, send and receive.
+pub fn exchanged(config: &Config, layers: &[LayerSpec], ranks: usize) -> Shares {
+    dynamic::exchanged(layers, config.lanes(), &description(config, layers), ranks)
+}
+
 /// Steps from nothing to the whole of each width: how close to the largest network the one comes that is named.
 const STEPS: u64 = 1 << 16;
 
@@ -38,12 +44,21 @@ const STEPS: u64 = 1 << 16;
 /// # Errors
 ///
 /// When it does not: with what it needs, what there is, and the largest of its shape that fits.
-pub fn check(config: &Config, widths: (usize, usize)) -> Result<(), NetworkError> {
-    available_bytes().map_or(Ok(()), |available| check_within(available, config, widths))
+pub fn check(config: &Config, widths: (usize, usize), ranks: usize) -> Result<(), NetworkError> {
+    available_bytes().map_or(Ok(()), |available| check_within(available, config, widths, ranks))
 }
 
-fn check_within(available: u64, config: &Config, (features, outputs): (usize, usize)) -> Result<(), NetworkError> {
-    let bytes = |config: &Config| footprints(config, features, outputs).0.bytes();
+fn check_within(
+    available: u64,
+    config: &Config,
+    (features, outputs): (usize, usize),
+    ranks: usize,
+) -> Result<(), NetworkError> {
+    let bytes = |config: &Config| {
+        let layers = config.layers(features, outputs);
+        let floats = if ranks > 1 { exchanged(config, &layers, ranks).floats() } else { 0 };
+        of_layers(config, &layers).bytes().saturating_add(floats.saturating_mul(size_of::<f32>()))
+    };
     let needed = bytes(config);
     if needed as u64 <= available {
         return Ok(());
@@ -88,7 +103,7 @@ mod tests {
             let bytes = |config: &Config| footprints(config, 784, 10).0.bytes() as u64;
             let available = 50_000_000;
             let NetworkError::OutOfMemory { needed, fits, .. } =
-                check_within(available, &config, (784, 10)).unwrap_err()
+                check_within(available, &config, (784, 10), 1).unwrap_err()
             else {
                 panic!("another error");
             };
@@ -96,18 +111,18 @@ mod tests {
             let steps = (1..STEPS).find(|&steps| fits == Some(flags(&scaled(&config, steps)))).unwrap();
             assert!(bytes(&scaled(&config, steps)) <= available);
             assert!(bytes(&scaled(&config, steps + 1)) > available);
-            assert!(check_within(bytes(&config), &config, (784, 10)).is_ok());
+            assert!(check_within(bytes(&config), &config, (784, 10), 1).is_ok());
         }
     }
 
     #[test]
     fn the_sentence_has_what_is_needed_what_there_is_and_what_fits() {
         let config = Config { hidden: vec![1 << 20; 3], ..Config::defaults(DatasetName::Mnist) };
-        let text = check_within(1_000_000_000, &config, (784, 10)).unwrap_err().to_string();
+        let text = check_within(1_000_000_000, &config, (784, 10), 1).unwrap_err().to_string();
         for words in ["needs", "1000000000 are available", "--hidden"] {
             assert!(text.contains(words), "'{words}' is not in: {text}");
         }
-        let text = check_within(1000, &config, (784, 10)).unwrap_err().to_string();
+        let text = check_within(1000, &config, (784, 10), 1).unwrap_err().to_string();
         assert!(text.contains("no network of this shape fits"), "{text}");
     }
 }

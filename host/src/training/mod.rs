@@ -6,6 +6,7 @@
 //! | `session` | how a network is trained in memory, whoever observes it |
 //! | `trained` | how a network in memory is trained, at once or an epoch at a time |
 //! | `run` | how a run with a directory begins, continues and ends |
+//! | `ranks`, `follower` | a run on several ranks: what they must have in common, and what all but the first do |
 //! | `epoch_writer` | what is written after each epoch, and when |
 //! | `average` | the moving average of the weights |
 //! | `early_stopping` | which epoch's network is kept, and when a run ends early |
@@ -24,9 +25,11 @@ pub mod checkpoint;
 pub mod directory;
 mod early_stopping;
 mod epoch_writer;
+mod follower;
 pub mod lock;
 pub mod memory;
 pub mod monitor;
+pub mod ranks;
 pub mod recorder;
 mod run;
 mod saver;
@@ -37,4 +40,5 @@ pub mod trained;
 pub mod warn;
 pub mod watch;
 
+pub use follower::follow;
 pub use run::{Surroundings, resumable, train};

@@ -1,5 +1,6 @@
 //! A run with a directory: how it begins or continues, and how it ends.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -22,6 +23,7 @@ use crate::training::directory::{AVERAGE, BEST, Epoch, MODEL, Phases, Record, Ru
 use crate::training::early_stopping::is_tired;
 use crate::training::epoch_writer::{EpochWriter, record_topology};
 use crate::training::monitor::{Monitor, resident_bytes};
+use crate::training::ranks::meet;
 use crate::training::recorder::Recorder;
 use crate::training::saver::Saver;
 use crate::training::session::Session;
@@ -56,19 +58,7 @@ pub struct Surroundings<'a> {
 /// interruption: whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
-    config.validate()?;
-    if dataset.test.is_empty() && config.validation_samples == 0 {
-        let reason =
-            "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
-        return Err(Invalid::because("test_share", reason).into());
-    }
-    let fitting = with_fitting_batch(config, &dataset);
-    if fitting.batch_size != config.batch_size {
-        warn.warn(&format!(
-            "--batch-size is {} instead of {}, because there are fewer training samples than that",
-            fitting.batch_size, config.batch_size
-        ));
-    }
+    let fitting = prepare(config, &dataset, checkpoint.as_ref(), &native, &warn)?;
     let config = &*fitting;
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
@@ -101,7 +91,8 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             let layers = average.layers().iter().map(LayerData::view).collect();
             task.model(layers).save(&directory.path().join(AVERAGE))?;
         }
-        let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs);
+        let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs)
+            .map(|summary| summary.on_ranks(session.shares(), config));
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(
@@ -115,6 +106,56 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
         }
         summary.ok_or_else(|| anyhow!("the run has no epoch"))
     })?
+}
+
+/// The settings as they fit the samples, checked, and compared with those of the other ranks.
+pub(super) fn prepare<'c>(
+    config: &'c Config,
+    dataset: &Dataset<'_>,
+    checkpoint: Option<&Checkpoint>,
+    native: &Native,
+    warn: &Warn,
+) -> Result<Cow<'c, Config>> {
+    config.validate()?;
+    if dataset.test.is_empty() && config.validation_samples == 0 {
+        let reason =
+            "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
+        return Err(Invalid::because("test_share", reason).into());
+    }
+    let fitting = with_fitting_batch(config, dataset);
+    if fitting.batch_size != config.batch_size {
+        warn.warn(&format!(
+            "--batch-size is {} instead of {}, because there are fewer training samples than that",
+            fitting.batch_size, config.batch_size
+        ));
+    }
+    if let Some(ranks) = native.ranks() {
+        meet(ranks, &fitting, dataset, checkpoint)?;
+    }
+    Ok(fitting)
+}
+
+/// Puts a checkpoint's layers into the network.
+pub(super) fn restore(network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    for index in 0..checkpoint.specs().len() {
+        // One layer at a time: two networks may be more than the memory holds.
+        checkpoint.restore(index, network).with_context(|| {
+            format!("the checkpoint in {} is of another network; start again in another folder", out.display())
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes up for the evolution after a checkpoint's epoch, if that was taken for the last; returns whether it was.
+pub(super) fn catch_up(session: &Session<'_>, network: &mut dyn Network, checkpoint: &Checkpoint) -> Result<bool> {
+    let epoch = checkpoint.epoch;
+    let owes = checkpoint.config.owes_evolution(session.config, epoch);
+    if owes {
+        session
+            .catch_up(network, epoch)
+            .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
+    }
+    Ok(owes)
 }
 
 /// The checkpoint of a run directory, if a run with these settings can continue from it; `warn` hears of a damaged one.
@@ -180,12 +221,7 @@ impl Run<'_> {
 
     /// Takes the network and its directory up where they were left.
     fn resume(&self, network: &mut dyn Network, out: &Path, checkpoint: &Checkpoint) -> Result<Begun> {
-        for index in 0..checkpoint.specs().len() {
-            // One layer at a time: two networks may be more than the memory holds.
-            checkpoint.restore(index, network).with_context(|| {
-                format!("the checkpoint in {} is of another network; start again in another folder", out.display())
-            })?;
-        }
+        restore(network, out, checkpoint)?;
         let Session { config, task, .. } = self.session;
         let (inputs, _) = task.widths();
         let (directory, epochs) =
@@ -206,11 +242,7 @@ impl Run<'_> {
                 )
             })?);
         }
-        if checkpoint.config.owes_evolution(config, checkpoint.epoch) {
-            let epoch = checkpoint.epoch;
-            self.session
-                .catch_up(network, epoch)
-                .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
+        if catch_up(self.session, network, checkpoint)? {
             if let Some(recorder) = &mut recorder {
                 recorder.try_all(&network.views());
             }
@@ -252,7 +284,7 @@ impl Run<'_> {
         writer.watcher.begin(Extent { epochs, steps, validation, task: config.task });
         writer.begin(next);
         // A run that had ended early has nothing left to do.
-        let ended = if is_tired(config, &writer.epochs) {
+        let ended = if self.session.is_over(is_tired(config, &writer.epochs)) {
             writer.tired = true;
             Ok(Reason::Stopped)
         } else {

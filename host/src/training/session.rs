@@ -2,6 +2,7 @@
 //!
 //! A run with a directory and a call from Rust are both a session; they differ in their observers.
 
+use rewire_core::backend::{Exchange, Shares};
 use rewire_core::error::TrainError;
 use rewire_core::network::{Description, LayerSpec};
 use rewire_core::step::{Metrics, Progress, StepId};
@@ -14,7 +15,7 @@ use rewire_engine::native::Native;
 use crate::model::safetensors::ModelView;
 use crate::settings::{Config, ModelKind};
 use crate::training::directory::Epoch;
-use crate::training::memory::{check, description};
+use crate::training::memory::{check, description, exchanged};
 use crate::training::recorder::Recorder;
 use crate::training::task::Task;
 
@@ -53,8 +54,28 @@ impl<'a> Session<'a> {
     /// A network that there is no code for, or no memory: known before anything is drawn.
     pub fn with_network<R>(&self, work: impl FnOnce(&mut dyn Network) -> R) -> Result<R, NetworkError> {
         let layers = self.layers();
-        check(self.config, self.task.widths())?;
+        check(self.config, self.task.widths(), self.ranks())?;
         with_network(&layers, self.config.lanes(), &description(self.config, &layers), work)
+    }
+
+    /// How many ranks share its steps.
+    fn ranks(&self) -> usize {
+        self.native.ranks().map_or(1, Exchange::ranks)
+    }
+
+    /// How those share a step of a whole minibatch, if there are several.
+    pub fn shares(&self) -> Option<Shares> {
+        (self.ranks() > 1).then(|| exchanged(self.config, &self.layers(), self.ranks()))
+    }
+
+    /// Whether a rank has found that nothing is left to train: then all have.
+    pub fn is_over(&self, over: bool) -> bool {
+        let Some(ranks) = self.native.ranks() else { return over };
+        let over = ranks.any(over);
+        if over {
+            ranks.end();
+        }
+        over
     }
 
     /// Draws the network's initial topology and weights.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rewire_core::backend::Shares;
 use rewire_core::network::LayerSpec;
 use serde::Serialize;
 
@@ -60,6 +61,15 @@ pub struct Summary {
     pub evaluate_seconds: f64,
     /// Wall time of all evolutions.
     pub evolve_seconds: f64,
+    /// Processes that shared the steps, if there were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
+    /// Bytes that rank 0 sends to the others in a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_sent_bytes: Option<usize>,
+    /// Bytes that it receives from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_received_bytes: Option<usize>,
     /// The run directory.
     #[serde(serialize_with = "crate::text::lossy")]
     pub out: PathBuf,
@@ -105,7 +115,22 @@ impl Summary {
             train_seconds: total(|epoch| epoch.train_seconds),
             evaluate_seconds: total(|epoch| epoch.evaluate_seconds),
             evolve_seconds: total(|epoch| epoch.evolve_seconds),
+            ranks: None,
+            step_sent_bytes: None,
+            step_received_bytes: None,
             out: out.to_owned(),
         })
+    }
+
+    /// The same of a run on several ranks.
+    #[must_use]
+    pub fn on_ranks(mut self, shares: Option<Shares>, config: &Config) -> Self {
+        if let Some(shares) = shares {
+            let tiles = config.batch_size.div_ceil(config.lanes());
+            self.ranks = Some(shares.ranks);
+            self.step_sent_bytes = Some(shares.sent(0, tiles));
+            self.step_received_bytes = Some(shares.received(0, tiles));
+        }
+        self
     }
 }

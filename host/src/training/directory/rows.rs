@@ -63,6 +63,15 @@ pub struct Phases {
     pub evolve_seconds: f64,
     /// What is written after the epoch, the checkpoint included.
     pub record_seconds: f64,
+    /// Sending to other ranks and waiting for them, between the steps' other phases.
+    #[serde(default)]
+    pub exchange_seconds: f64,
+    /// Bytes that this rank sent to others, evaluation included.
+    #[serde(default)]
+    pub sent_bytes: u64,
+    /// Bytes that it received from them.
+    #[serde(default)]
+    pub received_bytes: u64,
     /// Training state that is in RAM: the network's block, by the pages that the system has given it; absent where the
     /// system does not tell.
     pub network_resident_bytes: Option<u64>,
