@@ -25,9 +25,14 @@ impl World {
 
     /// The first `senders` of as many equal parts as there are ranks, or none: counts and places.
     fn parts(&self, senders: usize, part: usize) -> (Vec<Count>, Vec<Count>) {
-        let count = |rank| if rank < senders { part as Count } else { 0 };
-        (0..self.ranks).map(|rank| (count(rank), count(rank) * rank as Count)).unzip()
+        let parts = |rank| if rank < senders { part } else { 0 };
+        (0..self.ranks).map(|rank| (count(parts(rank)), count(parts(rank) * rank))).unzip()
     }
+}
+
+/// As MPI counts: `lend` has refused what is more.
+fn count(numbers: usize) -> Count {
+    Count::try_from(numbers).unwrap_or(Count::MAX)
 }
 
 impl Exchange for World {
@@ -62,8 +67,7 @@ impl Exchange for World {
     }
 
     fn all_gather(&self, own: &[f32], all: &mut [f32]) {
-        let counts = vec![own.len() as Count; self.ranks];
-        let places: Vec<_> = (0..self.ranks).map(|rank| (rank * own.len()) as Count).collect();
+        let (counts, places) = self.parts(self.ranks, own.len());
         let mut all = PartitionMut::new(all, counts, places);
         SimpleCommunicator::world().all_gather_varcount_into(own, &mut all);
     }

@@ -1,4 +1,4 @@
-//! Several processes under `mpirun` against one without it. OpenMPI is told to run more ranks than there are processors.
+//! Several processes under `mpirun` against one without it. MPI is told to run more ranks than there are processors.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -79,17 +79,19 @@ fn three_ranks_and_after_ctrl_c_two_have_the_bits_of_one_process() {
 
     let mut command = mpirun(folder, &format!("-n 3 % {TRAIN} --epochs 20 --out more"));
     let mut job = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
-    let mut said = String::new();
+    let mut said = Vec::new();
     let mut lines = BufReader::new(job.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
     for line in lines.by_ref() {
-        said += &format!("{line}\n");
-        if line.starts_with("epoch    3/20") {
+        let begun = line.starts_with("epoch    3/20");
+        said.push(line);
+        if begun {
             break;
         }
     }
     let interrupted = Instant::now();
     assert!(Command::new("kill").args(["-INT", &job.id().to_string()]).status().is_ok_and(|status| status.success()));
-    lines.for_each(|line| said += &format!("{line}\n"));
+    said.extend(lines);
+    let said = said.join("\n");
     assert!(!job.wait().expect("it ends").success() && interrupted.elapsed() < Duration::from_secs(10), "{said}");
     // The first rank speaks, the others do not.
     assert_eq!(said.matches("epoch    2/20").count(), 1, "{said}");
