@@ -13,7 +13,7 @@ use rewire::engine::native::Native;
 use rewire::firmware::fitted::Fitted;
 use rewire::firmware::project::{self, RunOn};
 use rewire::model::chip;
-use rewire::model::layer::LayerData;
+use rewire::model::layer::{LayerData, Storage};
 use rewire::model::predict::{largest, softmax};
 use rewire::settings::{Config, ModelKind, TaskKind, Value};
 use rewire::training::trained::{Trained, Velocities};
@@ -135,9 +135,10 @@ impl Network {
         let layer = |layer: &LayerData| {
             let spec = &layer.spec;
             let storage = match spec.storage {
-                _ if spec.is_dense() => "dense",
-                rewire::model::layer::Storage::InputMajor => "input-major",
-                _ => "output-major",
+                Storage::Dense => "dense",
+                Storage::OutputMajor => "output-major",
+                Storage::InputMajor => "input-major",
+                Storage::Blocked => "blocked",
             };
             (
                 PyArray1::from_slice(py, &layer.indptr),

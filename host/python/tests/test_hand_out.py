@@ -138,3 +138,14 @@ def test_a_project_for_a_board_is_that_of_the_program(rewire, tmp_path):
 
 def test_the_version_is_that_of_the_program(rewire):
     assert rewire("--version").split()[1] == package.__version__
+
+
+def test_layers_in_blocks_have_degrees_but_no_matrix(points):
+    X, y, _ = points
+    alone = {"batch_size": 1, "momentum": 0.0, "activation": "relu", "dropout": 0.0}
+    classifier = SparseEvolutionaryClassifier(storage="blocked", epochs=9, **alone).fit(X, y)
+    assert classifier.score(X, y) > 0.8
+    inputs, neurons = classifier.degrees_[0]
+    assert inputs.sum() == neurons.sum() > 0
+    with pytest.raises(AttributeError, match="storage='blocked'"):
+        _ = classifier.coefs_

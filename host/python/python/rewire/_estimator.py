@@ -325,6 +325,8 @@ class SparseEvolutionaryEstimator(BaseEstimator):
 def _matrix(layer):
     """A layer as a matrix of inputs by neurons."""
     indptr, indices, weights, (inputs, neurons), storage, _ = layer
+    if storage == "blocked":
+        raise AttributeError("coefs_ are not those of storage='blocked', which has no matrix: see degrees_, or save()")
     if storage == "dense":
         return csr_array(weights.reshape(neurons, inputs).T)
     # Row pointers and columns fit: a file of such a layer has them too.
