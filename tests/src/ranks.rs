@@ -102,7 +102,7 @@ impl Backend for Ranked {
     }
 }
 
-/// Does the same work on each of `ranks` ranks and returns what each of them came to.
+/// Does the same work on each of `ranks` ranks and returns the result of each.
 ///
 /// # Panics
 ///

@@ -7,7 +7,6 @@ use crate::sparse::csr::CsrRef;
 use crate::sparse::index::{Format, InBlock};
 use crate::topology::evolve::Evolution;
 use crate::topology::grow::rule::Growth;
-use crate::topology::prune::rule::Pruning;
 
 /// The arrays of a layer in blocks, to be filled: see [`BlocksRef`].
 #[derive(Debug)]
@@ -67,8 +66,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
 
     /// Checks that the network's layers know how to grow connections as the evolution wants.
     pub(crate) fn check_growth(&self, evolution: &Evolution) -> Result<(), TrainError> {
-        let is_plain = evolution.pruning() == Pruning::Magnitude && !evolution.percolates();
-        if !F::BLOCKS || (is_plain && evolution.growth() == Growth::Random) {
+        if !F::BLOCKS || (!evolution.has_options() && evolution.growth() == Growth::Random) {
             return Ok(());
         }
         self.check_no_blocks("another growth than random, another pruning than by magnitude, or percolation")

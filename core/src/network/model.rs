@@ -161,6 +161,12 @@ impl<'a, F: Format> Layer<'a, F> {
         }
     }
 
+    /// Multiplies weights and biases, but not the weights of blocks, by a factor.
+    #[inline(always)]
+    pub(crate) fn decay(&mut self, factor: f32) {
+        self.weights.iter_mut().chain(&mut *self.bias).for_each(|weight| *weight *= factor);
+    }
+
     /// How many numbers it learns, and averages it keeps.
     pub(crate) fn parameters(&self) -> usize {
         self.weights.len() + self.bias.len() + self.activation_parameters.as_flattened().len()

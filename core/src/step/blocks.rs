@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use crate::activation::kind::Activation;
 use crate::backend::Backend;
-use crate::backend::vector::{Kernel, Vector, load, store, units, units_mut};
+use crate::backend::vector::{Kernel, Vector, load, store, units_mut};
 use crate::kernel::flat::{self, Buffer};
 use crate::kernel::gather;
 use crate::kernel::scatter;
@@ -25,6 +25,8 @@ use crate::sparse::index::InBlock;
 use crate::step::backward::differentiate;
 use crate::step::block::Workers;
 use crate::step::forward::activate;
+use crate::step::sgd::Update;
+use crate::step::update::Bias;
 
 /// Parts that a layer is cut into for each thread: enough to share out evenly.
 const PARTS_PER_THREAD: usize = 4;
@@ -107,6 +109,20 @@ impl Neurons<'_> {
     }
 }
 
+/// Columns and weights of some places of a block, the weights as floats.
+#[inline(always)]
+fn unpack<'a>(
+    columns: &'a [u16],
+    weights: &[u16],
+    places: Range<usize>,
+    floats: &'a mut [f32; CHUNK],
+) -> (&'a [u16], &'a mut [f32]) {
+    let columns = columns.get(places.clone()).unwrap_or_default();
+    let values = floats.get_mut(..columns.len()).unwrap_or_default();
+    decode_into(weights.get(places).unwrap_or_default(), values);
+    (columns, values)
+}
+
 /// Adds a block's sums to those of its rows.
 struct Gather<'a, X: Element, const LANES: usize> {
     block: BlockRef<'a>,
@@ -130,9 +146,7 @@ impl<X: Element, const LANES: usize> Kernel for Gather<'_, X, LANES> {
                 pointers,
                 #[inline(always)]
                 |rows, places, pointers| {
-                    let columns = columns.get(places.clone()).unwrap_or_default();
-                    let values = floats.get_mut(..columns.len()).unwrap_or_default();
-                    decode_into(weights.get(places).unwrap_or_default(), values);
+                    let (columns, values) = unpack(columns, weights, places, &mut floats);
                     let y = y.get_mut(rows).unwrap_or_default();
                     flat::gather(pointers, columns, values, x, y, &mut products);
                 },
@@ -144,9 +158,7 @@ impl<X: Element, const LANES: usize> Kernel for Gather<'_, X, LANES> {
             pointers,
             #[inline(always)]
             |rows, places, pointers| {
-                let columns = columns.get(places.clone()).unwrap_or_default();
-                let values = floats.get_mut(..columns.len()).unwrap_or_default();
-                decode_into(weights.get(places).unwrap_or_default(), values);
+                let (columns, values) = unpack(columns, weights, places, &mut floats);
                 let csr = CsrRef::<InBlock>::trusted(x.len(), pointers, columns, values);
                 gather::rows::<InBlock, X, V, K, LANES, _>(
                     vector,
@@ -324,10 +336,8 @@ impl<X: Element, const LANES: usize> Kernel for StepBack<'_, X, LANES> {
             #[inline(always)]
             |rows, places, indptr| {
                 let place = first + places.start;
-                let indices = columns.get(places.clone()).unwrap_or_default();
-                let values = floats.get_mut(..indices.len()).unwrap_or_default();
+                let (indices, values) = unpack(columns, weights, places.clone(), &mut floats);
                 let stored = weights.get_mut(places).unwrap_or_default();
-                decode_into(stored, values);
                 let above = above.get(rows).unwrap_or_default();
                 if LANES == 1
                     && let Some(x) = X::floats(x)
@@ -363,7 +373,7 @@ const BIASES: usize = 1 << 19;
 /// Updates a layer's biases.
 pub(crate) fn update_bias<B: Backend, const LANES: usize>(
     backend: &B,
-    step: TileUpdate,
+    update: Update,
     bias: &mut [f32],
     deltas: &[[f32; LANES]],
 ) {
@@ -373,25 +383,9 @@ pub(crate) fn update_bias<B: Backend, const LANES: usize>(
         && let (Some((top, rest)), Some((top_deltas, rest_deltas))) =
             (bias.split_at_mut_checked(half), deltas.split_at_checked(half))
     {
-        backend.join(|| update_bias(backend, step, top, top_deltas), || update_bias(backend, step, rest, rest_deltas));
+        backend
+            .join(|| update_bias(backend, update, top, top_deltas), || update_bias(backend, update, rest, rest_deltas));
     } else {
-        backend.dispatch::<LANES, _>(Bias { step, bias, deltas });
-    }
-}
-
-/// Biases of some neurons.
-struct Bias<'a, const LANES: usize> {
-    step: TileUpdate,
-    bias: &'a mut [f32],
-    deltas: &'a [[f32; LANES]],
-}
-
-impl<const LANES: usize> Kernel for Bias<'_, LANES> {
-    type Output = ();
-    const NAME: &'static str = "update of biases";
-
-    #[inline(always)]
-    fn run<V: Vector, const K: usize>(self, vector: V) {
-        weight_step::bias(vector, self.step, self.bias, &mut [], units::<V, K, LANES>(self.deltas));
+        backend.dispatch::<LANES, _>(Bias { update, tiles: 1, bias, velocity: &mut [], deltas });
     }
 }

@@ -118,11 +118,11 @@ fn train_layer<B: Backend, F: Format, X: Element, const LANES: usize>(
 ) {
     if let Some(blocks) = layer.blocks.get_mut() {
         step_back(backend, blocks, weights, deltas, x, below);
-        update_bias(backend, weights.step, layer.bias, deltas);
+        update_bias(backend, update, layer.bias, deltas);
     } else {
         update_layer(backend, update, 1, layer, x, deltas);
     }
     if let Some(factor) = weights.decay {
-        layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
+        layer.decay(factor);
     }
 }

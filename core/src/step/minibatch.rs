@@ -68,8 +68,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             };
             let end = |layers: &mut [Layer<'_, F>]| {
                 if let Some(factor) = sgd.periodic_decay(id.step) {
-                    for layer in &mut *layers {
-                        layer.weights.iter_mut().chain(&mut *layer.bias).for_each(|weight| *weight *= factor);
+                    for layer in layers.iter_mut() {
+                        layer.decay(factor);
                     }
                 }
                 if let Some(momentum) = look_ahead {

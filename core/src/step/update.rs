@@ -340,12 +340,12 @@ impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, 
 }
 
 /// A layer's biases with all tiles of the minibatch.
-struct Bias<'a, const LANES: usize> {
-    update: Update,
-    tiles: usize,
-    bias: &'a mut [f32],
-    velocity: &'a mut [f32],
-    deltas: &'a [[f32; LANES]],
+pub(crate) struct Bias<'a, const LANES: usize> {
+    pub(crate) update: Update,
+    pub(crate) tiles: usize,
+    pub(crate) bias: &'a mut [f32],
+    pub(crate) velocity: &'a mut [f32],
+    pub(crate) deltas: &'a [[f32; LANES]],
 }
 
 impl<const LANES: usize> Kernel for Bias<'_, LANES> {

@@ -5,7 +5,7 @@
 
 use crate::random::{Generator, Purpose};
 use crate::sparse::bf16::{Rounding, decode, decode_into};
-use crate::sparse::blocks::{Blocks, BlocksRef};
+use crate::sparse::blocks::Blocks;
 use crate::sparse::budget::Unlimited;
 use crate::sparse::csr::{CsrMut, row_lengths, take_mut};
 use crate::sparse::index::InBlock;
@@ -14,7 +14,7 @@ use crate::topology::grow::place::GrowthState;
 use crate::topology::grow::random::grow_random;
 use crate::topology::prune::compact::{Compaction, compact};
 use crate::topology::prune::magnitude::Magnitude;
-use crate::topology::prune::select::{BelowCut, Cut, MANY_DIGITS, Selection, fraction};
+use crate::topology::prune::select::{BelowCut, MANY_DIGITS, fraction, select};
 use crate::topology::scratch::Room;
 
 /// The initial value of a weight.
@@ -94,7 +94,10 @@ impl Blocks<'_> {
     ) -> usize {
         let StepId { seed, epoch, step } = id;
         let rounding = Rounding::new(seed, Purpose::BlockGrowth, epoch, step, number(layer, 0));
-        let mut compaction = Compaction::new(BelowCut::new(select(self.as_ref(), zeta), Magnitude));
+        // One threshold for all blocks.
+        let weights = || self.weights.iter().map(|&stored| decode(stored));
+        let cuts = select::<MANY_DIGITS, u32, _>(weights, fraction(zeta));
+        let mut compaction = Compaction::new(BelowCut::new(cuts, Magnitude));
         let mut replaced = 0;
         for block in 0..self.geometry.blocks() {
             let places = self.geometry.places(block);
@@ -115,18 +118,5 @@ impl Blocks<'_> {
             }
         }
         replaced
-    }
-}
-
-/// Finds the thresholds of all blocks.
-// Not inlined: its counters would take stack from whoever evolves.
-#[inline(never)]
-fn select(blocks: BlocksRef<'_>, zeta: f32) -> [Cut; 2] {
-    let mut selection = Selection::<u32, MANY_DIGITS>::new();
-    loop {
-        selection.count(blocks.weights.iter().map(|&stored| decode(stored)));
-        if let Some(cuts) = selection.close(fraction(zeta)) {
-            return cuts;
-        }
     }
 }

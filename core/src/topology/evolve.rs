@@ -107,9 +107,10 @@ impl Evolution {
         self.pruning
     }
 
-    /// Whether connections grow by structure.
-    pub(crate) const fn is_hebbian(&self) -> bool {
-        matches!(self.growth, Growth::Hebbian)
+    /// Whether the settings have something that formats without [`Format::OPTIONS`] lack.
+    pub(crate) const fn has_options(&self) -> bool {
+        let best = matches!(self.growth, Growth::Gradient | Growth::Hebbian);
+        best || self.percolation || !matches!(self.pruning, Pruning::Magnitude)
     }
 
     /// Whether connections of dead neurons are pruned.
@@ -171,17 +172,14 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
             return Err(TrainError::Inference);
         }
         self.check_growth(evolution)?;
-        let by_gradient = matches!(evolution.growth, Growth::Gradient);
-        if by_gradient && !has_samples {
+        if matches!(evolution.growth, Growth::Gradient) && !has_samples {
             return Err(TrainError::Samples);
         }
-        let hebbian = evolution.is_hebbian();
-        let is_plain = matches!(evolution.pruning, Pruning::Magnitude) && !evolution.percolation;
-        if !F::OPTIONS && (by_gradient || hebbian || !is_plain) {
+        if !F::OPTIONS && evolution.has_options() {
             let option = "another pruning rule than magnitude, percolation, and growth by gradient or by structure,";
             return Err(TrainError::Option { option, format: F::NAME });
         }
-        if F::OPTIONS && hebbian {
+        if F::OPTIONS && matches!(evolution.growth, Growth::Hebbian) {
             let evolving = self.layers.split_last().map_or(&[][..], |(_, evolving)| evolving);
             let mut layers = evolving.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense());
             let lacks = |layer: &Layer<'_, F>, index| {

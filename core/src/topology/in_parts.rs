@@ -14,7 +14,6 @@ use crate::topology::evolve::{Evolution, regrow, regrowth};
 use crate::topology::grow::place::GrowthState;
 use crate::topology::prune::compact::{Compaction, compact};
 use crate::topology::prune::magnitude::Magnitude;
-use crate::topology::prune::rule::Pruning;
 use crate::topology::prune::select::{BelowCut, FEW_DIGITS, Selection, fraction};
 use crate::topology::scratch::Scratch;
 
@@ -93,7 +92,7 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
         epoch: u32,
     ) -> Result<EvolutionInParts<'n, 'a, F, LANES, LAYERS>, TrainError> {
         self.check_evolution(evolution, false)?;
-        if evolution.pruning() != Pruning::Magnitude || evolution.percolates() || evolution.is_hebbian() {
+        if evolution.has_options() {
             return Err(TrainError::NotInParts);
         }
         self.check_no_blocks("an evolution in parts")?;

@@ -14,7 +14,7 @@ use crate::analysis::comparison::{COLUMNS, Row, cells, conclude};
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::progress::say;
-use crate::commands::settings::SharedSettings;
+use crate::commands::settings::{MORE_SETTINGS, SharedSettings};
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::commands::state::{State, state};
 use crate::error::{Interrupted, Usage};
@@ -25,7 +25,7 @@ use crate::training::task::{check, with_fitting_batch};
 /// What to compare.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "These are the settings that most people change first; --help lists all of them, by group.",
+    after_help = MORE_SETTINGS,
     after_long_help = ""
 )]
 pub struct Arguments {

@@ -14,7 +14,7 @@ use rewire_engine::dynamic::NetworkError;
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::progress::{RunBar, say};
-use crate::commands::settings::ScaleSettings;
+use crate::commands::settings::{MORE_SETTINGS, ScaleSettings};
 use crate::commands::shared::{MachineArguments, interruption};
 use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What to train.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "These are the settings that most people change first; --help lists all of them, by group.",
+    after_help = MORE_SETTINGS,
     after_long_help = ""
 )]
 pub struct Arguments {

@@ -198,6 +198,10 @@ arguments_of! {
     }));
 }
 
+/// What follows the short help of commands that take settings.
+pub(super) const MORE_SETTINGS: &str =
+    "These are the settings that most people change first; --help lists all of them, by group.";
+
 /// The settings that say what a training step computes, by name.
 pub(super) const OF_STEP: [&str; 15] = [
     "model",

@@ -13,7 +13,7 @@ use crate::analysis::saved::SavedRun;
 use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
 use crate::commands::progress::{RunBar, say};
-use crate::commands::settings::SettingsArguments;
+use crate::commands::settings::{MORE_SETTINGS, SettingsArguments};
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::Usage;
 use crate::settings::{Bound, Config, Range, score_name, score_text};
@@ -28,7 +28,7 @@ use crate::training::warn::Warn;
 /// What to train, and where to.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "These are the settings that most people change first; --help lists all of them, by group.",
+    after_help = MORE_SETTINGS,
     after_long_help = ""
 )]
 pub struct Arguments {

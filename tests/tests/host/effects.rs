@@ -111,7 +111,7 @@ fn a_setting_has_an_effect_exactly_where_the_table_says_so() {
     // Scaling has no effect on synthetic samples alone, which have tests of their own.
     for setting in TABLE.iter().filter(|setting| !setting.applies.is_empty() && setting.name != "scaling") {
         let pairs: Vec<_> = family.iter().filter_map(|config| Some((config, with_another(setting, config)?))).collect();
-        // What the dataset makes of a setting, the tests of the user's own files and of synthetic samples show.
+        // Other tests show which settings have an effect on the user's own files and on synthetic samples.
         let of_dataset = |condition: &Condition| condition.otherwise.starts_with("on ");
         let own = setting.applies.iter().position(of_dataset);
         let conditions = own.map_or(setting.applies, |at| &setting.applies[at..=at]);

@@ -157,8 +157,8 @@ pub(crate) fn fraction(zeta: f32) -> impl Fn([u32; 2]) -> [u32; 2] {
     move |counts| counts.map(|count| share(count, zeta))
 }
 
-/// What is to go of some scores, of which a counter `C` can count all: of each sign as many as `take` makes of their counts.
-/// With as many counters as suit the machine of a format.
+/// Finds which scores are pruned: of each sign as many as `take` says, given how many there are. A counter `C` must be able to
+/// count all scores. There are as many counters as suit the machine of the format.
 pub(crate) fn select_for<F: Format, C: Index, I: Iterator<Item = f32>>(
     scores: impl Fn() -> I,
     take: impl Fn([u32; 2]) -> [u32; 2],
@@ -169,7 +169,7 @@ pub(crate) fn select_for<F: Format, C: Index, I: Iterator<Item = f32>>(
 /// Finds both thresholds by counting digits of the magnitude, highest first: a radix selection.
 // Not inlined: its histogram would take stack from whoever trains between evolutions.
 #[inline(never)]
-fn select<const DIGITS: usize, C: Index, I: Iterator<Item = f32>>(
+pub(crate) fn select<const DIGITS: usize, C: Index, I: Iterator<Item = f32>>(
     scores: impl Fn() -> I,
     take: impl Fn([u32; 2]) -> [u32; 2],
 ) -> [Cut; 2] {
