@@ -21,6 +21,9 @@ pub enum FitError {
     /// The network, such as one that is larger than the memory.
     #[error("{0}")]
     Network(#[from] NetworkError),
+    /// The file of a model whose layers are read only when they are needed.
+    #[error("{0}")]
+    File(String),
     /// The training, such as a loss that became NaN or infinite.
     #[error("{0}")]
     Train(#[from] TrainError),

@@ -92,8 +92,8 @@ impl<'m, 'w, F: Format, const LANES: usize, const LAYERS: usize> Frozen<'m, 'w, 
         samples: &S,
         start: usize,
         each: impl FnMut(&[[f32; LANES]], usize),
-    ) {
-        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
+    ) -> Metrics {
+        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each)
     }
 
     /// As [`Mlp::predict_one`](crate::network::Mlp::predict_one).

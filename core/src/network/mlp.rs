@@ -314,15 +314,15 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     }
 
     /// Computes the logits of up to [`Mlp::batch_size`] samples from `start` on and hands them over, tile by tile:
-    /// `[n_out][LANES]` with the number of lanes in use.
+    /// `[n_out][LANES]` with the number of lanes in use. Returns how well they match what the samples say.
     pub fn predict<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
         samples: &S,
         start: usize,
         each: impl FnMut(&[[f32; LANES]], usize),
-    ) {
-        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each);
+    ) -> Metrics {
+        predict(backend, samples, &self.layers, &mut self.workspace, (start, self.batch_size), each)
     }
 
     /// Predicts one sample: returns the class of its largest logit, and writes the logits, as far as `logits` reaches.

@@ -54,7 +54,7 @@ where
 }
 
 /// Computes the logits of up to `batch_size` samples from `start` on and hands them over, tile by tile:
-/// `[n_out][LANES]` with the number of lanes in use.
+/// `[n_out][LANES]` with the number of lanes in use. Returns how well they match what the samples say.
 pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
     backend: &B,
     samples: &S,
@@ -62,19 +62,21 @@ pub(crate) fn predict<B, S, M, const LANES: usize, const LAYERS: usize>(
     workspace: &mut Workspace<'_, <M::Format as Format>::Input, LANES, LAYERS>,
     (start, batch_size): (usize, usize),
     mut each: impl FnMut(&[[f32; LANES]], usize),
-) where
+) -> Metrics
+where
     B: Backend,
     S: Samples<LANES, <M::Format as Format>::Input>,
     M: Model,
 {
     let len = samples.len().saturating_sub(start).min(batch_size);
-    pass(backend, samples, layers, workspace, Minibatch { order: None, start: start as u32, len }, None);
+    let metrics = pass(backend, samples, layers, workspace, Minibatch { order: None, start: start as u32, len }, None);
     let n_out = layers.last().map_or(0, |layer| layer.spec().n_out).max(1);
     if let Some(output) = workspace.layers.last() {
         for (tile, logits) in output.y.chunks_exact(n_out).take(len.div_ceil(LANES)).enumerate() {
             each(logits, (len - tile * LANES).min(LANES));
         }
     }
+    metrics
 }
 
 /// Predicts one sample: writes its logits, as far as `logits` reaches, and returns the class of the largest.

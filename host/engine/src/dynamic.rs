@@ -124,16 +124,16 @@ pub trait Network: Send {
     /// Measures samples.
     fn evaluate(&mut self, native: &Native, samples: &dyn AnySamples) -> Metrics;
     /// Computes the outputs of the minibatch that begins at `start`, see [`Mlp::predict`], and hands them over tile by tile:
-    /// `[n_out][lanes]`, flattened, with the number of lanes in use.
+    /// `[n_out][lanes]`, flattened, with the number of lanes in use. Returns how well they match what the samples say.
     fn forward(
         &mut self,
         native: &Native,
         samples: &dyn AnySamples,
         start: usize,
         each: &mut (dyn FnMut(&[f32], usize) + Send),
-    );
-    /// Hands the outputs for every sample to `each`, in order.
-    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send));
+    ) -> Metrics;
+    /// Hands the outputs for every sample to `each`, in order; returns what [`Network::evaluate`] returns.
+    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send)) -> Metrics;
     /// The layers where they lie, velocities included.
     fn views(&self) -> Vec<LayerView<'_>>;
     /// What its layers are now.
@@ -236,23 +236,25 @@ where
         samples: &dyn AnySamples,
         start: usize,
         each: &mut (dyn FnMut(&[f32], usize) + Send),
-    ) {
-        Mlp::predict(self, native, &samples, start, |logits, used| each(logits.as_flattened(), used));
+    ) -> Metrics {
+        Mlp::predict(self, native, &samples, start, |logits, used| each(logits.as_flattened(), used))
     }
 
-    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send)) {
+    fn predict(&mut self, native: &Native, samples: &dyn AnySamples, each: &mut (dyn FnMut(&[f32]) + Send)) -> Metrics {
         native.install(|| {
-            let mut outputs = Vec::new();
+            let (mut metrics, mut outputs) = (Metrics::default(), Vec::new());
             for start in (0..samples.len()).step_by(self.batch_size()) {
-                Network::forward(self, native, samples, start, &mut |logits, used| {
+                let minibatch = Network::forward(self, native, samples, start, &mut |logits, used| {
                     for lane in 0..used {
                         outputs.clear();
                         outputs.extend(logits.iter().skip(lane).step_by(LANES));
                         each(&outputs);
                     }
                 });
+                metrics = metrics.merge(minibatch);
             }
-        });
+            metrics
+        })
     }
 
     fn views(&self) -> Vec<LayerView<'_>> {

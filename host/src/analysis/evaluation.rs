@@ -11,6 +11,7 @@ use crate::analysis::statistics::mean_and_deviation;
 use crate::data::Dataset;
 use crate::data::samples::Split;
 use crate::error::FitError;
+use crate::model::layers::Layers;
 use crate::model::predict::largest;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
@@ -130,8 +131,8 @@ pub struct Histogram {
 /// # Errors
 ///
 /// A machine without memory.
-pub fn evaluate(
-    model: &Model,
+pub fn evaluate<L: Layers>(
+    model: &Model<L>,
     dataset: &Dataset<'_>,
     indices: &[u32],
     native: &Native,
@@ -140,9 +141,9 @@ pub fn evaluate(
     let split = &dataset.test;
     Ok(match model.task {
         TaskKind::Classify => {
-            let metrics = model.evaluate_on(dataset, indices.to_vec(), native)?;
             let mut predicted = Vec::with_capacity(indices.len());
-            model.each_output(split, indices, native, |logits| predicted.push(largest(logits)))?;
+            let metrics =
+                model.evaluate_each(dataset, indices.to_vec(), native, |logits| predicted.push(largest(logits)))?;
             let truth = indices.iter().map(|&index| split.labels[index as usize]);
             let (_, outputs) = model.widths();
             let classes = Classes::new(truth.zip(predicted), &model.output_names(outputs));
@@ -168,7 +169,12 @@ pub fn evaluate(
 /// # Errors
 ///
 /// A machine without memory.
-pub fn scores(model: &Model, split: &Split<'_>, indices: &[u32], native: &Native) -> Result<Vec<f64>, FitError> {
+pub fn scores<L: Layers>(
+    model: &Model<L>,
+    split: &Split<'_>,
+    indices: &[u32],
+    native: &Native,
+) -> Result<Vec<f64>, FitError> {
     let (mut scores, mut next) = (Vec::with_capacity(indices.len()), indices.iter());
     model.each_output(split, indices, native, |outputs| {
         let Some(&index) = next.next() else { return };
@@ -253,7 +259,7 @@ impl Values {
         (header.map(Into::into).to_vec(), self.outputs.iter().map(row).collect())
     }
 
-    fn new(model: &Model, split: &Split<'_>, indices: &[u32], predicted: &[f32]) -> Self {
+    fn new<L: Layers>(model: &Model<L>, split: &Split<'_>, indices: &[u32], predicted: &[f32]) -> Self {
         let (_, width) = model.widths();
         let names = model.output_names(width);
         let output = |at: usize| {

@@ -5,6 +5,7 @@
 use crate::data::samples::{Features, Split};
 use crate::data::{Dataset, ImageShape};
 use crate::error::FitError;
+use crate::model::layers::Layers;
 use crate::model::predict::{largest, softmax};
 use crate::model::safetensors::Model;
 use rewire_engine::native::Native;
@@ -25,8 +26,8 @@ pub struct WithFlips {
 /// # Errors
 ///
 /// A machine without memory.
-pub fn evaluate_with_flips(
-    model: &Model,
+pub fn evaluate_with_flips<L: Layers>(
+    model: &Model<L>,
     dataset: &Dataset<'_>,
     shape: ImageShape,
     indices: &[u32],

@@ -16,6 +16,7 @@ use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::data::{DataSource, Dataset};
 use crate::error::Usage;
 use crate::files::write_atomically;
+use crate::model::layers::Layers;
 use crate::model::predict::check_fits;
 use crate::model::safetensors::Model;
 use crate::settings::{Bound, Config, Range, TaskKind};
@@ -91,9 +92,9 @@ impl From<WithFlips> for Classified {
 
 impl Arguments {
     /// Measures with test-time augmentation, where that was asked for.
-    fn with_flips(
+    fn with_flips<L: Layers>(
         &self,
-        model: &Model,
+        model: &Model<L>,
         dataset: &Dataset<'_>,
         samples: &[u32],
         native: &Native,

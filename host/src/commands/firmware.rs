@@ -43,7 +43,7 @@ impl FirmwareArguments {
         let board = board(self.board.as_deref().unwrap_or_default())?;
         check_folder(folder)?;
         let core = Core::find(self.core.as_deref())?;
-        let trained = Trained::read(path, None)?;
+        let trained = Trained::load(path)?;
         let Some(config) = &trained.run else {
             let text = "no config.toml lies beside it, which says how training goes on; name a run directory";
             return Err(Usage(format!("{}: {text}", trained.path.display())).into());

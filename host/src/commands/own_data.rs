@@ -12,6 +12,8 @@ use crate::data::formats::{self, Table, Wanted, WantedTarget};
 use crate::data::{self, DataSource, Dataset, Names};
 use crate::error::Usage;
 use crate::model::chip;
+use crate::model::layer::LayerData;
+use crate::model::layers::Layers;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, Missing};
 
@@ -48,35 +50,58 @@ impl ReadingArguments {
 
 /// A model, and the settings of its run where it lies beside them.
 #[derive(Debug)]
-pub(super) struct Trained {
+pub(super) struct Trained<L = Box<dyn Layers>> {
     /// Its file.
     pub(super) path: PathBuf,
     /// The network.
-    pub(super) model: Model,
+    pub(super) model: Model<L>,
     /// Settings of the run that it is of.
     pub(super) run: Option<Config>,
 }
 
 impl Trained {
     /// Reads a model.safetensors, that of a run directory, or an image. An image does not say what it was trained on:
-    /// `dataset` does, or the run in whose directory it lies.
+    /// `dataset` does, or the run in whose directory it lies. The layers of a model.safetensors stay in their file.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub(super) fn read(path: &Path, dataset: Option<&DataSource>) -> Result<Self> {
+        Self::read_by(path, dataset, |path| Ok(Model::open(path)?.boxed()), Model::boxed)
+    }
+}
+
+impl Trained<Vec<LayerData>> {
+    /// The same, with all layers in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trained::read`].
+    pub(super) fn load(path: &Path) -> Result<Self> {
+        Self::read_by(path, None, Model::load, |model| model)
+    }
+}
+
+impl<L: Layers> Trained<L> {
+    /// Reads a model by one of two ways, and the settings beside it.
+    fn read_by(
+        path: &Path,
+        dataset: Option<&DataSource>,
+        model: impl Fn(&Path) -> Result<Model<L>>,
+        image: impl Fn(Model) -> Model<L>,
+    ) -> Result<Self> {
         let path = model_file(path);
         let settings = path.with_file_name("config.toml");
         let run = settings.exists().then(|| Config::read(&settings)).transpose()?;
         if !chip::is_image(&path) {
-            return Ok(Self { model: Model::load(&path)?, path, run });
+            return Ok(Self { model: model(&path)?, path, run });
         }
         let Some(dataset) = dataset.or_else(|| run.as_ref().map(|run| &run.dataset)) else {
             let text =
                 "an image does not say what it was trained on; name the dataset, or the path of samples, after it";
             return Err(Usage(text.into()).into());
         };
-        Ok(Self { model: chip::load(&path, dataset.known())?, path, run })
+        Ok(Self { model: image(chip::load(&path, dataset.known())?), path, run })
     }
 
     /// The settings by which samples for this model are read.

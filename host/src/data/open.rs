@@ -7,7 +7,7 @@ use std::path::Path;
 use rewire_core::random::{Permutation, Purpose};
 
 use crate::data::dataset::{Dataset, Names};
-use crate::data::formats::{self, Classes, Contents, ReadError, Table, Target, Wanted};
+use crate::data::formats::{self, Classes, Contents, Kind, ReadError, Table, Target, Wanted};
 use crate::data::progress::Progress;
 use crate::data::samples::{Features, Split};
 use crate::settings::{Config, TaskKind};
@@ -48,6 +48,9 @@ pub fn arrange(
 ) -> Result<Opened, ReadError> {
     let wanted = Wanted::of(config);
     let Contents { kind, mut train, test } = contents;
+    if config.resize.is_some() && !matches!(kind, Kind::Idx | Kind::Pictures) {
+        return Err(ReadError::whole(path, format!("{kind}, whose samples are no pictures"), "leave out --resize"));
+    }
     let mut source = String::new();
     let mut test = match (&config.test, test) {
         (Some(file), _) => {

@@ -1,10 +1,12 @@
 //! The arrays of a layer in blocks, as files hold them.
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result};
 use rewire_core::sparse::{BlocksRef, Geometry};
+use rewire_engine::dynamic::{Network, NetworkError};
 use rewire_engine::layer::BlockData;
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::Dtype;
 
+use crate::model::tensor_file::TensorFile;
 use crate::model::tensors::Data;
 
 /// The arrays of a layer in blocks, with their names.
@@ -22,16 +24,36 @@ pub(crate) fn arrays(blocks: BlocksRef<'_>) -> [(&'static str, Data<'_>); 3] {
 /// # Errors
 ///
 /// A tensor that is missing or holds something else, or more connections than blocks have.
-pub(super) fn read(file: &SafeTensors<'_>, index: usize, (n_in, n_out): (usize, usize)) -> Result<BlockData> {
-    let halves = |part: &str, dtype| -> Result<Vec<u16>> {
-        let name = format!("layers.{index}.{part}");
-        let tensor = file.tensor(&name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
-        ensure!(tensor.dtype() == dtype, "the tensor '{name}' holds {:?}, expected {dtype:?}", tensor.dtype());
-        Ok(tensor.data().as_chunks().0.iter().copied().map(u16::from_le_bytes).collect())
-    };
-    let weights = halves("block_weights", Dtype::BF16)?;
+pub(super) fn read(file: &TensorFile<'_>, index: usize, (n_in, n_out): (usize, usize)) -> Result<BlockData> {
+    let name = |part| format!("layers.{index}.{part}");
+    let weights = file.halves(&name("block_weights"), Dtype::BF16)?;
     let geometry = Geometry::of(n_in, n_out, weights.len(), index)
         .with_context(|| format!("layer {index} cannot be stored in blocks"))?;
-    let (pointers, columns) = (halves("block_pointers", Dtype::U16)?, halves("block_columns", Dtype::U16)?);
+    let pointers = file.halves(&name("block_pointers"), Dtype::U16)?;
+    let columns = file.halves(&name("block_columns"), Dtype::U16)?;
     Ok(BlockData { geometry, weights, pointers, columns })
+}
+
+/// Reads the layer `index` into its place in a network, which checks it. Nothing is copied.
+///
+/// # Errors
+///
+/// As [`read`], and what the network refuses.
+pub(crate) fn read_into(file: &TensorFile<'_>, index: usize, network: &mut dyn Network) -> Result<()> {
+    let name = |part| format!("layers.{index}.{part}");
+    let mut failed = None;
+    let read = network.read_blocks(index, &mut |to| {
+        let all = file
+            .halves_into(&name("block_weights"), Dtype::BF16, to.weights)
+            .and_then(|()| file.halves_into(&name("block_pointers"), Dtype::U16, to.pointers))
+            .and_then(|()| file.halves_into(&name("block_columns"), Dtype::U16, to.columns))
+            .and_then(|()| file.floats_into(&name("bias"), to.bias));
+        all.map_err(|error| {
+            let reason = format!("{error:#}");
+            failed = Some(error);
+            NetworkError::Layer { layer: index, reason }
+        })
+    });
+    failed.map_or(Ok(()), Err)?;
+    Ok(read?)
 }

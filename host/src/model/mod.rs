@@ -5,8 +5,12 @@ pub(crate) mod blocks;
 pub mod chip;
 mod folding;
 mod header;
+mod in_file;
+pub mod layers;
 pub mod predict;
 pub mod safetensors;
+pub(crate) mod tensor_file;
 pub(crate) mod tensors;
 
+pub use in_file::InFile;
 pub use rewire_engine::layer;

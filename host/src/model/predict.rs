@@ -10,17 +10,19 @@ use crate::data::samples::{Features, Split};
 use crate::data::source::Source;
 use crate::data::{Dataset, DatasetName, manifest};
 use crate::error::{FitError, Usage};
+use crate::model::layers::Layers;
 use crate::model::safetensors::Model;
 use crate::settings::TaskKind;
 
 /// Samples in a tile.
 const LANES: usize = 64;
 
-impl Model {
+impl<L: Layers> Model<L> {
     /// Features that it takes, and classes that it names.
     pub fn widths(&self) -> (usize, usize) {
-        let n_in = self.layers.first().map_or(0, |layer| layer.spec.n_in);
-        (n_in, self.layers.last().map_or(0, |layer| layer.spec.n_out))
+        let specs = self.specs();
+        let n_in = specs.first().map_or(0, |spec| spec.n_in);
+        (n_in, specs.last().map_or(0, |spec| spec.n_out))
     }
 
     /// The class of each sample.
@@ -65,7 +67,7 @@ impl Model {
             return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
         }
         let indices = (0..samples.samples() as u32).collect();
-        self.measure(&samples.split(), indices, &Native::new(threads(samples.samples()))?)
+        self.run(&samples.split(), indices, &Native::new(threads(samples.samples()))?, |_| {})
     }
 
     /// Accuracy and loss on some test samples of a dataset.
@@ -74,18 +76,27 @@ impl Model {
     ///
     /// A dataset of other widths than the network's, a machine without memory.
     pub fn evaluate_on(&self, dataset: &Dataset<'_>, samples: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
+        self.evaluate_each(dataset, samples, native, |_| {})
+    }
+
+    /// The same, and hands the outputs for each of the samples to `each`, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::evaluate_on`].
+    pub fn evaluate_each(
+        &self,
+        dataset: &Dataset<'_>,
+        samples: Vec<u32>,
+        native: &Native,
+        each: impl FnMut(&[f32]) + Send,
+    ) -> Result<Metrics, FitError> {
         let (trained_features, trained_classes) = self.widths();
         let (n_features, classes) = (dataset.test.width(), dataset.outputs);
         if (n_features, classes) != (trained_features, trained_classes) {
             return Err(ArrayError::Differs { n_features, classes, trained_features, trained_classes }.into());
         }
-        self.measure(&dataset.test, samples, native)
-    }
-
-    /// Accuracy and loss on some samples of a split, which has the network's widths.
-    fn measure(&self, split: &Split<'_>, indices: Vec<u32>, native: &Native) -> Result<Metrics, FitError> {
-        let source = Source::new(split, indices, &self.normaliser);
-        self.with_inference(|network| network.evaluate(native, &source))
+        self.run(&dataset.test, samples, native, each)
     }
 
     /// Hands the outputs for each of some samples of a split to `each`, in order; the split has the network's width.
@@ -98,9 +109,21 @@ impl Model {
         split: &Split<'_>,
         indices: &[u32],
         native: &Native,
-        mut each: impl FnMut(&[f32]) + Send,
+        each: impl FnMut(&[f32]) + Send,
     ) -> Result<(), FitError> {
-        let source = Source::new(split, indices.to_vec(), &self.normaliser);
+        self.run(split, indices.to_vec(), native, each).map(|_| ())
+    }
+
+    /// Runs some samples of a split, which has the network's width: hands the outputs for each to `each`, in order, and
+    /// compares them with the split's labels.
+    fn run(
+        &self,
+        split: &Split<'_>,
+        indices: Vec<u32>,
+        native: &Native,
+        mut each: impl FnMut(&[f32]) + Send,
+    ) -> Result<Metrics, FitError> {
+        let source = Source::new(split, indices, &self.normaliser);
         self.with_inference(|network| network.predict(native, &source, &mut each))
     }
 
@@ -121,7 +144,7 @@ impl Model {
         let (lanes, batch_size) = if blocked { (1, 1) } else { (LANES, 2 * LANES) };
         let description = Description::inference(&specs, batch_size);
         with_network(&specs, lanes, &description, |network| {
-            network.import(&self.layers)?;
+            self.layers.put_into(network)?;
             Ok(work(network))
         })?
     }
@@ -132,7 +155,7 @@ impl Model {
 /// # Errors
 ///
 /// When its images are not what the model takes, or its labels not what it names.
-pub fn check_fits(model: &Model, name: DatasetName) -> Result<(), Usage> {
+pub fn check_fits<L: Layers>(model: &Model<L>, name: DatasetName) -> Result<(), Usage> {
     let entry = manifest::entry(name);
     let (features, classes) = (entry.shape.features(), usize::from(entry.classes));
     let (n_in, n_out) = model.widths();

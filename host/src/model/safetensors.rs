@@ -14,29 +14,28 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
-use rewire_core::activation::{Activation, Parameters};
-use rewire_core::network::Description;
+use anyhow::{Context, Result, ensure};
+use rewire_core::activation::Activation;
 use rewire_core::network::LayerSpec;
-use rewire_core::sparse::CsrRef;
-use rewire_core::sparse::Wide;
-use rewire_engine::layer::{LayerData, LayerView, MAX_LAYERS};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use rewire_engine::layer::{LayerData, LayerView};
 
 use crate::data::normaliser::Normaliser;
 use crate::data::{DatasetName, ImageShape, Names, manifest};
 use crate::files::stream_atomically;
-use crate::model::blocks::{self, arrays};
+use crate::model::blocks::arrays;
 use crate::model::header::{Header, LayerHeader};
+use crate::model::layers::Layers;
 use crate::model::tensors::{Data, Tensor, Tensors};
 use crate::settings::TaskKind;
 
-const VERSION: u32 = 1;
-const KEY: &str = "rewire";
+pub(super) const VERSION: u32 = 1;
+pub(super) const KEY: &str = "rewire";
 
 /// A trained network and how its inputs are made.
+///
+/// Its layers are in memory, or still in their file: see [`Model::open`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
+pub struct Model<L = Vec<LayerData>> {
     /// The dataset that it was trained on; `None` after a training on a caller's samples.
     pub dataset: Option<DatasetName>,
     /// What it learned.
@@ -50,29 +49,11 @@ pub struct Model {
     /// From numbers to learn to outputs; empty but in a regression.
     pub targets: Normaliser,
     /// First to last.
-    pub layers: Vec<LayerData>,
-}
-
-/// The integers of a tensor; fails with the first that is below zero or beyond 32 bits.
-fn decode(tensor: &TensorView<'_>) -> Result<Vec<u32>, i64> {
-    let narrow = |value: i64| u32::try_from(value).map_err(|_| value);
-    if tensor.dtype() == Dtype::I32 {
-        return tensor.data().as_chunks().0.iter().map(|&word| narrow(i32::from_le_bytes(word).into())).collect();
-    }
-    tensor.data().as_chunks().0.iter().map(|&word| narrow(i64::from_le_bytes(word))).collect()
-}
-
-/// Checks that no running variance is below 0.
-fn check_variances(spec: &LayerSpec, name: &str, parameters: &[Parameters]) -> Result<()> {
-    if spec.activation == Activation::BatchNormRelu {
-        let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
-        ensure!(neuron.is_none(), "{name}: the variance of neuron {} is below 0", neuron.unwrap_or_default());
-    }
-    Ok(())
+    pub layers: L,
 }
 
 /// What the tensor with the parameters of an activation is called.
-fn parameters_name(activation: Activation) -> &'static str {
+pub(super) fn parameters_name(activation: Activation) -> &'static str {
     if activation == Activation::BatchNormRelu { "batch_norm" } else { "srelu" }
 }
 
@@ -204,152 +185,9 @@ impl Model {
         self.view().file()?.write(&mut file)?;
         Ok(file)
     }
+}
 
-    /// Reads a file and checks all of it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, is not such a file, comes from another version, or breaks an invariant: by name.
-    pub fn load(path: &Path) -> Result<Self> {
-        let file = std::fs::read(path).with_context(|| {
-            format!("cannot read the model {}; give a run directory or its model.safetensors", path.display())
-        })?;
-        Self::from_bytes(&file).with_context(|| {
-            format!(
-                "{} is no model that this version can use; give a model.safetensors that `rewire train` wrote",
-                path.display()
-            )
-        })
-    }
-
-    /// Reads the bytes of a file and checks all of it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Model::load`].
-    pub fn from_bytes(file: &[u8]) -> Result<Self> {
-        let (_, metadata) =
-            SafeTensors::read_metadata(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
-        let header = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY));
-        let header = header.ok_or_else(|| anyhow!("its metadata has no entry '{KEY}', so another program wrote it"))?;
-        let header: Header = serde_json::from_str(header).context("its metadata cannot be read")?;
-        ensure!(header.version == VERSION, "it has version {}, this program reads version {VERSION}", header.version);
-        ensure!(
-            (1..=MAX_LAYERS).contains(&header.layers.len()),
-            "it has {} layers, expected 1 to {MAX_LAYERS}",
-            header.layers.len()
-        );
-        let tensors = SafeTensors::deserialize(file).map_err(|error| anyhow!("not a safetensors file: {error}"))?;
-        let tensor = |name: &str, dtypes: &[Dtype]| {
-            let view = tensors.tensor(name).map_err(|_| anyhow!("the tensor '{name}' is missing"))?;
-            let (found, expected) = (view.dtype(), dtypes[0]);
-            ensure!(dtypes.contains(&found), "the tensor '{name}' holds {found:?}, expected {expected:?}");
-            Ok(view)
-        };
-        let floats = |name: &str, len: Option<usize>| -> Result<Vec<f32>> {
-            let words = tensor(name, &[Dtype::F32])?.data().as_chunks::<4>().0;
-            let values: Vec<f32> = words.iter().copied().map(f32::from_le_bytes).collect();
-            ensure!(
-                len.is_none_or(|len| len == values.len()),
-                "the tensor '{name}' has {} elements, expected {}",
-                values.len(),
-                len.unwrap_or(0)
-            );
-            let bad = values.iter().position(|value| !value.is_finite());
-            ensure!(bad.is_none(), "element {} of the tensor '{name}' is not finite", bad.unwrap_or(0));
-            Ok(values)
-        };
-        let integers = |name: &str| {
-            let view = tensor(name, &[Dtype::I32, Dtype::I64])?;
-            decode(&view).map_err(|value| anyhow!("the tensor '{name}' holds {value}"))
-        };
-        let n_in = header.layers[0].n_in;
-        let normaliser =
-            Normaliser { mean: floats("input.mean", Some(n_in))?, scale: floats("input.scale", Some(n_in))? };
-        let mut layers = Vec::new();
-        for (i, layer) in header.layers.iter().enumerate() {
-            let name = |part: &str| format!("layers.{i}.{part}");
-            let dense = layer.storage == "dense";
-            let blocks = match layer.storage.as_str() {
-                "blocks" => Some(blocks::read(&tensors, i, (layer.n_in, layer.n_out))?),
-                _ => None,
-            };
-            let (indptr, indices, weights) = if blocks.is_some() {
-                Default::default()
-            } else if dense {
-                let cells = layer.n_in.checked_mul(layer.n_out).context("its widths overflow")?;
-                (Vec::new(), Vec::new(), floats(&name("weight"), Some(cells))?)
-            } else {
-                let indices = integers(&name("indices"))?;
-                let len = indices.len();
-                (integers(&name("indptr"))?, indices, floats(&name("values"), Some(len))?)
-            };
-            let bias = floats(&name("bias"), Some(layer.n_out))?;
-            let connections = blocks.as_ref().map_or(weights.len(), |blocks| blocks.weights.len());
-            let spec = layer.spec(connections).with_context(|| format!("layer {i}"))?;
-            let activation_parameters = if spec.activation.is_learned() {
-                let name = name(parameters_name(spec.activation));
-                let parameters: Vec<Parameters> = floats(&name, Some(4 * layer.n_out))?.as_chunks().0.to_vec();
-                check_variances(&spec, &name, &parameters)?;
-                parameters
-            } else {
-                Vec::new()
-            };
-            layers.push(LayerData {
-                spec,
-                indptr,
-                indices,
-                weights,
-                bias,
-                velocity: Vec::new(),
-                bias_velocity: Vec::new(),
-                activation_parameters,
-                activation_velocity: Vec::new(),
-                blocks,
-            });
-        }
-        let task = header.task.unwrap_or(TaskKind::Classify);
-        let n_out = header.layers.last().map_or(0, |layer| layer.n_out);
-        let targets = match task {
-            TaskKind::Regress => {
-                Normaliser { mean: floats("output.mean", Some(n_out))?, scale: floats("output.scale", Some(n_out))? }
-            }
-            TaskKind::Classify | TaskKind::Reconstruct => Normaliser::default(),
-        };
-        for (what, names, count) in [("features", &header.features, n_in), ("outputs", &header.outputs, n_out)] {
-            let found = names.len();
-            ensure!(found == 0 || found == count, "it names {found} {what}, but has {count}");
-        }
-        ensure!(
-            header.shape.is_none_or(|shape| shape.features() == n_in),
-            "its inputs lie in a shape of another number of features than {n_in}"
-        );
-        let names = Names { features: header.features, outputs: header.outputs };
-        let model = Self { dataset: header.dataset, task, shape: header.shape, names, normaliser, targets, layers };
-        model.check()?;
-        Ok(model)
-    }
-
-    /// Checks that each layer's structure is sound and that the layers fit each other.
-    fn check(&self) -> Result<()> {
-        for (i, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.spec.is_dense()) {
-            if let Some(blocks) = &layer.blocks {
-                blocks.check().map_err(|error| anyhow!("layer {i}: {error}"))?;
-                continue;
-            }
-            let LayerData { spec, indptr, indices, weights, .. } = layer;
-            CsrRef::<Wide>::new(spec.ncols(), indptr, indices, weights)
-                .map_err(|error| anyhow!("layer {i}: {error}"))?;
-            ensure!(
-                indptr.len().checked_sub(1) == Some(spec.nrows()),
-                "layer {i} has {} row pointers, but {} rows",
-                indptr.len(),
-                spec.nrows()
-            );
-        }
-        Description::inference(&self.specs(), 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))
-    }
-
+impl<L: Layers> Model<L> {
     /// The plane that features lie in: a row, where they are no image.
     pub fn plane(&self) -> ImageShape {
         let row = ImageShape { channels: 1, height: 1, width: self.widths().0 };
@@ -369,8 +207,17 @@ impl Model {
         (0..outputs).map(|output| output.to_string()).collect()
     }
 
+    /// The same, whatever its layers are in.
+    pub(crate) fn boxed(self) -> Model<Box<dyn Layers>>
+    where
+        L: 'static,
+    {
+        let Self { dataset, task, shape, names, normaliser, targets, layers } = self;
+        Model { dataset, task, shape, names, normaliser, targets, layers: Box::new(layers) }
+    }
+
     /// The layers' descriptions.
     pub fn specs(&self) -> Vec<LayerSpec> {
-        self.layers.iter().map(|layer| layer.spec).collect()
+        self.layers.specs()
     }
 }

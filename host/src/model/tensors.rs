@@ -3,18 +3,14 @@
 //! The header is the crate's, and so are the bytes: a test compares them.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::Result;
 use rewire_engine::layer::Integers;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 /// Elements that are turned into bytes at a time.
 const CHUNK: usize = 1 << 14;
-
-/// The largest header that is read, as of the crate.
-const MOST_HEADER: u64 = 100_000_000;
 
 /// What a tensor holds.
 #[derive(Clone, Copy, Debug)]
@@ -143,150 +139,10 @@ impl<'a> Tensors<'a> {
     }
 }
 
-/// A file that is read, tensor by tensor.
-#[derive(Debug)]
-pub(crate) struct TensorFile {
-    file: File,
-    /// Where the tensors begin.
-    start: u64,
-    metadata: Metadata,
-}
-
-impl TensorFile {
-    /// Reads the header, which begins at byte `start` of the file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read, or says something that the rest of the file is not.
-    pub(crate) fn new(mut file: File, start: u64) -> Result<Self> {
-        let rest = file.metadata()?.len().saturating_sub(start);
-        file.seek(SeekFrom::Start(start))?;
-        let mut len = [0; 8];
-        file.read_exact(&mut len)?;
-        let len = u64::from_le_bytes(len);
-        ensure!(len <= MOST_HEADER.min(rest), "its header has {len} bytes");
-        let mut header = vec![0; len as usize];
-        file.read_exact(&mut header)?;
-        let metadata: Metadata = serde_json::from_slice(&header)?;
-        let (found, expected) = (rest, 8 + len + metadata.data_len() as u64);
-        ensure!(found == expected, "it has {found} bytes, but its header says {expected}");
-        Ok(Self { file, start: start + 8 + len, metadata })
-    }
-
-    /// An entry of the metadata.
-    pub(crate) fn entry(&self, key: &str) -> Option<&str> {
-        Some(self.metadata.metadata().as_ref()?.get(key)?.as_str())
-    }
-
-    /// Elements of a tensor; 0 where it is not there.
-    pub(crate) fn len(&self, name: &str) -> usize {
-        self.metadata.info(name).map_or(0, |info| info.shape.iter().product())
-    }
-
-    /// Whether there is a tensor of this name.
-    pub(crate) fn holds(&self, name: &str) -> bool {
-        self.metadata.info(name).is_some()
-    }
-
-    /// Where the elements of a tensor are in the file.
-    fn place(&self, name: &str, dtype: Dtype) -> Result<(usize, usize)> {
-        let info = self.metadata.info(name).ok_or_else(|| anyhow!("the tensor '{name}' is missing"))?;
-        if info.dtype != dtype {
-            bail!("the tensor '{name}' holds {:?}, expected {dtype:?}", info.dtype);
-        }
-        Ok(info.data_offsets)
-    }
-
-    /// Reads as many elements as a tensor has into memory that is there.
-    fn read<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype, to: &mut [T]) -> Result<()> {
-        let (first, end) = self.place(name, dtype)?;
-        let (found, expected) = ((end - first) / size_of::<T>(), to.len());
-        ensure!(found == expected, "the tensor '{name}' has {found} elements, expected {expected}");
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.start + first as u64))?;
-        file.read_exact(bytemuck::cast_slice_mut(to)).with_context(|| format!("the tensor '{name}'"))
-    }
-
-    /// Fills memory with a tensor of floats.
-    ///
-    /// # Errors
-    ///
-    /// When it is not there, has another length, holds something else, or cannot be read.
-    pub(crate) fn floats_into(&self, name: &str, to: &mut [f32]) -> Result<()> {
-        self.read(name, Dtype::F32, to)?;
-        for value in to {
-            *value = f32::from_bits(u32::from_le(value.to_bits()));
-        }
-        Ok(())
-    }
-
-    /// Fills memory with a tensor of 16 bits an element: whole numbers or floats.
-    ///
-    /// # Errors
-    ///
-    /// As [`TensorFile::floats_into`].
-    pub(crate) fn halves_into(&self, name: &str, dtype: Dtype, to: &mut [u16]) -> Result<()> {
-        self.read(name, dtype, to)?;
-        for value in to {
-            *value = u16::from_le(*value);
-        }
-        Ok(())
-    }
-
-    /// The elements of a tensor.
-    fn elements<T: bytemuck::Pod>(&self, name: &str, dtype: Dtype) -> Result<Vec<T>> {
-        let (first, end) = self.place(name, dtype)?;
-        let mut elements = Vec::new();
-        let len = (end - first) / size_of::<T>();
-        elements.try_reserve_exact(len).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
-        elements.resize(len, T::zeroed());
-        self.read(name, dtype, &mut elements)?;
-        Ok(elements)
-    }
-
-    /// A tensor of floats.
-    ///
-    /// # Errors
-    ///
-    /// When it is not there, holds something else, or cannot be read.
-    pub(crate) fn floats(&self, name: &str) -> Result<Vec<f32>> {
-        Ok(bytemuck::cast_vec(self.integers_of(name, Dtype::F32)?))
-    }
-
-    /// A tensor of integers without sign.
-    ///
-    /// # Errors
-    ///
-    /// As [`TensorFile::floats`].
-    pub(crate) fn integers(&self, name: &str) -> Result<Vec<u32>> {
-        self.integers_of(name, Dtype::U32)
-    }
-
-    fn integers_of(&self, name: &str, dtype: Dtype) -> Result<Vec<u32>> {
-        let mut words: Vec<u32> = self.elements(name, dtype)?;
-        for word in &mut words {
-            *word = u32::from_le(*word);
-        }
-        Ok(words)
-    }
-
-    /// A tensor of bits.
-    ///
-    /// # Errors
-    ///
-    /// As [`TensorFile::floats`].
-    pub(crate) fn bits(&self, name: &str) -> Result<Vec<u64>> {
-        let mut words: Vec<u64> = self.elements(name, Dtype::U64)?;
-        for word in &mut words {
-            *word = u64::from_le(*word);
-        }
-        Ok(words)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tensor_file::TensorFile;
     use safetensors::tensor::{TensorView, serialize};
 
     const FLOATS: [f32; 3] = [1.5, -2.0, 0.0];

@@ -92,7 +92,7 @@ settings! { |dataset, source, task|
         /// Where features lie, for local topologies and shifts: an image plane, or a time axis such as 3x1x128.
         shape: Option<ImageShape> = None, { applies: &[OWN] }
 
-        /// Height and width that pictures are brought to.
+        /// Height and width that pictures and IDX images are brought to, such as 64x64.
         resize: Option<ImageShape> = None, { applies: &[OWN] }
 
         /// What is done about missing values.

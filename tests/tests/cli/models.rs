@@ -72,7 +72,7 @@ fn a_model_that_breaks_its_format_is_refused_by_file_and_part() {
         (|parts| parts.header["layers"][0]["n_in"] = 785.into(), &["input.mean", "784", "785"]),
         (|parts| parts.header["layers"][0]["n_in"] = u64::MAX.into(), &["input.mean", "784"]),
         (|parts| parts.header["layers"][1]["n_in"] = u64::MAX.into(), &["layer 1"]),
-        (|parts| parts.header["layers"][1]["n_out"] = u64::MAX.into(), &["layers.1.bias", "12 elements"]),
+        (|parts| parts.header["layers"][1]["n_out"] = u64::MAX.into(), &["layer 2", "12 inputs"]),
         (|parts| parts.header["layers"][1]["n_out"] = (-1).into(), &["metadata"]),
         (
             |parts| {
@@ -86,7 +86,7 @@ fn a_model_that_breaks_its_format_is_refused_by_file_and_part() {
                 let layer = &mut parts.header["layers"][1];
                 (layer["n_in"], layer["n_out"], layer["storage"]) = (u64::MAX.into(), u64::MAX.into(), "dense".into());
             },
-            &["overflow"],
+            &["layer 1", "16 outputs"],
         ),
         (
             |parts| parts.data("layers.0.values")[..4].copy_from_slice(&f32::NAN.to_le_bytes()),

@@ -61,6 +61,8 @@ fn a_table_smaller_than_a_minibatch_is_trained_with_a_smaller_one() {
     // What was asked for is refused where it cannot be.
     let outcome = run(path, &format!("train 12.csv --test-share 0.34 --batch-size 16 {QUICK} --out refused"));
     assert_refused(&outcome, 2, &["--batch-size is 16", "at most"]);
+    let outcome = run(path, &format!("train 12.csv --resize 4x4 {QUICK} --out refused"));
+    assert_refused(&outcome, 1, &["12.csv", "no pictures", "leave out --resize"]);
 }
 
 #[test]

@@ -44,6 +44,15 @@ fn threads_and_an_interruption_change_no_bit() {
     let dataset = data::load(DatasetName::MnistMini, Path::new("nowhere")).unwrap();
     let samples: Vec<u32> = (0..100).collect();
     let found = model.clone().evaluate_on(&dataset, samples.clone(), &Native::new(2).unwrap()).unwrap();
+    // The same from the file, whose layers are read into the network.
+    let path = folder.join("one").join(MODEL);
+    let (mut outputs, mut from_file) = (Vec::new(), Vec::new());
+    let native = Native::new(2).unwrap();
+    model.each_output(&dataset.test, &samples, &native, |sample| outputs.extend_from_slice(sample)).unwrap();
+    let opened = Model::open(&path).unwrap();
+    let each = |sample: &[f32]| from_file.extend_from_slice(sample);
+    assert_eq!(opened.evaluate_each(&dataset, samples.clone(), &native, each).unwrap(), found);
+    assert_eq!((from_file.len(), from_file), (1000, outputs));
     // In rows the same connections give the same outputs, up to the order of the last layer's sums.
     let rows = model.clone().in_rows();
     assert_eq!(rows.layers[1].connections().count(), 140_000);
@@ -56,6 +65,9 @@ fn threads_and_an_interruption_change_no_bit() {
     let len = bytes.len();
     bytes[len - 100_000..].fill(0xFF);
     assert!(Model::from_bytes(&bytes).is_err());
+    std::fs::write(&path, bytes).unwrap();
+    let said = run(folder, &format!("evaluate {}", path.display())).stderr;
+    assert!(said.contains("layer 3") && !said.contains("panicked"), "{said}");
     let checkpoint = folder.join("two").join(NAMES[0]);
     let bytes = std::fs::metadata(&checkpoint).unwrap().len();
     let connections: u64 = 200_000 + 140_000 + 140_000 + 60_000;

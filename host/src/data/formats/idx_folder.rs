@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use image::GrayImage;
+
 use crate::data::formats::error::ReadError;
+use crate::data::formats::pictures::{Size, push, resize};
 use crate::data::formats::table::{Classes, Table, Target};
 use crate::data::idx::{self, Origin};
 use crate::data::name::ImageShape;
@@ -22,18 +25,18 @@ pub(super) fn is_one(folder: &Path) -> bool {
     file(folder, NAMES[0][0]).is_some()
 }
 
-/// Reads a folder: samples for training, and for testing where it has some.
+/// Reads a folder: samples for training, and for testing where it has some. `resize` brings all images to one size.
 ///
 /// # Errors
 ///
 /// A file that is missing or damaged.
-pub(super) fn read(folder: &Path) -> Result<(Table, Option<Table>), ReadError> {
+pub(super) fn read(folder: &Path, resize: Option<Size>) -> Result<(Table, Option<Table>), ReadError> {
     let [train, test] = NAMES;
-    let test = file(folder, test[0]).is_some().then(|| table(folder, test)).transpose()?;
-    Ok((table(folder, train)?, test))
+    let test = file(folder, test[0]).is_some().then(|| table(folder, test, resize)).transpose()?;
+    Ok((table(folder, train, resize)?, test))
 }
 
-fn table(folder: &Path, [images, labels]: [&str; 2]) -> Result<Table, ReadError> {
+fn table(folder: &Path, [images, labels]: [&str; 2], resize: Option<Size>) -> Result<Table, ReadError> {
     let read = |name: &str| {
         let path = file(folder, name).ok_or_else(|| {
             ReadError::whole(folder, format!("there is no {name}"), "put images and labels of MNIST's names there")
@@ -41,8 +44,8 @@ fn table(folder: &Path, [images, labels]: [&str; 2]) -> Result<Table, ReadError>
         let bytes = std::fs::read(&path).map_err(ReadError::io(&path))?;
         Ok::<_, ReadError>((path, bytes))
     };
-    let (path, bytes) = read(images)?;
-    let images = idx::parse_images(bytes, Origin { dataset: None, file: &path })?;
+    let (images_path, bytes) = read(images)?;
+    let images = idx::parse_images(bytes, Origin { dataset: None, file: &images_path })?;
     let (path, bytes) = read(labels)?;
     let labels = idx::parse_labels(bytes, u8::MAX, Origin { dataset: None, file: &path })?;
     if labels.len() != images.count {
@@ -51,12 +54,61 @@ fn table(folder: &Path, [images, labels]: [&str; 2]) -> Result<Table, ReadError>
     }
     let classes = labels.iter().max().map_or(0, |&label| u16::from(label) + 1);
     let names = (0..classes).map(|class| class.to_string()).collect();
-    let shape = ImageShape { channels: 1, height: images.height, width: images.width };
+    let mut shape = ImageShape { channels: 1, height: images.height, width: images.width };
+    let mut pixels = images.pixels;
+    if let Some(size) = resize {
+        pixels = resized(&pixels, (images.height as u32, images.width as u32), size).ok_or_else(|| {
+            let found = format!("{} images, which have no room in memory as {} x {}", images.count, size.0, size.1);
+            ReadError::whole(&images_path, found, "give a smaller --resize")
+        })?;
+        (shape.height, shape.width) = (size.0 as usize, size.1 as usize);
+    }
     Ok(Table {
-        features: Features::Bytes(images.pixels.into()),
+        features: Features::Bytes(pixels.into()),
         n_features: shape.features(),
         names: Vec::new(),
         shape: Some(shape),
         target: Target::Classes(Classes { labels: labels.into_iter().map(u16::from).collect(), names }),
     })
+}
+
+/// Grey images of another size; none where they are more than the memory.
+fn resized(pixels: &[u8], (height, width): Size, size: Size) -> Option<Vec<u8>> {
+    let [before, after] = [(height, width), size].map(|(height, width)| height as usize * width as usize);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact((pixels.len() / before.max(1)).checked_mul(after)?).ok()?;
+    for image in pixels.chunks_exact(before.max(1)) {
+        let image = GrayImage::from_raw(width, height, image.to_vec())?;
+        push(&resize(&image.into(), size), false, &mut bytes);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_brought_to_another_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        let images = [[10, 10, 10, 10, 10, 10], [0, 0, 0, 200, 200, 200]].concat();
+        write(NAMES[0][0], &[[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3].as_slice(), &images].concat());
+        write(NAMES[0][1], &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]);
+        let (as_it_is, _) = read(folder.path(), None).unwrap();
+        assert_eq!((as_it_is.n_features, as_it_is.features), (6, Features::Bytes(images.into())));
+        let (table, test) = read(folder.path(), Some((4, 5))).unwrap();
+        assert!(test.is_none());
+        assert_eq!(table.shape, Some(ImageShape { channels: 1, height: 4, width: 5 }));
+        let Features::Bytes(pixels) = &table.features else { panic!("{:?}", table.features) };
+        assert_eq!((pixels.len(), table.n_features), (40, 20));
+        assert!(pixels[..20].iter().all(|&pixel| pixel == 10));
+        // From the dark row to the bright one, the same in each column.
+        let rows: Vec<&[u8]> = pixels[20..].chunks(5).collect();
+        assert!(rows.iter().all(|row| row.iter().all(|pixel| pixel == &row[0])), "{rows:?}");
+        assert!(
+            rows.windows(2).all(|pair| pair[0][0] <= pair[1][0]) && rows[0][0] < 50 && rows[3][0] > 150,
+            "{rows:?}"
+        );
+    }
 }

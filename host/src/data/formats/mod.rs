@@ -105,7 +105,7 @@ fn read_kind(
         Kind::Libsvm => libsvm::read(path, wanted, &mut |bytes| progress.advance(bytes)).map(one),
         Kind::Npy => npy::read_npy(path, wanted).map(one),
         Kind::Npz => npy::read_npz(path, wanted),
-        Kind::Idx => idx_folder::read(path),
+        Kind::Idx => idx_folder::read(path, wanted.resize),
         Kind::Pictures => {
             let [train, test] = ["train", "test"].map(|name| path.join(name));
             if train.is_dir() {

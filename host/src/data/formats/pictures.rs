@@ -11,15 +11,20 @@ use crate::data::name::ImageShape;
 use crate::data::samples::Features;
 
 /// Height and width that pictures are brought to.
-type Size = (u32, u32);
+pub(super) type Size = (u32, u32);
 
-/// Reads the pictures of a folder of classes. `resize` brings all to one size; without it their sizes must agree. Pictures
+/// A picture of another size: smoothed where it becomes smaller, between neighbouring pixels where it becomes larger.
+pub(super) fn resize(picture: &DynamicImage, (height, width): Size) -> DynamicImage {
+    picture.resize_exact(width, height, FilterType::Triangle)
+}
+
+/// Reads the pictures of a folder of classes. `size` brings all to one size; without it their sizes must agree. Pictures
 /// get the channels of `like`, and without it three where any of them has colours.
 ///
 /// # Errors
 ///
 /// No pictures, sizes that differ, a file that is no whole picture: by its name.
-pub(super) fn read(folder: &Path, resize: Option<Size>, like: Option<ImageShape>) -> Result<Table, ReadError> {
+pub(super) fn read(folder: &Path, size: Option<Size>, like: Option<ImageShape>) -> Result<Table, ReadError> {
     let mut names = Vec::new();
     let mut pictures: Vec<(u16, PathBuf)> = Vec::new();
     for class in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
@@ -43,16 +48,16 @@ pub(super) fn read(folder: &Path, resize: Option<Size>, like: Option<ImageShape>
         None => pictures.iter().try_fold(false, |colour, (_, file)| Ok::<_, ReadError>(colour || has_colour(file)?))?,
     };
     let channels = if colour { 3 } else { 1 };
-    let mut size: Option<(Size, &Path)> = resize.map(|size| (size, folder));
+    let mut common: Option<(Size, &Path)> = size.map(|size| (size, folder));
     let (mut bytes, mut labels) = (Vec::new(), Vec::with_capacity(pictures.len()));
     for (class, file) in &pictures {
         let picture = open(file)?.decode().map_err(|error| damaged(file, &error))?;
-        let picture = match resize {
-            Some((height, width)) => picture.resize_exact(width, height, FilterType::Triangle),
+        let picture = match size {
+            Some(size) => resize(&picture, size),
             None => picture,
         };
         let found = (picture.height(), picture.width());
-        let &mut (wanted, first) = size.get_or_insert((found, file));
+        let &mut (wanted, first) = common.get_or_insert((found, file));
         if found != wanted {
             let found =
                 format!("{} x {} pixels, but {} has {} x {}", found.0, found.1, first.display(), wanted.0, wanted.1);
@@ -61,7 +66,7 @@ pub(super) fn read(folder: &Path, resize: Option<Size>, like: Option<ImageShape>
         push(&picture, colour, &mut bytes);
         labels.push(*class);
     }
-    let (height, width) = size.map_or((0, 0), |((height, width), _)| (height as usize, width as usize));
+    let (height, width) = common.map_or((0, 0), |((height, width), _)| (height as usize, width as usize));
     let shape = ImageShape { channels, height, width };
     let target = Target::Classes(Classes { labels, names });
     let (features, names) = (Features::Bytes(bytes.into()), Vec::new());
@@ -99,7 +104,7 @@ fn has_colour(file: &Path) -> Result<bool, ReadError> {
 }
 
 /// Adds a picture, channel by channel, row by row.
-fn push(picture: &DynamicImage, colour: bool, bytes: &mut Vec<u8>) {
+pub(super) fn push(picture: &DynamicImage, colour: bool, bytes: &mut Vec<u8>) {
     if colour {
         let picture = picture.to_rgb8();
         for channel in 0..3 {

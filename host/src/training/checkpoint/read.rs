@@ -6,13 +6,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rewire_core::network::LayerSpec;
-use rewire_engine::dynamic::{Network, NetworkError};
+use rewire_engine::dynamic::Network;
 use rewire_engine::layer::LayerData;
-use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
 use crate::files::remove_unfinished;
-use crate::model::tensors::TensorFile;
+use crate::model::blocks::read_into;
+use crate::model::tensor_file::TensorFile;
 use crate::settings::Config;
 use crate::training::checkpoint::format::{ARRAYS, HEADER, Header, KEY, MAGIC, NAMES, VERSION};
 
@@ -27,7 +27,7 @@ pub struct Checkpoint {
     /// Epochs done.
     pub epoch: u32,
     specs: Vec<LayerSpec>,
-    file: TensorFile,
+    file: TensorFile<'static>,
 }
 
 /// Why a checkpoint cannot be used.
@@ -114,23 +114,7 @@ impl Checkpoint {
             network.give_up_room(index, layer.spec.connections);
             return Ok(network.import_layer(index, &layer)?);
         }
-        let mut failed = None;
-        let read = network.read_blocks(index, &mut |to| {
-            let name = |part| format!("layers.{index}.{part}");
-            let all = self
-                .file
-                .halves_into(&name("block_weights"), Dtype::BF16, to.weights)
-                .and_then(|()| self.file.halves_into(&name("block_pointers"), Dtype::U16, to.pointers))
-                .and_then(|()| self.file.halves_into(&name("block_columns"), Dtype::U16, to.columns))
-                .and_then(|()| self.file.floats_into(&name("bias"), to.bias));
-            all.map_err(|error| {
-                let reason = format!("{error:#}");
-                failed = Some(error);
-                NetworkError::Layer { layer: index, reason }
-            })
-        });
-        failed.map_or(Ok(()), Err)?;
-        Ok(read?)
+        read_into(&self.file, index, network)
     }
 
     /// A layer that is not in blocks, with its velocities. The network checks that its arrays fit.
