@@ -40,6 +40,10 @@ mod _rewire {
         RunOn::CHOICES.iter().map(|choice| choice.name).collect()
     }
 
+    /// The most threads that `n_jobs` may ask for.
+    #[pymodule_export]
+    const MOST_THREADS: u64 = rewire::training::MOST_THREADS;
+
     /// The version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

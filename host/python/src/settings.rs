@@ -35,8 +35,16 @@ fn named(word: &str) -> Option<&'static Setting> {
     TABLE.iter().find(|setting| keyword(setting) == word)
 }
 
-/// A text of the library with keywords in place of flags: `--batch-size` is `batch_size`.
+/// A text of the library with keywords in place of flags: `--batch-size` is `batch_size`. A command between backquotes stays
+/// one of the program.
 pub(crate) fn keywords(text: &str) -> String {
+    let pieces = text.split('`').enumerate();
+    let pieces: Vec<String> =
+        pieces.map(|(at, piece)| if at % 2 == 0 { without_dashes(piece) } else { piece.to_owned() }).collect();
+    pieces.join("`")
+}
+
+fn without_dashes(text: &str) -> String {
     let mut pieces = text.split("--");
     let mut words = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

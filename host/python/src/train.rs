@@ -99,6 +99,20 @@ impl Order<'_> {
     }
 }
 
+/// Tells the listener of an event by its method for that; returns whether an epoch was the last.
+fn tell(py: Python<'_>, event: Event, listener: &Bound<'_, PyAny>, on_epoch: &str) -> PyResult<bool> {
+    match event {
+        Event::Begin(inputs) => {
+            listener.call_method1("begin", (PyArray1::from_vec(py, inputs),))?;
+            Ok(false)
+        }
+        Event::Epoch(epoch, inputs) => {
+            let inputs = inputs.map(|inputs| PyArray1::from_vec(py, inputs));
+            listener.call_method1(on_epoch, (row(py, &epoch)?, inputs))?.is_truthy()
+        }
+    }
+}
+
 /// Hears of a training until it ends. Returns the exception that ended it: of a callback, or Ctrl-C.
 fn listen(
     py: Python<'_>,
@@ -108,20 +122,19 @@ fn listen(
     listener: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     loop {
+        py.check_signals()?;
         let event = py.detach(|| match inbox.lock() {
             Ok(inbox) => inbox.recv_timeout(TICK),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         });
-        py.check_signals()?;
         match event {
-            Ok(Event::Begin(inputs)) => {
-                listener.call_method1("begin", (PyArray1::from_vec(py, inputs),))?;
-            }
-            Ok(Event::Epoch(epoch, inputs)) => {
-                let inputs = inputs.map(|inputs| PyArray1::from_vec(py, inputs));
-                let stops: bool = listener.call_method1("epoch", (row(py, &epoch)?, inputs))?.is_truthy()?;
-                // The training waits for it.
-                let _ = answers.send(!stops);
+            Ok(event) => {
+                let answered = matches!(event, Event::Epoch(..));
+                let stops = tell(py, event, listener, "epoch")?;
+                if answered {
+                    // The training waits for it.
+                    let _ = answers.send(!stops);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {
                 let Some(Progress { epoch, step, steps, loss, score }) = progress.lock().ok().map(|now| *now) else {
@@ -186,8 +199,11 @@ pub(crate) fn train<'py>(
         if ended.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
-        // Nobody answers any more: an epoch that ends now is the last.
-        drop((inbox, answer));
+        // Nobody answers any more: an epoch that ends now is the last. It is part of the network, so its row is kept.
+        drop(answer);
+        while let Ok(event) = py.detach(|| inbox.lock().map_err(drop)?.recv().map_err(drop)) {
+            let _ = tell(py, event, listener, "keep");
+        }
         (py.detach(|| worker.join()), ended.err())
     });
     match trained.ok().and_then(Result::ok) {

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_array, csr_array
 from sklearn.exceptions import NotFittedError
+from sklearn.svm import SVC
 
 from rewire import (
     InputConnectivitySelector,
@@ -100,6 +101,7 @@ def test_numbers_to_learn():
         (dict(random_state="x"), "cannot be used to seed"),
         (dict(class_weight="equal"), "^class_weight is 'equal', but must be one of none, balanced"),
         (dict(n_jobs=0), "^n_jobs is 0"),
+        (dict(n_jobs=10**9), "^n_jobs is 1000000000, .*at most 4096$"),
         (dict(callbacks=3), "int.*not iterable|callbacks"),
         (dict(callbacks=[3]), "^callbacks has 3"),
         (dict(validation_samples=10), "^validation_samples is 10, but must be at most 9"),
@@ -129,6 +131,8 @@ def test_another_width_at_predict():
         classifier.predict(np.zeros((1, 3)))
     with pytest.raises(ValueError, match="X has 3 features"):
         classifier.partial_fit(np.zeros((2, 3)), [0, 1])
+    with pytest.raises(ValueError, match=r"^y has one class, 1; .*classes=\[...\]$"):
+        SparseEvolutionaryClassifier().partial_fit(X[1:2], Y[1:2])
     with pytest.raises(ValueError, match="has the class 6, which is none of classes_"):
         classifier.partial_fit(X, Y + 6)
     with pytest.raises(ValueError, match="the network was trained on 2"):
@@ -156,6 +160,7 @@ def test_validation_samples_fit_the_training_samples():
 def test_a_selector_and_a_detector_check_their_own():
     refused(ValueError, "n_features_to_select is 0", estimator=InputConnectivitySelector(n_features_to_select=0))
     refused(ValueError, "ranking is 'x'", estimator=InputConnectivitySelector(ranking="x"))
+    refused(TypeError, "^estimator is SVC", estimator=InputConnectivitySelector(SVC()))
     refused(ValueError, "contamination is 0.9", estimator=SparseEvolutionaryAutoencoder(contamination=0.9))
 
 

@@ -128,6 +128,10 @@ def test_a_project_for_a_board_is_that_of_the_program(rewire, tmp_path):
         classifier.to_firmware(tmp_path / "ours", "nrf52840", X, y)
     with pytest.raises(ValueError, match="^board: .*'nrf'"):
         classifier.to_firmware(tmp_path / "other", "nrf", X, y)
+    # Keywords have no dashes, the flags of a command have them.
+    words = "fewer hidden neurons or a smaller epsilon .`rewire footprint DATA --board microbit --fit` finds .* another board:"
+    with pytest.raises(ValueError, match=words):
+        classifier.to_firmware(tmp_path / "other", "microbit", X, y)
     classifier.to_firmware(tmp_path / "serial", "mps2-an386", X, y, run_on="uart")
     assert (tmp_path / "serial" / "send.py").exists()
     sources = _rewire.run_on()

@@ -68,6 +68,24 @@ def test_ctrl_c_ends_at_once_and_leaves_a_usable_estimator(verbose):
     assert time.monotonic() - pressed[0] < 2.0
     thread.join()
     assert classifier.predict(X).shape == y.shape
+    assert len(classifier.input_connections_) == len(classifier.loss_curve_) + 1 == classifier.n_iter_ + 1
+
+
+def test_ctrl_c_before_the_first_step_leaves_a_network_that_can_be_trained():
+    class Pressed(SparseEvolutionaryClassifier):
+        def _threads(self):
+            # The last that happens before the training: 20 ms later its features are still being scaled.
+            self.presses.start()
+            return 1
+
+    X, y = np.random.RandomState(0).rand(100_000, 50).astype(np.float32), np.arange(100_000) % 2
+    classifier = Pressed()
+    classifier.presses = threading.Timer(0.02, signal.raise_signal, [signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X, y)
+    assert len(classifier.input_connections_) == classifier.n_iter_ + 1
+    classifier._threads = lambda: 1
+    assert classifier.partial_fit(X[:500], y[:500]).predict(X[:9]).shape == (9,)
 
 
 def test_other_threads_run_while_a_network_trains():
@@ -120,6 +138,7 @@ def test_the_unit_of_weights_does_not_matter(points):
     # A power of two, so that no digit changes.
     assert np.array_equal(fit(weights), fit(1024 * weights))
     assert np.array_equal(fit(np.full(300, 0.25)), fit(None))
+    assert np.array_equal(fit(np.full(300, 1e308)), fit(None))
     assert not np.array_equal(fit(weights), fit(None))
 
 

@@ -14,6 +14,7 @@ use crate::commands::progress::DataBar;
 use crate::data::{self, DataSource, Dataset, DatasetName, Progress as _, cache_dir, manifest};
 use crate::error::{INTERRUPTED, Usage};
 use crate::settings::{Config, Range};
+use crate::training::MOST_THREADS;
 use crate::training::directory::MODEL;
 
 /// What of the machine to use. Results do not depend on it.
@@ -22,7 +23,7 @@ use crate::training::directory::MODEL;
 pub struct MachineArguments {
     /// Threads (0: one a processor)
     #[arg(long, value_name = "N", default_value = "0", allow_negative_numbers = true, hide_short_help = true,
-        value_parser = In::<usize>::range(Range::Whole(0, 4096)))]
+        value_parser = In::<usize>::range(Range::Whole(0, MOST_THREADS)))]
     pub threads: usize,
     /// Vector instructions [default: the best of this processor]
     #[arg(long, value_name = "LEVEL", hide_short_help = true, value_parser = In::<SimdLevel>::ANY)]

@@ -40,5 +40,8 @@ pub mod trained;
 pub mod warn;
 pub mod watch;
 
+/// The most threads that anyone may ask for: more than any machine has, and few enough for any to start.
+pub const MOST_THREADS: u64 = 4096;
+
 pub use follower::follow;
 pub use run::{Surroundings, resumable, train};

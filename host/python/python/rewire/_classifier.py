@@ -118,6 +118,10 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
         X, y = self._features(X, y=y, reset=first)
         if first:
             self._set_classes(y if classes is None else unique_labels(classes))
+            if len(self.classes_) < 2:
+                where = "y" if classes is None else "classes"
+                one = self.classes_.tolist()[0]
+                raise ValueError(f"{where} has one class, {one!r}; name all that any call will have: classes=[...]")
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(f"classes is {classes!r}, but the first call had {self.classes_!r}")
         return self._fit_labels(X, y, sample_weight, None, None, one_epoch=True)

@@ -36,12 +36,16 @@ class Listener:
         if self.bar:
             self.bar.step(*progress)
 
-    def epoch(self, row, inputs):
-        """Keep an epoch's row; return whether to stop."""
+    def keep(self, row, inputs):
+        """Keep an epoch's row."""
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
         if inputs is not None:
             self.inputs.append(inputs)
+
+    def epoch(self, row, inputs):
+        """Keep an epoch's row; return whether to stop."""
+        self.keep(row, inputs)
         if self.bar:
             self.bar.epoch(row)
         # Each callback hears of each epoch.
@@ -61,8 +65,9 @@ class SparseEvolutionaryEstimator(BaseEstimator):
     def _threads(self):
         if self.n_jobs is None:
             return 0
-        if not isinstance(self.n_jobs, numbers.Integral) or self.n_jobs == 0:
-            raise ValueError(f"n_jobs is {self.n_jobs!r}, but must be None, -1, or a number of threads")
+        most = _rewire.MOST_THREADS
+        if not isinstance(self.n_jobs, numbers.Integral) or self.n_jobs == 0 or self.n_jobs > most:
+            raise ValueError(f"n_jobs is {self.n_jobs!r}, but must be None, -1, or a number of threads, at most {most}")
         # As joblib counts: -1 is all processors, -2 all but one.
         return int(self.n_jobs) if self.n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + int(self.n_jobs))
 
@@ -100,7 +105,8 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("sample_weight is 0 for every sample, so there is no sample to train on")
-        return weights
+        # Their sum is finite.
+        return weights / weights.max() if weights.max() > 1e200 else weights
 
     def _weighed(self, weights, *samples):
         """Samples with weights as the native half reads them: their unit does not matter, and 0 leaves a sample out."""
@@ -108,9 +114,9 @@ class SparseEvolutionaryEstimator(BaseEstimator):
             return None, samples
         # Where one minibatch holds them all, a whole number says how often a sample is there, to the last bit. A sample
         # that is held out must not be trained on too.
-        counts = weights.astype(np.intp)
         room = self.batch_size if isinstance(self.batch_size, numbers.Integral) else 0
-        if weights.sum() <= room and not self.validation_samples and np.array_equal(counts, weights):
+        if weights.sum() <= room and not self.validation_samples and np.array_equal(np.floor(weights), weights):
+            counts = weights.astype(np.intp)
             return None, tuple(None if array is None else np.repeat(array, counts, axis=0) for array in samples)
         return np.ascontiguousarray(weights / weights[weights > 0].mean(), dtype=np.float32), samples
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rewire._autoencoder import SparseEvolutionaryAutoencoder
 from rewire._classifier import SparseEvolutionaryClassifier
+from rewire._estimator import SparseEvolutionaryEstimator
 from rewire._regressor import SparseEvolutionaryRegressor
 
 
@@ -99,6 +100,8 @@ class InputConnectivitySelector(SelectorMixin, MetaEstimatorMixin, BaseEstimator
 
     def _estimator(self, y):
         if self.estimator is not None:
+            if not isinstance(self.estimator, SparseEvolutionaryEstimator):
+                raise TypeError(f"estimator is {self.estimator!r}, but must be an estimator of this package, or None")
             return clone(self.estimator)
         if y is None:
             return SparseEvolutionaryAutoencoder()
