@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
+use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::commands::shared::interruption;
 use crate::commands::shared::model_file;
-use crate::data::formats::{self, Table, Wanted, WantedTarget};
-use crate::data::{self, DataSource, Dataset, Names};
+use crate::data::formats::{self, Table, Wanted};
+use crate::data::{self, DataSource, Dataset, Names, missing};
 use crate::error::Usage;
 use crate::model::chip;
 use crate::model::layer::LayerData;
@@ -30,9 +31,9 @@ pub struct ReadingArguments {
     /// Columns to leave out, by name or counted from 0
     #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// Put the mean over the training samples in the place of missing values
-    #[arg(long)]
-    pub fill_missing: bool,
+    /// Missing values: refuse them, or put the mean of the feature over the training samples in their place
+    #[arg(long, value_name = "NAME", value_parser = In::<Missing>::ANY)]
+    pub missing: Option<Missing>,
 }
 
 impl ReadingArguments {
@@ -42,7 +43,7 @@ impl ReadingArguments {
             label: self.label.clone().unwrap_or(config.label),
             target: if self.target.is_empty() { config.target } else { self.target.clone() },
             ignore: if self.ignore.is_empty() { config.ignore } else { self.ignore.clone() },
-            missing: if self.fill_missing { Missing::Mean } else { config.missing },
+            missing: self.missing.unwrap_or(config.missing),
             ..config
         }
     }
@@ -118,12 +119,14 @@ impl<L: Layers> Trained<L> {
     pub(super) fn samples(&self, path: &Path, piped: bool, arguments: &ReadingArguments) -> Result<Table> {
         let config = self.reading(arguments, &DataSource::Path(path.to_owned()));
         let (n_in, _) = self.model.widths();
-        let label = arguments.label.clone();
-        let shape = self.model.shape;
-        let wanted = Wanted { target: WantedTarget::Nothing(label), shape, ..Wanted::of(&config) };
+        let wanted = Wanted { shape: self.model.shape, ..Wanted::of(&config).predicted() };
         let wanted = wanted.like(n_in, &self.model.names.features);
-        let read = formats::read(path, &wanted, &mut DataBar::new(interruption()?));
-        Ok(read.map_err(|error| if piped { error.of_standard_input() } else { error })?.train)
+        let read = formats::read(path, &wanted, &mut DataBar::new(interruption()?)).and_then(|read| {
+            let mut table = read.train;
+            missing::fill_from(&mut table.features, &self.model.normaliser.mean, path)?;
+            Ok(table)
+        });
+        Ok(read.map_err(|error| if piped { error.of_standard_input() } else { error })?)
     }
 
     /// Reads samples of another path than the run's, all of them to be measured.
@@ -135,8 +138,11 @@ impl<L: Layers> Trained<L> {
         let Some(path) = reading.dataset.path() else {
             return Err(Usage(format!("{} is no path", reading.dataset)).into());
         };
-        let (n_in, n_out) = self.model.widths();
+        let (_, n_out) = self.model.widths();
         let names = Names { outputs: self.model.output_names(n_out), ..self.model.names.clone() };
-        Ok(data::open_for(path, reading, n_in, names, &mut DataBar::new(interruption()?))?)
+        // Pictures get the channels that those of the training had.
+        let reading = Config { shape: self.model.shape.or(reading.shape), ..reading.clone() };
+        let means = &self.model.normaliser.mean;
+        Ok(data::open_for(path, &reading, means, names, &mut DataBar::new(interruption()?))?)
     }
 }

@@ -10,7 +10,7 @@ use crate::commands::output::note;
 use crate::commands::own_data::{ReadingArguments, Trained};
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::data::formats::from_standard_input;
-use crate::data::samples::{Features, Split};
+use crate::data::samples::Split;
 use crate::data::{self, DataSource};
 use crate::files::write_atomically;
 use crate::model::predict::{check_fits, largest, softmax};
@@ -70,15 +70,7 @@ impl Arguments {
                 Err(crate::error::Usage(text.into()).into())
             }
             DataSource::Path(path) => {
-                let mut table = trained.samples(path, piped, &self.reading)?;
-                if let Features::Floats(values) = &mut table.features {
-                    let mean = &trained.model.normaliser.mean;
-                    for (value, mean) in values.to_mut().iter_mut().zip(mean.iter().cycle()) {
-                        if value.is_nan() {
-                            *value = *mean;
-                        }
-                    }
-                }
+                let table = trained.samples(path, piped, &self.reading)?;
                 let samples = table.len();
                 Ok(Split::labelled(table.features, vec![0; samples]))
             }

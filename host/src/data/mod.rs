@@ -31,7 +31,7 @@
 //! | `synthetic` | samples that are computed when they are needed |
 //! | `data_source` | where samples come from: a known dataset or a path |
 //! | `formats` | how files of the user's own are read |
-//! | `open` | how they become a dataset: samples set apart for testing, missing values |
+//! | `open`, `missing` | how they become a dataset: samples set apart for testing, missing values |
 //! | `load` | where the known datasets are, and how they are read |
 //! | `idx`, `cifar10` | how their files are written |
 //! | `manifest` | which files they have, with sizes and SHA-256 |
@@ -52,6 +52,8 @@ pub mod idx;
 mod load;
 pub mod manifest;
 pub mod mini;
+#[cfg(feature = "formats")]
+pub mod missing;
 pub mod mixup;
 mod name;
 pub mod normaliser;

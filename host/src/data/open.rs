@@ -8,6 +8,7 @@ use rewire_core::random::{Permutation, Purpose};
 
 use crate::data::dataset::{Dataset, Names};
 use crate::data::formats::{self, Classes, Contents, Kind, ReadError, Table, Target, Wanted};
+use crate::data::missing;
 use crate::data::progress::Progress;
 use crate::data::samples::{Features, Split};
 use crate::settings::{Config, TaskKind};
@@ -104,7 +105,7 @@ pub fn arrange(
         let whole = split(train, labels);
         if chosen.is_empty() { (whole, Split::EMPTY) } else { set_apart(whole, &chosen) }
     };
-    let filled = fill(&mut train, &mut test, n_features);
+    let filled = missing::fill(&mut train.features, &mut test.features, n_features);
     let mut understood = format!(
         "{}: {kind} with {} samples of {} features",
         path.display(),
@@ -131,6 +132,9 @@ pub fn arrange(
     if filled > 0 {
         let _ = write!(understood, "; {} missing values became means", thousands(filled as u64));
     }
+    for flag in kind.without_effect(config) {
+        let _ = write!(understood, "; {flag} has no effect on {kind}");
+    }
     let (outputs, output_names) = match outputs {
         Outputs::Classes(names) | Outputs::Values(names) => (names.len(), names),
         Outputs::Inputs => (n_features, Vec::new()),
@@ -139,7 +143,7 @@ pub fn arrange(
     Ok(Opened { dataset: Dataset { name: None, shape, outputs, names, train, test }, understood })
 }
 
-/// Opens a path for a model that was trained on `n_features` features with these names: all samples are for testing.
+/// Opens a path for a model that was trained on features with these names and means: all samples are for testing.
 ///
 /// # Errors
 ///
@@ -147,12 +151,13 @@ pub fn arrange(
 pub fn open_for(
     path: &Path,
     config: &Config,
-    n_features: usize,
+    means: &[f32],
     names: Names,
     progress: &mut dyn Progress,
 ) -> Result<Dataset<'static>, ReadError> {
-    let wanted = Wanted { shape: config.shape, ..Wanted::of(config).like(n_features, &names.features) };
+    let wanted = Wanted { shape: config.shape, ..Wanted::of(config).like(means.len(), &names.features) };
     let mut table = formats::read(path, &wanted, progress)?.train;
+    missing::fill_from(&mut table.features, means, path)?;
     let trained = match config.task {
         TaskKind::Classify => Target::Classes(Classes { labels: Vec::new(), names: names.outputs.clone() }),
         TaskKind::Regress => Target::Values { names: names.outputs.clone(), values: Vec::new() },
@@ -172,9 +177,8 @@ pub fn open_for(
         Target::Values { values, .. } => values,
         Target::None | Target::Classes(_) => Vec::new(),
     };
-    let mut test = Split { values: values.into(), ..Split::labelled(table.features, labels) };
-    let mut train = Split { features: Features::Floats(Cow::Borrowed(&[])), ..Split::EMPTY };
-    fill(&mut train, &mut test, n_features);
+    let test = Split { values: values.into(), ..Split::labelled(table.features, labels) };
+    let train = Split { features: Features::Floats(Cow::Borrowed(&[])), ..Split::EMPTY };
     Ok(Dataset { name: None, shape, outputs, names, train, test })
 }
 
@@ -295,6 +299,8 @@ fn set_apart(whole: Split<'static>, chosen: &[usize]) -> (Split<'static>, Split<
             }
         }
         values.truncate(to);
+        // What the test samples left is room for the training.
+        values.shrink_to_fit();
         (values.into(), apart.into())
     }
     let samples = whole.len();
@@ -314,36 +320,6 @@ fn set_apart(whole: Split<'static>, chosen: &[usize]) -> (Split<'static>, Split<
         Split { values: train_values, ..Split::labelled(train, train_labels) },
         Split { values: test_values, ..Split::labelled(test, test_labels) },
     )
-}
-
-/// Puts the mean of each feature over the training samples in the place of its missing values; returns how many there were.
-fn fill(train: &mut Split<'static>, test: &mut Split<'static>, width: usize) -> usize {
-    let Features::Floats(values) = &train.features else { return 0 };
-    let tests: &[f32] = if let Features::Floats(values) = &test.features { values } else { &[] };
-    let missing = values.iter().chain(tests).filter(|value| value.is_nan()).count();
-    if missing == 0 {
-        return 0;
-    }
-    let (mut sums, mut counts) = (vec![0.0f64; width], vec![0u32; width]);
-    for row in values.chunks_exact(width) {
-        for ((sum, count), &value) in sums.iter_mut().zip(&mut counts).zip(row).filter(|(_, value)| !value.is_nan()) {
-            *sum += f64::from(value);
-            *count += 1;
-        }
-    }
-    // A feature that is never there becomes zero.
-    let means: Vec<f32> =
-        sums.iter().zip(&counts).map(|(sum, &count)| (sum / f64::from(count.max(1))) as f32).collect();
-    for split in [train, test] {
-        if let Features::Floats(values) = &mut split.features {
-            for row in values.to_mut().chunks_exact_mut(width) {
-                for (value, &mean) in row.iter_mut().zip(&means).filter(|(value, _)| value.is_nan()) {
-                    *value = mean;
-                }
-            }
-        }
-    }
-    missing
 }
 
 #[cfg(test)]
@@ -369,15 +345,5 @@ mod tests {
         assert_eq!(train.features, Features::Floats(vec![0.0, 1.0, 4.0, 5.0, 6.0, 7.0].into()));
         assert_eq!((&*train.labels, &*test.labels), (&[0, 2, 3][..], &[1, 4][..]));
         assert_eq!(test.features, Features::Floats(vec![2.0, 3.0, 8.0, 9.0].into()));
-    }
-
-    #[test]
-    fn missing_values_become_the_mean_of_the_training_samples() {
-        let split =
-            |values: &[f32]| Split::labelled(Features::Floats(values.to_vec().into()), vec![0; values.len() / 2]);
-        let (mut train, mut test) = (split(&[1.0, f32::NAN, 3.0, f32::NAN]), split(&[f32::NAN, 7.0]));
-        assert_eq!(fill(&mut train, &mut test, 2), 3);
-        assert_eq!(train.features, Features::Floats(vec![1.0, 0.0, 3.0, 0.0].into()));
-        assert_eq!(test.features, Features::Floats(vec![2.0, 7.0].into()));
     }
 }

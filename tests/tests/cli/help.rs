@@ -37,7 +37,7 @@ fn help_lists_every_flag() {
     let expect = |arguments: &str, flags: &[&str]| {
         assert_eq!(listed(arguments), flags.iter().map(|&flag| flag.to_owned()).collect(), "{arguments}");
     };
-    let reading = ["label", "target", "ignore", "fill-missing"];
+    let reading = ["label", "target", "ignore", "missing"];
     let measuring = ["all", "tta", "false-alarms", "threads", "simd", "data-dir", "json", "help"];
     expect("evaluate --help", &[&reading[..], &measuring].concat());
     expect("predict --help", &[&reading[..], &["out", "threads", "simd", "data-dir", "help"]].concat());

@@ -12,6 +12,7 @@ mod interruption;
 mod models;
 mod output;
 mod own_data;
+mod predictions;
 #[path = "../program/mod.rs"]
 mod program;
 mod run_directory;

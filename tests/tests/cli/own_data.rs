@@ -228,6 +228,8 @@ fn files_that_cannot_be_learned_from_are_refused_in_one_sentence_with_the_place(
     );
     refused("bad.csv", b"\x00\x01\x02 no format", train, &["bad.csv", "CSV"]);
     refused("bad.npz", b"PK\x03\x04 cut", "train bad.npz --out out", &["bad.npz", "damaged"]);
+    refused("bad.csv", b"a;b;y\n1,5;2;x\n3;4;z\n", train, &["line 2, column 1 (a)", "'1,5'", "decimal point"]);
+    refused("bad.csv", b"a,a,y\n1,2,x\n", &format!("{train} --ignore a"), &["columns 0 and 1", "--ignore"]);
     refused("other.csv", b"width,kind\n1,rose\n", "predict run other.csv", &["other.csv", "'height'"]);
     refused("other.csv", b"1,2\n3,4\n", "predict run other.csv", &["2 features", "have 4"]);
     let piped = fs::File::open(path.join("other.csv")).unwrap();
@@ -272,4 +274,19 @@ fn missing_values_become_means_where_that_is_asked_for() {
     let described = json(path, "data describe holes.csv --label kind --json");
     assert!(described["missing_values"].as_u64().unwrap() > 0);
     succeed(path, "predict run holes.csv --label kind");
+
+    // A model that was trained without holes fills in the means of its training samples too, whoever asks it.
+    fs::write(path.join("whole.csv"), points(120, Some(&NAMES))).unwrap();
+    succeed(path, &format!("train whole.csv --label kind {QUICK} --out whole"));
+    assert_refused(&run(path, "predict whole holes.csv"), 1, &["missing", "--missing mean"]);
+    let predicted = succeed(path, "predict whole holes.csv --missing mean");
+    let right = predicted.lines().skip(1).zip(0..).filter(|(line, i)| line.starts_with(NAMES[i % 3])).count();
+    let evaluated = json(path, "evaluate whole holes.csv --missing mean --json");
+    assert_eq!(evaluated["test_accuracy"].as_f64().unwrap(), right as f64 / 120.0);
+    succeed(path, &format!("train whole.csv --label kind --scaling global {QUICK} --out global"));
+    assert_refused(
+        &run(path, "evaluate global holes.csv --missing mean"),
+        1,
+        &["no mean of each", "--scaling feature"],
+    );
 }

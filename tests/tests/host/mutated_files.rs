@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rewire::data::formats::{self, Wanted};
 use rewire::data::{self, Silent};
 use rewire::model::chip;
 use rewire::settings::{Missing, TaskKind};
@@ -130,7 +131,7 @@ fn each_changed(path: &Path, seed: &[u8], read: impl Fn(&Path) -> Result<(), Str
     assert!(!complaints.borrow().is_empty(), "{}: nothing was refused", path.display());
 }
 
-/// Reads samples for each task. What is read must hold together.
+/// Reads samples for each task, and for predictions. What is read must hold together.
 fn samples(path: &Path) -> Result<(), String> {
     let mut read = Err(String::new());
     for (task, missing) in [
@@ -146,6 +147,12 @@ fn samples(path: &Path) -> Result<(), String> {
                     for sample in 0..split.len() {
                         split.each_feature(sample, |_, value| assert!(value.is_finite(), "{config:?}"));
                     }
+                }
+                let wanted = Wanted { shape: dataset.shape, ..Wanted::of(&config).predicted() };
+                let wanted = wanted.like(dataset.features(), &dataset.names.features);
+                if let Ok(read) = formats::read(path, &wanted, &mut Silent) {
+                    let table = read.train;
+                    assert_eq!(table.features.len(), table.len() * dataset.features(), "{config:?}");
                 }
                 if task == TaskKind::Classify {
                     read = Ok(());

@@ -1,11 +1,12 @@
 //! Which column of a text is for what.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 use csv::ByteRecord;
 
 use crate::data::formats::error::{Place, ReadError};
-use crate::data::formats::field::{is_missing, number, text};
+use crate::data::formats::field::{has_decimal_comma, is_missing, number, text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 
 /// Names that a column of labels goes by.
@@ -50,7 +51,7 @@ impl Columns {
 pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
     let targets: Vec<&String> = match &wanted.target {
         WantedTarget::Class(label) | WantedTarget::Nothing(label) => label.iter().collect(),
-        WantedTarget::Values(names) => names.iter().collect(),
+        WantedTarget::Values(names) | WantedTarget::LeftOut(names) => names.iter().collect(),
     };
     let like = wanted.like.iter().flat_map(|like| &like.names);
     let mut names = targets.into_iter().chain(&wanted.ignore).chain(like);
@@ -59,8 +60,10 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
         return true;
     }
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
+    // A number with a decimal comma too, so that it is the number that is refused, not the name above it.
+    let is_value = |field: &[u8]| number(field).is_some() || is_missing(field) || has_decimal_comma(field);
     match second {
-        Some(second) => first.iter().zip(second).any(|(a, b)| is_text(a) && (number(b).is_some() || is_missing(b))),
+        Some(second) => first.iter().zip(second).any(|(a, b)| is_text(a) && is_value(b)),
         None => first.iter().any(is_text),
     }
 }
@@ -82,6 +85,11 @@ pub(super) fn names(header: &ByteRecord, file: &Path) -> Result<Vec<String>, Rea
 pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &Path) -> Result<Columns, ReadError> {
     let refuse = |found: String, advice: String| Err(ReadError::whole(file, found, advice));
     let find = |wanted: &String, flag: &str| {
+        let mut named = (0..names.len()).filter(|&at| names[at] == *wanted);
+        if let (Some(first), Some(second)) = (named.next(), named.next()) {
+            let found = format!("columns {first} and {second} are both called '{wanted}'");
+            return Err(ReadError::whole(file, found, format!("give {flag} one of these numbers")));
+        }
         let named = names.iter().position(|name| name == wanted);
         let indexed = || wanted.parse().ok().filter(|&index: &usize| index < width);
         named.or_else(indexed).ok_or_else(|| {
@@ -89,7 +97,6 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
             ReadError::whole(file, found, format!("there are {}", listed(&names, width)))
         })
     };
-    let known = || LABELS.iter().find_map(|label| names.iter().position(|name| name.eq_ignore_ascii_case(label)));
     let mut roles = vec![None; width];
     for column in &wanted.ignore {
         // A file to predict may lack what was left out.
@@ -99,28 +106,37 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
             Err(_) => {}
         }
     }
+    let is_free = |&at: &usize| roles[at].is_none();
+    let known = || {
+        let called = |label: &&str| (0..names.len()).filter(is_free).find(|&at| names[at].eq_ignore_ascii_case(label));
+        LABELS.iter().find_map(called)
+    };
     // The columns of features are known where the samples before have names; else they are what is left.
     let by_name = wanted.like.as_ref().filter(|like| !like.names.is_empty() && !names.is_empty());
     // Without any name, all columns are features where there are as many as there must be.
-    let all = wanted
-        .like
-        .as_ref()
-        .is_some_and(|like| by_name.is_none() && like.n_features == roles.iter().filter(|role| role.is_none()).count());
+    let there = (0..width).filter(is_free).count();
+    let needed = wanted.like.as_ref().filter(|_| by_name.is_none()).map(|like| like.n_features);
+    let all = needed == Some(there);
+    let last = || (0..width).rev().find(is_free).filter(|_| by_name.is_none());
     let (mut values, mut aims) = (Vec::new(), Vec::new());
+    let label = |at| (at, Role::Label, "--label");
     match &wanted.target {
-        WantedTarget::Class(Some(label)) | WantedTarget::Nothing(Some(label)) => match find(label, "--label") {
-            Ok(at) => aims.push((at, Role::Label, "--label")),
+        WantedTarget::Class(Some(column)) | WantedTarget::Nothing(Some(column)) => match find(column, "--label") {
+            Ok(at) => aims.push(label(at)),
             Err(error) if wanted.like.is_none() => return Err(error),
             Err(_) => {}
         },
-        WantedTarget::Class(None) if !all => {
-            let last = (by_name.is_none()).then_some(width - 1);
-            aims.extend(known().or(last).map(|at| (at, Role::Label, "--label")));
+        WantedTarget::Class(None) if !all => aims.extend(known().or_else(last).map(label)),
+        WantedTarget::Nothing(None) if !all => aims.extend(known().map(label)),
+        // By name, nothing but the features is read anyway.
+        WantedTarget::LeftOut(columns) if !all && by_name.is_none() => {
+            let one_more = || last().filter(|_| needed == Some(there - 1));
+            let named = columns.iter().filter_map(|column| find(column, "--label").ok()).filter(is_free);
+            let usual = columns.is_empty().then(|| known().or_else(one_more)).flatten();
+            aims.extend(named.chain(usual).map(|at| (at, Role::Ignored, "--label")));
         }
-        WantedTarget::Nothing(None) if !all => aims.extend(known().map(|at| (at, Role::Label, "--label"))),
         WantedTarget::Values(targets) if targets.is_empty() && !all => {
-            let last = (by_name.is_none()).then_some(width - 1);
-            if let Some(at) = known().or(last) {
+            if let Some(at) = known().or_else(last) {
                 values.push(names.get(at).cloned().unwrap_or_else(|| "target".into()));
                 aims.push((at, Role::Value(0), "--target"));
             }
@@ -138,7 +154,7 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
                 Err(_) => {}
             }
         }
-        WantedTarget::Class(None) | WantedTarget::Nothing(None) => {}
+        WantedTarget::Class(None) | WantedTarget::Nothing(None) | WantedTarget::LeftOut(_) => {}
     }
     for (at, role, flag) in aims {
         if roles[at].is_some() {
@@ -148,24 +164,12 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
         roles[at] = Some(role);
     }
     let features: Vec<usize> = match by_name {
-        Some(like) => {
-            let there = |wanted: &String| {
-                let at = names.iter().position(|name| name == wanted);
-                at.filter(|&at| roles[at].is_none()).ok_or_else(|| {
-                    let found = format!("the feature '{wanted}' of the training samples is not there");
-                    ReadError::whole(file, found, format!("there are {}", listed(&names, width)))
-                })
-            };
-            like.names.iter().map(there).collect::<Result<_, _>>()?
-        }
+        Some(like) => by_names(&like.names, &names, &roles, file)?,
         None => (0..width).filter(|&at| roles[at].is_none()).collect(),
     };
     let n_features = features.len();
-    if let Some(like) = &wanted.like
-        && like.n_features != n_features
-    {
-        let found = format!("{n_features} features, but the training samples have {}", like.n_features);
-        return refuse(found, "give the same columns, and name those to leave out with --ignore".into());
+    if let Some(like) = &wanted.like {
+        like.check(n_features, file)?;
     }
     if n_features == 0 {
         let found = format!("{width} columns, none of which is left for features");
@@ -177,6 +181,22 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
     let feature_names = features.iter().filter_map(|&at| names.get(at).cloned()).collect();
     let roles = roles.into_iter().map(|role| role.unwrap_or(Role::Ignored)).collect();
     Ok(Columns { names, roles, features: feature_names, n_features, values })
+}
+
+/// The columns of features by their names. Of columns with the same name the first is the first there too.
+fn by_names(wanted: &[String], names: &[String], roles: &[Option<Role>], file: &Path) -> Result<Vec<usize>, ReadError> {
+    let mut places = HashMap::<&str, VecDeque<usize>>::new();
+    for (at, name) in names.iter().enumerate().filter(|&(at, _)| roles[at].is_none()) {
+        places.entry(name).or_default().push_back(at);
+    }
+    let there = |wanted: &String| {
+        places.get_mut(wanted.as_str()).and_then(VecDeque::pop_front).ok_or_else(|| {
+            let often = if names.contains(wanted) { " as often as in those" } else { "" };
+            let found = format!("the feature '{wanted}' of the training samples is not there{often}");
+            ReadError::whole(file, found, format!("there are {}", listed(names, names.len())))
+        })
+    };
+    wanted.iter().map(there).collect()
 }
 
 fn name(names: &[String], at: usize) -> &str {

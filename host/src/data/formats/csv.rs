@@ -11,7 +11,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use crate::data::formats::columns::{self, Columns, Role};
 use crate::data::formats::error::{Place, ReadError};
-use crate::data::formats::field::{is_missing, number, text};
+use crate::data::formats::field::{has_decimal_comma, is_missing, number, text};
 use crate::data::formats::table::{MAX_CLASSES, Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 use crate::data::samples::Features;
@@ -108,7 +108,7 @@ struct Filling<'a> {
     file: &'a Path,
     columns: &'a Columns,
     keep_missing: bool,
-    /// Whether a label or number to learn may be missing, as where samples are only predicted.
+    /// Whether a label may be missing, as where it is not learned.
     optional: bool,
     features: Vec<f32>,
     values: Vec<f32>,
@@ -221,6 +221,7 @@ fn missing(file: &Path, place: Place, advice: &str) -> ReadError {
 }
 
 fn not_finite(file: &Path, place: Place, field: &[u8], advice: &str) -> ReadError {
+    let advice = if has_decimal_comma(field) { "write numbers with a decimal point, as in 1.5" } else { advice };
     ReadError::at(file, place, format!("'{}' is not a finite 32-bit number", String::from_utf8_lossy(field)), advice)
 }
 

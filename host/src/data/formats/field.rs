@@ -19,6 +19,12 @@ pub(super) fn number(field: &[u8]) -> Option<f32> {
     digits.then_some(value)
 }
 
+/// Whether a field is a number but for a comma in the place of the decimal point.
+pub(super) fn has_decimal_comma(field: &[u8]) -> bool {
+    let point: Vec<u8> = field.iter().map(|&byte| if byte == b',' { b'.' } else { byte }).collect();
+    point != field && number(&point).is_some()
+}
+
 pub(super) fn is_missing(field: &[u8]) -> bool {
     let field = field.trim_ascii();
     field.len() < 5 && MISSING.iter().any(|text| field.eq_ignore_ascii_case(text.as_bytes()))

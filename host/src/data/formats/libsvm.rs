@@ -55,7 +55,9 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
         if label.contains(':') {
             return Err(bad(format!("'{label}' in the place of the label")));
         }
-        if numbers {
+        if matches!(wanted.target, WantedTarget::LeftOut(_)) {
+            // Whatever it is.
+        } else if numbers {
             let value = number(label.as_bytes()).filter(|value| value.is_finite());
             values.push(value.ok_or_else(|| bad(format!("'{label}' in the place of the number to learn")))?);
         } else {
@@ -106,6 +108,7 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
     let target = match wanted.target {
         WantedTarget::Values(_) => Target::Values { names: vec!["target".into()], values },
         WantedTarget::Class(_) | WantedTarget::Nothing(_) => Target::Classes(naming.finish()),
+        WantedTarget::LeftOut(_) => Target::None,
     };
     let features = Features::Floats(features.into());
     Ok(Table { features, n_features, names: Vec::new(), shape: None, target })

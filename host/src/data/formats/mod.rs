@@ -32,6 +32,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use crate::data::progress::Progress;
+use crate::settings::Config;
 pub use error::{Place, ReadError};
 pub use table::{Classes, Table, Target};
 pub use wanted::{Wanted, WantedTarget};
@@ -66,6 +67,18 @@ impl fmt::Display for Kind {
     }
 }
 
+impl Kind {
+    /// The flags that name columns, are given, and have no effect on what has none.
+    pub(in crate::data) fn without_effect(self, config: &Config) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            ("--label", !config.label.is_empty()),
+            ("--target", !config.target.is_empty()),
+            ("--ignore", !config.ignore.is_empty()),
+        ];
+        flags.into_iter().filter_map(move |(flag, is_given)| (is_given && self != Self::Csv).then_some(flag))
+    }
+}
+
 /// What was read, before samples are set apart for testing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
@@ -90,6 +103,9 @@ pub fn read(path: &Path, wanted: &Wanted, progress: &mut dyn Progress) -> Result
     let read = read_kind(kind, path, wanted, progress);
     progress.finish();
     let (train, test) = read?;
+    if let Some(like) = &wanted.like {
+        like.check(train.n_features, path)?;
+    }
     Ok(Contents { kind, train, test })
 }
 
@@ -109,7 +125,7 @@ fn read_kind(
         Kind::Pictures => {
             let [train, test] = ["train", "test"].map(|name| path.join(name));
             if train.is_dir() {
-                let read = pictures::read(&train, wanted.resize, None)?;
+                let read = pictures::read(&train, wanted.resize, wanted.shape)?;
                 // Pictures of a test folder are brought to what those for training are.
                 let test = test.is_dir().then(|| pictures::read(&test, wanted.resize, read.shape)).transpose()?;
                 return Ok((read, test));

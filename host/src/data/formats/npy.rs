@@ -34,7 +34,7 @@ impl Array {
 }
 
 /// Reads a file with one array: a row a sample, of which the last column is what is to be learned, unless there are as many
-/// as the samples before have features.
+/// as the samples before have features. Where samples are only predicted, that column is left out.
 ///
 /// # Errors
 ///
@@ -42,20 +42,28 @@ impl Array {
 pub(super) fn read_npy(file: &Path, wanted: &Wanted) -> Result<Table, ReadError> {
     let x = open(file, wanted.keep_missing)?;
     let width = x.values.len() / x.samples().max(1);
-    let alone = wanted.like.as_ref().is_some_and(|like| like.n_features == width);
-    if alone || matches!(wanted.target, WantedTarget::Nothing(_)) || x.shape.len() != 2 || width < 2 {
+    let known = wanted.like.as_ref().map(|like| like.n_features);
+    let has_labels = match wanted.target {
+        WantedTarget::Class(_) | WantedTarget::Values(_) => known != Some(width),
+        WantedTarget::Nothing(_) => false,
+        WantedTarget::LeftOut(_) => known == Some(width - 1),
+    };
+    if !has_labels || x.shape.len() != 2 || width < 2 {
         return table(x, None, file, "", wanted);
     }
     let samples = x.samples();
-    let all = x.values.to_floats();
-    let (mut features, mut last) = (Vec::with_capacity(samples * (width - 1)), Vec::with_capacity(samples));
-    for row in all.chunks_exact(width) {
-        features.extend_from_slice(&row[..width - 1]);
-        last.extend_from_slice(&row[width - 1..]);
+    let mut features = x.values.into_floats();
+    let mut last = Vec::with_capacity(samples);
+    for sample in 0..samples {
+        let row = sample * width..(sample + 1) * width - 1;
+        last.push(features[row.end]);
+        features.copy_within(row, sample * (width - 1));
     }
+    features.truncate(samples * (width - 1));
     let x = Array { shape: vec![samples, width - 1], values: Features::Floats(features.into()) };
     let y = Array { shape: vec![samples], values: Features::Floats(last.into()) };
-    table(x, Some(y), file, "", wanted)
+    let is_read = !matches!(wanted.target, WantedTarget::LeftOut(_));
+    table(x, is_read.then_some(y), file, "", wanted)
 }
 
 /// The array of a file.
@@ -87,9 +95,10 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
     };
     let has = |name: &str| names.iter().any(|there| there == name);
     let lone = matches!(wanted.target, WantedTarget::Nothing(_)) || wanted.like.is_some();
+    let is_read = !matches!(wanted.target, WantedTarget::LeftOut(_));
     let pair = |pairs: &[(&'static str, &'static str)]| {
         let pair = pairs.iter().find(|&&(x, y)| has(x) && (has(y) || lone));
-        pair.map(|&(x, y)| (x, has(y).then_some(y)))
+        pair.map(|&(x, y)| (x, (is_read && has(y)).then_some(y)))
     };
     let Some((x, y)) = pair(&[("x_train", "y_train"), ("X_train", "y_train"), ("X", "y"), ("x", "y")]) else {
         let found = format!("the archive has the arrays {}", names.join(", "));

@@ -48,8 +48,10 @@ pub(super) fn read(folder: &Path, size: Option<Size>, like: Option<ImageShape>) 
         None => pictures.iter().try_fold(false, |colour, (_, file)| Ok::<_, ReadError>(colour || has_colour(file)?))?,
     };
     let channels = if colour { 3 } else { 1 };
+    let mut labels = Vec::with_capacity(pictures.len());
+    let room = |size| room(pictures.len(), channels, size, folder);
     let mut common: Option<(Size, &Path)> = size.map(|size| (size, folder));
-    let (mut bytes, mut labels) = (Vec::new(), Vec::with_capacity(pictures.len()));
+    let mut bytes = size.map_or(Ok(Vec::new()), room)?;
     for (class, file) in &pictures {
         let picture = open(file)?.decode().map_err(|error| damaged(file, &error))?;
         let picture = match size {
@@ -57,6 +59,9 @@ pub(super) fn read(folder: &Path, size: Option<Size>, like: Option<ImageShape>) 
             None => picture,
         };
         let found = (picture.height(), picture.width());
+        if common.is_none() {
+            bytes = room(found)?;
+        }
         let &mut (wanted, first) = common.get_or_insert((found, file));
         if found != wanted {
             let found =
@@ -71,6 +76,17 @@ pub(super) fn read(folder: &Path, size: Option<Size>, like: Option<ImageShape>) 
     let target = Target::Classes(Classes { labels, names });
     let (features, names) = (Features::Bytes(bytes.into()), Vec::new());
     Ok(Table { features, n_features: shape.features(), names, shape: Some(shape), target })
+}
+
+/// Memory for so many pictures of a size.
+fn room(pictures: usize, channels: usize, (height, width): Size, folder: &Path) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let len = [channels, height as usize, width as usize].iter().try_fold(pictures, |len, &side| len.checked_mul(side));
+    if len.is_some_and(|len| bytes.try_reserve_exact(len).is_ok()) {
+        return Ok(bytes);
+    }
+    let found = format!("{pictures} pictures of {height} x {width} pixels, for which this machine has no memory");
+    Err(ReadError::whole(folder, found, "make them smaller with --resize HEIGHTxWIDTH"))
 }
 
 /// What lies in a folder, by name; hidden files are left out.

@@ -1,5 +1,8 @@
 //! What is to be read of a file: the settings that reading depends on.
 
+use std::path::Path;
+
+use crate::data::formats::error::ReadError;
 use crate::data::name::ImageShape;
 use crate::settings::{Config, Missing, TaskKind};
 
@@ -29,6 +32,8 @@ pub enum WantedTarget {
     Values(Vec<String>),
     /// Nothing. A column of classes that is named so is read too, for the measurement of anomalies.
     Nothing(Option<String>),
+    /// Nothing, where samples are only predicted: what they should give, in these columns, is left out, if it is there.
+    LeftOut(Vec<String>),
 }
 
 impl Default for WantedTarget {
@@ -44,6 +49,18 @@ pub struct Like {
     pub n_features: usize,
     /// Their names; empty where they have none.
     pub names: Vec<String>,
+}
+
+impl Like {
+    /// Refuses samples of another width.
+    pub(super) fn check(&self, n_features: usize, file: &Path) -> Result<(), ReadError> {
+        if n_features == self.n_features {
+            return Ok(());
+        }
+        let found = format!("{n_features} features, but the training samples have {}", self.n_features);
+        let advice = "give the same columns, and name those to leave out with --ignore";
+        Err(ReadError::whole(file, found, advice))
+    }
 }
 
 impl Wanted {
@@ -66,6 +83,16 @@ impl Wanted {
             like: None,
             shape: config.shape,
         }
+    }
+
+    /// The same of samples that are only predicted.
+    #[must_use]
+    pub fn predicted(self) -> Self {
+        let columns = match self.target {
+            WantedTarget::Class(label) | WantedTarget::Nothing(label) => label.into_iter().collect(),
+            WantedTarget::Values(columns) | WantedTarget::LeftOut(columns) => columns,
+        };
+        Self { target: WantedTarget::LeftOut(columns), ..self }
     }
 
     /// The same of samples that must have the features of those read before.

@@ -1,0 +1,87 @@
+//! Missing values, which readers leave as NaN: each becomes the mean of its feature over the training samples.
+
+use std::path::Path;
+
+use crate::data::formats::ReadError;
+use crate::data::samples::Features;
+
+/// Fills in the missing values of training and test samples; returns how many there were.
+pub(super) fn fill(train: &mut Features<'static>, test: &mut Features<'static>, width: usize) -> usize {
+    let Features::Floats(values) = &*train else { return 0 };
+    if count(train) + count(test) == 0 {
+        return 0;
+    }
+    let (mut sums, mut counts) = (vec![0.0f64; width], vec![0u32; width]);
+    for row in values.chunks_exact(width) {
+        for ((sum, count), &value) in sums.iter_mut().zip(&mut counts).zip(row).filter(|(_, value)| !value.is_nan()) {
+            *sum += f64::from(value);
+            *count += 1;
+        }
+    }
+    // A feature that is never there becomes zero.
+    let means: Vec<f32> =
+        sums.iter().zip(&counts).map(|(sum, &count)| (sum / f64::from(count.max(1))) as f32).collect();
+    put(train, &means) + put(test, &means)
+}
+
+/// Fills in the missing values of samples of another file, with the means that a model keeps for the scaling of its inputs.
+///
+/// # Errors
+///
+/// Missing values, where the model has no mean of each feature.
+pub fn fill_from(samples: &mut Features<'static>, means: &[f32], file: &Path) -> Result<(), ReadError> {
+    if count(samples) == 0 {
+        return Ok(());
+    }
+    if means.len() > 1 && means.iter().all(|mean| *mean == means[0]) {
+        let found = "missing values, and a model that keeps no mean of each feature";
+        return Err(ReadError::whole(file, found, "fill them in, or train with --scaling feature, which keeps means"));
+    }
+    put(samples, means);
+    Ok(())
+}
+
+fn count(samples: &Features<'_>) -> usize {
+    let Features::Floats(values) = samples else { return 0 };
+    values.iter().filter(|value| value.is_nan()).count()
+}
+
+fn put(samples: &mut Features<'static>, means: &[f32]) -> usize {
+    let Features::Floats(values) = samples else { return 0 };
+    let mut filled = 0;
+    for row in values.to_mut().chunks_exact_mut(means.len()) {
+        for (value, &mean) in row.iter_mut().zip(means).filter(|(value, _)| value.is_nan()) {
+            *value = mean;
+            filled += 1;
+        }
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floats(values: &[f32]) -> Features<'static> {
+        Features::Floats(values.to_vec().into())
+    }
+
+    #[test]
+    fn missing_values_become_the_mean_of_the_training_samples() {
+        let (mut train, mut test) = (floats(&[1.0, f32::NAN, 3.0, f32::NAN]), floats(&[f32::NAN, 7.0]));
+        assert_eq!(fill(&mut train, &mut test, 2), 3);
+        assert_eq!(train, floats(&[1.0, 0.0, 3.0, 0.0]));
+        assert_eq!(test, floats(&[2.0, 7.0]));
+    }
+
+    #[test]
+    fn a_model_without_means_of_its_features_fills_nothing_in() {
+        let holes = floats(&[1.0, f32::NAN]);
+        let mut filled = holes.clone();
+        fill_from(&mut filled, &[5.0, 6.0], Path::new("a.csv")).unwrap();
+        assert_eq!(filled, floats(&[1.0, 6.0]));
+        let refused = fill_from(&mut holes.clone(), &[5.0, 5.0], Path::new("a.csv")).unwrap_err().to_string();
+        assert!(refused.contains("a.csv") && refused.contains("--scaling feature"), "{refused}");
+        fill_from(&mut floats(&[1.0, 2.0]), &[5.0, 5.0], Path::new("a.csv")).unwrap();
+    }
+}
