@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::firmware::{Build, M4F};
-use crate::program::succeed;
+use crate::program::{program, succeed};
 
 /// Training state that a chip may have for it, in bytes.
 const STATE: usize = 16 * 1024;
@@ -46,10 +46,10 @@ fn said(chip: &Build<'_>, folder: &Path, scenario: &str, recording: &str, image:
     let log = chip.log(&format!("scenario={scenario} recording={} seed=1", recording.display()), &[]);
     let (log, memory) = log.trim_end().rsplit_once('\n').unwrap();
     assert!(before(memory, " B to train") <= STATE as f64, "{memory}");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--offline", "--profile", "test", "-p", "rewire-core", "--example", "field", "--"]);
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg(scenario).arg(recording).arg("1").args(image);
-    assert_eq!(log, output(&mut cargo).trim_end(), "{scenario}: the chip's lines are not the host's");
+    // Examples are built with the program.
+    let mut host = Command::new(program().with_file_name("examples").join("field"));
+    host.arg(scenario).arg(recording).arg("1").args(image);
+    assert_eq!(log, output(&mut host).trim_end(), "{scenario}: the chip's lines are not the host's");
     log.to_owned()
 }
 

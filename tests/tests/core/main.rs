@@ -5,7 +5,6 @@
 mod allocation;
 mod blocks;
 mod evolution_in_parts;
-mod examples;
 mod footprint;
 mod golden_run;
 mod gradients;

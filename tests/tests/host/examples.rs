@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
+use crate::program::{outcome, program};
+
 #[track_caller]
 fn run(name: &str) -> String {
-    let mut cargo = Command::new(env!("CARGO"));
-    // The profile of the tests: what they compiled is used again.
-    cargo.args(["run", "--quiet", "--offline", "--profile", "test", "-p", "rewire-core", "--example", name]);
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    // Examples are built with the program.
+    let outcome = outcome(&mut Command::new(program().with_file_name("examples").join(name)));
+    assert_eq!(outcome.code, Some(0), "{name}: {}", outcome.stderr);
+    outcome.stdout
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod blocks;
 mod dataset;
 mod determinism;
 mod effects;
+mod examples;
 mod fetch;
 mod firmware_networks;
 mod first_command;
