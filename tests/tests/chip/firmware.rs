@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use crate::readme;
 
 pub(crate) const M0: &str = "thumbv6m-none-eabi";
 pub(crate) const M4F: &str = "thumbv7em-none-eabihf";
 
 /// The programs that this test run has built, by what they were built from. One build runs at a time: builds share a
 /// target folder, where the next takes the place of the one before.
-static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
 
 /// Keeps other builds waiting.
-pub(crate) fn lock() -> MutexGuard<'static, Option<HashMap<String, PathBuf>>> {
+pub(crate) fn lock() -> MutexGuard<'static, HashMap<String, PathBuf>> {
     for tool in ["qemu-system-arm", "flip-link", "defmt-print"] {
         assert!(Command::new(tool).arg("--version").output().is_ok(), "{tool} is missing; tests/run installs it");
     }
@@ -60,10 +62,10 @@ impl<'a> Build<'a> {
 
     /// Builds the program, once: its ELF file, or what the build says.
     pub(crate) fn build(&self) -> Result<PathBuf, String> {
+        // Commands of the README build many of them.
+        readme::type_all();
         let mut built = lock();
-        let built = built.get_or_insert_default();
-        let key = format!("{self:?}");
-        if let Some(elf) = built.get(&key) {
+        if let Some(elf) = built.get(&format!("{self:?}")) {
             return Ok(elf.clone());
         }
         let mut cargo = in_firmware("cargo");
@@ -83,10 +85,7 @@ impl<'a> Build<'a> {
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
-        let elf = target_folder().join(format!("{}.elf", built.len()));
-        std::fs::rename(target_folder().join(self.target).join("release").join(self.program), &elf).unwrap();
-        built.insert(key, elf.clone());
-        Ok(elf)
+        Ok(keep(self, &mut built))
     }
 
     /// The program, on its board's machine.
@@ -103,6 +102,14 @@ impl<'a> Build<'a> {
         qemu.args(arguments.split_whitespace()).envs(environment.iter().copied());
         succeeded(&qemu.output().unwrap())
     }
+}
+
+/// Keeps the program that was built last: the next may take its place.
+pub(crate) fn keep(build: &Build<'_>, built: &mut HashMap<String, PathBuf>) -> PathBuf {
+    let elf = target_folder().join(format!("{}.elf", built.len()));
+    std::fs::copy(target_folder().join(build.target).join("release").join(build.program), &elf).unwrap();
+    built.insert(format!("{build:?}"), elf.clone());
+    elf
 }
 
 /// The log of a program that must have succeeded.

@@ -5,10 +5,70 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::LazyLock;
 
-use crate::firmware::{in_firmware, lock};
+use crate::firmware::{Build, M4F, in_firmware, keep, lock};
 
 const README: &str = include_str!("../../../firmware/README.md");
+
+/// A command that builds a program, for the emulator, which runs it too, or for a board.
+struct Typed {
+    command: String,
+    log: String,
+}
+
+/// The commands that build the programs of this package, each typed once. What they build is kept: other tests look at the
+/// same programs and at what these runs said.
+static TYPED: LazyLock<Vec<Typed>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    unpack_mnist(folder.path());
+    let run = block("REWIRE_BOARD=microbit cargo run").lines();
+    let (options, build) = block("nrf52840-dk").split_once('\n').unwrap();
+    let options = options.strip_prefix("rtt=\"").unwrap().strip_suffix('"').unwrap();
+    let build = build.lines().filter(|line| !line.starts_with("probe-rs"));
+    let commands = run.chain(build).map(|line| line.split(" #").next().unwrap().trim().replace("$rtt", options));
+    let mut commands: Vec<String> = commands.collect();
+    // What a board's programs share is built once if they come one after the other.
+    commands.sort_by_key(|command| program(command).board.to_owned());
+    let flash = folder.path().join("flash");
+    let all = commands.into_iter().map(|command| {
+        let here = command
+            .replace("/folder/with/unpacked/idx/files", folder.path().to_str().unwrap())
+            .replace("/tmp/flash", flash.to_str().unwrap());
+        let build = program(&command);
+        let log = typed(&here, Some(&build));
+        assert!(build.program != "checkpoint" || flash.exists(), "{command}\n{log}");
+        Typed { command, log }
+    });
+    all.collect()
+});
+
+/// What a command builds.
+fn program(command: &str) -> Build<'_> {
+    let after = |what: &str| Some(command.split(what).nth(1)?.split_whitespace().next().unwrap());
+    Build {
+        features: command.split("--features ").nth(1).map(|rest| rest.split(" --").next().unwrap()),
+        ..Build::new(
+            after("--bin ").unwrap_or("train"),
+            after("REWIRE_BOARD=").unwrap_or("mps2-an386"),
+            after("--target ").unwrap_or(M4F),
+        )
+    }
+}
+
+/// Types the commands, if nobody has: their programs need not be built again.
+pub(crate) fn type_all() {
+    LazyLock::force(&TYPED);
+}
+
+/// What a program said when the README's command for this board ran it.
+pub(crate) fn said(name: &str, board: &str) -> &'static str {
+    let is_meant = |typed: &&Typed| {
+        let build = program(&typed.command);
+        typed.command.contains("cargo run") && (build.program, build.board) == (name, board)
+    };
+    &TYPED.iter().find(is_meant).unwrap_or_else(|| panic!("the README runs no {name} on {board}")).log
+}
 
 /// A block of commands, by a part of it.
 fn block(part: &str) -> &'static str {
@@ -16,16 +76,19 @@ fn block(part: &str) -> &'static str {
     blocks.find(|block| block.contains(part)).unwrap_or_else(|| panic!("README has no commands with {part}"))
 }
 
-/// Runs commands in a shell, which must succeed; returns what they print.
-fn typed(commands: &str) -> String {
+/// Runs commands in a shell, which must succeed; returns what they print. The program that they build is kept.
+fn typed(commands: &str, program: Option<&Build<'_>>) -> String {
     // Other builds wait until this program is built, which its first line shows.
-    let building = lock();
+    let mut building = lock();
     let mut shell = in_firmware("sh");
     shell.args(["-euc", commands]).env("CARGO_TERM_QUIET", "true").stdout(Stdio::piped());
     let mut child = shell.spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut log = String::new();
     output.read_line(&mut log).unwrap();
+    if let Some(program) = program {
+        keep(program, &mut building);
+    }
     drop(building);
     output.read_to_string(&mut log).unwrap();
     assert!(child.wait().unwrap().success(), "{commands}\n{log}");
@@ -34,7 +97,7 @@ fn typed(commands: &str) -> String {
 
 /// Builds that print nothing keep the others waiting to their end.
 fn typed_quietly(commands: &str) {
-    assert_eq!(typed(commands), "", "{commands}");
+    assert_eq!(typed(commands, None), "", "{commands}");
 }
 
 /// The bundled images as the four unpacked files that MNIST consists of.
@@ -50,20 +113,14 @@ fn unpack_mnist(folder: &Path) {
 
 #[test]
 fn each_command_under_qemu_trains() {
-    let folder = tempfile::tempdir().unwrap();
-    unpack_mnist(folder.path());
-    let commands = block("REWIRE_BOARD=microbit cargo run").lines().filter(|line| !line.contains("--bin bench"));
     let mut count = 0;
-    for command in commands {
-        let flash = folder.path().join("flash");
-        let typed_here = command
-            .replace("/folder/with/unpacked/idx/files", folder.path().to_str().unwrap())
-            .replace("/tmp/flash", flash.to_str().unwrap());
-        let log = typed(&typed_here);
+    for Typed { command, log } in TYPED.iter().filter(|typed| typed.command.contains("cargo run")) {
+        if program(command).program == "bench" {
+            continue;
+        }
         let epochs = if command.contains("epochs=1") { 1 } else { 3 };
         assert_eq!(log.lines().filter(|line| line.starts_with("epoch ")).count(), epochs, "{command}\n{log}");
         assert!(log.contains("\nmodel "), "{command}\n{log}");
-        assert_eq!(flash.exists(), command.contains("--bin checkpoint"), "{command}");
         count += 1;
     }
     assert_eq!(count, 6);
@@ -71,8 +128,12 @@ fn each_command_under_qemu_trains() {
 
 #[test]
 fn each_board_that_is_flashed_has_an_image() {
-    let commands = block("nrf52840-dk").lines().filter(|line| !line.starts_with("probe-rs"));
-    typed_quietly(&commands.collect::<Vec<_>>().join("\n"));
+    let built: Vec<_> = TYPED.iter().filter(|typed| typed.command.contains("cargo build")).collect();
+    assert_eq!(built.len(), 5);
+    for Typed { command, log } in built {
+        assert_eq!(log, "", "{command}");
+        program(command).build().unwrap();
+    }
 }
 
 #[test]
@@ -82,15 +143,14 @@ fn the_sensor_example_is_built_as_firmware() {
 
 #[test]
 fn tests_on_the_chip_pass() {
-    let log = typed(block("on-target"));
+    let log = typed(block("on-target"), None);
     assert_eq!(log.matches("test result: ok").count(), 2, "{log}");
 }
 
 /// Instruction counts depend on the compiler's version, so a little more than the table says is accepted.
 #[test]
 fn instruction_counts_are_no_higher_than_the_table_says() {
-    let command = block("--bin bench").lines().find(|line| line.contains("--bin bench")).unwrap();
-    let log = typed(command);
+    let Typed { log, .. } = TYPED.iter().find(|typed| typed.command.contains("--bin bench")).unwrap();
     let number = |text: &str| text.trim().replace(',', "").parse::<f64>().unwrap();
     let after = |line: &str, what: &str| {
         let rest = line.split(what).nth(1).unwrap_or_else(|| panic!("no '{what}' in {line}"));
