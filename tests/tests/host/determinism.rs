@@ -72,7 +72,7 @@ fn check_samples<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples
     }
 }
 
-/// Layers of every kind, `width` neurons wide, large enough that passes are cut into blocks for the threads.
+/// Layers of every kind, `width` neurons wide. 2^19 multiply-adds are cut into two blocks for the threads.
 fn layers(width: usize, connections: usize) -> Vec<LayerSpec> {
     vec![
         LayerSpec::sparse(64, width, 16 * width, Activation::Relu),
@@ -94,7 +94,7 @@ fn one_lane_gives_the_same_bits_on_every_backend() {
 #[test]
 fn squared_errors_give_the_same_bits_on_every_backend() {
     let mut layers = layers(60, 1000);
-    let data = Data::random(2, 90, 64, 10).thinned(2);
+    let data = Data::random(2, 60, 64, 10).thinned(2);
     check_samples::<1>(&layers, 7, &data.values());
     check_samples::<16>(&layers, 50, &data.values());
     layers[5] = LayerSpec::sparse(60, 64, 1000, Activation::Identity);
@@ -114,7 +114,7 @@ fn learned_activations_give_the_same_bits_on_every_backend() {
     check::<1>(&learned(60, 500, Activation::SRelu), 1, 40);
     for activation in [Activation::SRelu, Activation::BatchNormRelu] {
         check::<16>(&learned(60, 1000, activation), 50, 90);
-        check::<64>(&learned(150, 13_000, activation), 200, 230);
+        check::<64>(&learned(150, 8500, activation), 100, 130);
     }
 }
 
@@ -131,19 +131,19 @@ fn one_sample_cut_into_blocks_gives_the_same_bits_on_every_backend() {
 
 #[test]
 fn sixteen_lanes_give_the_same_bits_on_every_backend() {
-    check::<16>(&layers(300, 50_000), 16, 40);
+    check::<16>(&layers(300, 33_000), 16, 40);
     check::<16>(&layers(60, 1000), 50, 90);
 }
 
 #[test]
 fn sixty_four_lanes_give_the_same_bits_on_every_backend() {
-    check::<64>(&layers(150, 13_000), 64, 100);
+    check::<64>(&layers(150, 8500), 64, 100);
     check::<64>(&layers(60, 1000), 200, 230);
 }
 
 #[test]
 fn a_hundred_and_twenty_eight_lanes_give_the_same_bits_on_every_backend() {
-    check::<128>(&layers(120, 7000), 128, 150);
+    check::<128>(&layers(120, 4200), 128, 150);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn on_features<F: Format, const LANES: usize>(
     let sgd = Sgd::new(0.05).unwrap().with_dropout(0.1).unwrap();
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
     let mut found = Vec::new();
-    for epoch in 1..=3 {
+    for epoch in 1..=2 {
         network.train_epoch(backend, &samples, &sgd, 1, epoch).unwrap();
         network.evolve(backend, &evolution, 1, epoch, |_, _| {}).unwrap();
         found.push(network.evaluate(backend, &samples).loss().to_bits());

@@ -35,7 +35,7 @@ fn the_first_command_of_the_readme_finds_one_program() {
 fn the_first_command_of_the_readme_learns_the_bundled_digits() {
     let folder = tempdir().unwrap();
     // Not to the end: kernels that check for overflow take a minute for it.
-    let table = succeed(folder.path(), &format!("{} --epochs 10", COMMAND.split_once(" -- ").unwrap().1));
+    let table = succeed(folder.path(), &format!("{} --epochs 6", COMMAND.split_once(" -- ").unwrap().1));
     for word in
         ["test accuracy", "connections", "density", "bytes to train it", "run directory: runs/mnist-mini-set-seed1"]
     {
