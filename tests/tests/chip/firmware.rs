@@ -106,10 +106,10 @@ impl<'a> Build<'a> {
 
 /// Keeps the program that was built last: the next may take its place.
 pub(crate) fn keep(build: &Build<'_>, built: &mut HashMap<String, PathBuf>) -> PathBuf {
-    let elf = target_folder().join(format!("{}.elf", built.len()));
-    std::fs::copy(target_folder().join(build.target).join("release").join(build.program), &elf).unwrap();
-    built.insert(format!("{build:?}"), elf.clone());
-    elf
+    let unused = target_folder().join(format!("{}.elf", built.len()));
+    let elf = built.entry(format!("{build:?}")).or_insert(unused);
+    std::fs::copy(target_folder().join(build.target).join("release").join(build.program), &*elf).unwrap();
+    elf.clone()
 }
 
 /// The log of a program that must have succeeded.
