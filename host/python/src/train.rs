@@ -122,11 +122,17 @@ fn listen(
     listener: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     loop {
-        py.check_signals()?;
         let event = py.detach(|| match inbox.lock() {
             Ok(inbox) => inbox.recv_timeout(TICK),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         });
+        if let Err(interrupted) = py.check_signals() {
+            // What came meanwhile is kept.
+            if let Ok(event) = event {
+                let _ = tell(py, event, listener, "keep");
+            }
+            return Err(interrupted);
+        }
         match event {
             Ok(event) => {
                 let answered = matches!(event, Event::Epoch(..));
