@@ -49,6 +49,12 @@ impl ReadingArguments {
     }
 }
 
+/// A model, wherever its layers are.
+fn boxed<L: Layers + 'static>(model: Model<L>) -> Model<Box<dyn Layers>> {
+    let Model { dataset, task, shape, names, normaliser, targets, layers } = model;
+    Model { dataset, task, shape, names, normaliser, targets, layers: Box::new(layers) }
+}
+
 /// A model, and the settings of its run where it lies beside them.
 #[derive(Debug)]
 pub(super) struct Trained<L = Box<dyn Layers>> {
@@ -68,7 +74,7 @@ impl Trained {
     ///
     /// When it cannot be read.
     pub(super) fn read(path: &Path, dataset: Option<&DataSource>) -> Result<Self> {
-        Self::read_by(path, dataset, |path| Ok(Model::open(path)?.boxed()), Model::boxed)
+        Self::read_by(path, dataset, |path| Model::open(path).map(boxed), boxed)
     }
 }
 

@@ -207,15 +207,6 @@ impl<L: Layers> Model<L> {
         (0..outputs).map(|output| output.to_string()).collect()
     }
 
-    /// The same, whatever its layers are in.
-    pub(crate) fn boxed(self) -> Model<Box<dyn Layers>>
-    where
-        L: 'static,
-    {
-        let Self { dataset, task, shape, names, normaliser, targets, layers } = self;
-        Model { dataset, task, shape, names, normaliser, targets, layers: Box::new(layers) }
-    }
-
     /// The layers' descriptions.
     pub fn specs(&self) -> Vec<LayerSpec> {
         self.layers.specs()
