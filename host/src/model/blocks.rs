@@ -9,14 +9,15 @@ use safetensors::tensor::Dtype;
 use crate::model::tensor_file::TensorFile;
 use crate::model::tensors::Data;
 
+// What the arrays are called in files, after the name of the layer.
+pub(super) const WEIGHTS: &str = "block_weights";
+const POINTERS: &str = "block_pointers";
+const COLUMNS: &str = "block_columns";
+
 /// The arrays of a layer in blocks, with their names.
 pub(crate) fn arrays(blocks: BlocksRef<'_>) -> [(&'static str, Data<'_>); 3] {
     let BlocksRef { weights, pointers, columns, .. } = blocks;
-    [
-        ("block_weights", Data::Brain(weights)),
-        ("block_pointers", Data::Halves(pointers)),
-        ("block_columns", Data::Halves(columns)),
-    ]
+    [(WEIGHTS, Data::Brain(weights)), (POINTERS, Data::Halves(pointers)), (COLUMNS, Data::Halves(columns))]
 }
 
 /// Reads those of the layer `index`, of so many inputs and neurons. Their structure is not checked.
@@ -26,11 +27,11 @@ pub(crate) fn arrays(blocks: BlocksRef<'_>) -> [(&'static str, Data<'_>); 3] {
 /// A tensor that is missing or holds something else, or more connections than blocks have.
 pub(super) fn read(file: &TensorFile<'_>, index: usize, (n_in, n_out): (usize, usize)) -> Result<BlockData> {
     let name = |part| format!("layers.{index}.{part}");
-    let weights = file.halves(&name("block_weights"), Dtype::BF16)?;
+    let weights = file.halves(&name(WEIGHTS), Dtype::BF16)?;
     let geometry = Geometry::of(n_in, n_out, weights.len(), index)
         .with_context(|| format!("layer {index} cannot be stored in blocks"))?;
-    let pointers = file.halves(&name("block_pointers"), Dtype::U16)?;
-    let columns = file.halves(&name("block_columns"), Dtype::U16)?;
+    let pointers = file.halves(&name(POINTERS), Dtype::U16)?;
+    let columns = file.halves(&name(COLUMNS), Dtype::U16)?;
     Ok(BlockData { geometry, weights, pointers, columns })
 }
 
@@ -44,9 +45,9 @@ pub(crate) fn read_into(file: &TensorFile<'_>, index: usize, network: &mut dyn N
     let mut failed = None;
     let read = network.read_blocks(index, &mut |to| {
         let all = file
-            .halves_into(&name("block_weights"), Dtype::BF16, to.weights)
-            .and_then(|()| file.halves_into(&name("block_pointers"), Dtype::U16, to.pointers))
-            .and_then(|()| file.halves_into(&name("block_columns"), Dtype::U16, to.columns))
+            .halves_into(&name(WEIGHTS), Dtype::BF16, to.weights)
+            .and_then(|()| file.halves_into(&name(POINTERS), Dtype::U16, to.pointers))
+            .and_then(|()| file.halves_into(&name(COLUMNS), Dtype::U16, to.columns))
             .and_then(|()| file.floats_into(&name("bias"), to.bias));
         all.map_err(|error| {
             let reason = format!("{error:#}");

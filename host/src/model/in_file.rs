@@ -105,7 +105,7 @@ impl<'a> Model<InFile<'a>> {
         );
         let spec = |(i, layer): (usize, &LayerHeader)| {
             let part = match layer.storage.as_str() {
-                "blocks" => "block_weights",
+                "blocks" => blocks::WEIGHTS,
                 "dense" => "weight",
                 _ => "values",
             };
@@ -115,7 +115,7 @@ impl<'a> Model<InFile<'a>> {
         let n_in = header.layers[0].n_in;
         let n_out = header.layers.last().map_or(0, |layer| layer.n_out);
         let scaling = |of: &str, width| -> Result<_> {
-            let [mean, scale] = ["mean", "scale"].map(|part| finite(&file, &format!("{of}.{part}"), Some(width)));
+            let [mean, scale] = ["mean", "scale"].map(|part| finite(&file, &format!("{of}.{part}"), width));
             Ok(Normaliser { mean: mean?, scale: scale? })
         };
         let normaliser = scaling("input", n_in)?;
@@ -158,17 +158,17 @@ impl InFile<'_> {
             Default::default()
         } else if spec.is_dense() {
             let cells = spec.n_in.checked_mul(spec.n_out).context("its widths overflow")?;
-            (Vec::new(), Vec::new(), finite(&self.file, &name("weight"), Some(cells))?)
+            (Vec::new(), Vec::new(), finite(&self.file, &name("weight"), cells)?)
         } else {
             let indices = self.file.signed(&name("indices"))?;
             let len = indices.len();
-            (self.file.signed(&name("indptr"))?, indices, finite(&self.file, &name("values"), Some(len))?)
+            (self.file.signed(&name("indptr"))?, indices, finite(&self.file, &name("values"), len)?)
         };
         let blocked = spec.is_blocked().then(|| blocks::read(&self.file, index, (spec.n_in, spec.n_out)));
-        let bias = finite(&self.file, &name("bias"), Some(spec.n_out))?;
+        let bias = finite(&self.file, &name("bias"), spec.n_out)?;
         let activation_parameters = if spec.activation.is_learned() {
             let name = name(parameters_name(spec.activation));
-            let parameters: Vec<Parameters> = finite(&self.file, &name, Some(4 * spec.n_out))?.as_chunks().0.to_vec();
+            let parameters: Vec<Parameters> = finite(&self.file, &name, 4 * spec.n_out)?.as_chunks().0.to_vec();
             check_variances(&spec, &name, &parameters)?;
             parameters
         } else {
@@ -213,14 +213,9 @@ impl Layers for InFile<'_> {
 }
 
 /// A tensor of finite floats, as many as there should be.
-fn finite(file: &TensorFile<'_>, name: &str, len: Option<usize>) -> Result<Vec<f32>> {
+fn finite(file: &TensorFile<'_>, name: &str, len: usize) -> Result<Vec<f32>> {
     let values = file.floats(name)?;
-    ensure!(
-        len.is_none_or(|len| len == values.len()),
-        "the tensor '{name}' has {} elements, expected {}",
-        values.len(),
-        len.unwrap_or(0)
-    );
+    ensure!(values.len() == len, "the tensor '{name}' has {} elements, expected {len}", values.len());
     let bad = values.iter().position(|value| !value.is_finite());
     ensure!(bad.is_none(), "element {} of the tensor '{name}' is not finite", bad.unwrap_or(0));
     Ok(values)

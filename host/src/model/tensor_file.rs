@@ -108,9 +108,13 @@ impl<'a> TensorFile<'a> {
         let (first, end) = self.place(name, dtype)?;
         let (found, expected) = ((end - first) / size_of::<T>(), to.len());
         ensure!(found == expected, "the tensor '{name}' has {found} elements, expected {expected}");
-        self.bytes
-            .read(self.start + first as u64, bytemuck::cast_slice_mut(to))
-            .with_context(|| format!("the tensor '{name}'"))
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(to);
+        self.bytes.read(self.start + first as u64, bytes).with_context(|| format!("the tensor '{name}'"))?;
+        // The file is little-endian.
+        if cfg!(target_endian = "big") {
+            bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+        }
+        Ok(())
     }
 
     /// Fills memory with a tensor of floats.
@@ -119,11 +123,7 @@ impl<'a> TensorFile<'a> {
     ///
     /// When it is not there, has another length, holds something else, or cannot be read.
     pub(crate) fn floats_into(&self, name: &str, to: &mut [f32]) -> Result<()> {
-        self.read(name, Dtype::F32, to)?;
-        for value in to {
-            *value = f32::from_bits(u32::from_le(value.to_bits()));
-        }
-        Ok(())
+        self.read(name, Dtype::F32, to)
     }
 
     /// Fills memory with a tensor of 16 bits an element: whole numbers or floats.
@@ -132,11 +132,7 @@ impl<'a> TensorFile<'a> {
     ///
     /// As [`TensorFile::floats_into`].
     pub(crate) fn halves_into(&self, name: &str, dtype: Dtype, to: &mut [u16]) -> Result<()> {
-        self.read(name, dtype, to)?;
-        for value in to {
-            *value = u16::from_le(*value);
-        }
-        Ok(())
+        self.read(name, dtype, to)
     }
 
     /// The elements of a tensor.
@@ -156,7 +152,7 @@ impl<'a> TensorFile<'a> {
     ///
     /// When it is not there, holds something else, or cannot be read.
     pub(crate) fn floats(&self, name: &str) -> Result<Vec<f32>> {
-        Ok(bytemuck::cast_vec(self.integers_of(name, Dtype::F32)?))
+        self.elements(name, Dtype::F32)
     }
 
     /// A tensor of integers without sign.
@@ -165,15 +161,7 @@ impl<'a> TensorFile<'a> {
     ///
     /// As [`TensorFile::floats`].
     pub(crate) fn integers(&self, name: &str) -> Result<Vec<u32>> {
-        self.integers_of(name, Dtype::U32)
-    }
-
-    fn integers_of(&self, name: &str, dtype: Dtype) -> Result<Vec<u32>> {
-        let mut words: Vec<u32> = self.elements(name, dtype)?;
-        for word in &mut words {
-            *word = u32::from_le(*word);
-        }
-        Ok(words)
+        self.elements(name, Dtype::U32)
     }
 
     /// A tensor of integers with a sign, of 32 or 64 bits in the file: those of a network's structure.
@@ -185,11 +173,10 @@ impl<'a> TensorFile<'a> {
         let narrow = |value: i64| u32::try_from(value).map_err(|_| anyhow!("the tensor '{name}' holds {value}"));
         if self.metadata.info(name).is_some_and(|info| info.dtype == Dtype::I64) {
             let words: Vec<i64> = self.elements(name, Dtype::I64)?;
-            return words.into_iter().map(|word| narrow(i64::from_le(word))).collect();
+            return words.into_iter().map(narrow).collect();
         }
-        let words = self.integers_of(name, Dtype::I32)?;
-        words.iter().try_for_each(|&word| narrow(word.cast_signed().into()).map(|_| ()))?;
-        Ok(words)
+        let words: Vec<i32> = self.elements(name, Dtype::I32)?;
+        words.into_iter().map(|word| narrow(word.into())).collect()
     }
 
     /// A tensor of 16 bits an element: whole numbers or floats.
@@ -198,11 +185,7 @@ impl<'a> TensorFile<'a> {
     ///
     /// As [`TensorFile::floats`].
     pub(crate) fn halves(&self, name: &str, dtype: Dtype) -> Result<Vec<u16>> {
-        let mut halves: Vec<u16> = self.elements(name, dtype)?;
-        for half in &mut halves {
-            *half = u16::from_le(*half);
-        }
-        Ok(halves)
+        self.elements(name, dtype)
     }
 
     /// A tensor of bits.
@@ -211,10 +194,6 @@ impl<'a> TensorFile<'a> {
     ///
     /// As [`TensorFile::floats`].
     pub(crate) fn bits(&self, name: &str) -> Result<Vec<u64>> {
-        let mut words: Vec<u64> = self.elements(name, Dtype::U64)?;
-        for word in &mut words {
-            *word = u64::from_le(*word);
-        }
-        Ok(words)
+        self.elements(name, Dtype::U64)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::GrayImage;
 
 use crate::data::formats::error::ReadError;
-use crate::data::formats::pictures::{Size, push, resize};
+use crate::data::formats::pictures::{Size, push, resize, room};
 use crate::data::formats::table::{Classes, Table, Target};
 use crate::data::idx::{self, Origin};
 use crate::data::name::ImageShape;
@@ -25,18 +25,18 @@ pub(super) fn is_one(folder: &Path) -> bool {
     file(folder, NAMES[0][0]).is_some()
 }
 
-/// Reads a folder: samples for training, and for testing where it has some. `resize` brings all images to one size.
+/// Reads a folder: samples for training, and for testing where it has some. `size` brings all images to one size.
 ///
 /// # Errors
 ///
 /// A file that is missing or damaged.
-pub(super) fn read(folder: &Path, resize: Option<Size>) -> Result<(Table, Option<Table>), ReadError> {
+pub(super) fn read(folder: &Path, size: Option<Size>) -> Result<(Table, Option<Table>), ReadError> {
     let [train, test] = NAMES;
-    let test = file(folder, test[0]).is_some().then(|| table(folder, test, resize)).transpose()?;
-    Ok((table(folder, train, resize)?, test))
+    let test = file(folder, test[0]).is_some().then(|| table(folder, test, size)).transpose()?;
+    Ok((table(folder, train, size)?, test))
 }
 
-fn table(folder: &Path, [images, labels]: [&str; 2], resize: Option<Size>) -> Result<Table, ReadError> {
+fn table(folder: &Path, [images, labels]: [&str; 2], size: Option<Size>) -> Result<Table, ReadError> {
     let read = |name: &str| {
         let path = file(folder, name).ok_or_else(|| {
             ReadError::whole(folder, format!("there is no {name}"), "put images and labels of MNIST's names there")
@@ -44,8 +44,8 @@ fn table(folder: &Path, [images, labels]: [&str; 2], resize: Option<Size>) -> Re
         let bytes = std::fs::read(&path).map_err(ReadError::io(&path))?;
         Ok::<_, ReadError>((path, bytes))
     };
-    let (images_path, bytes) = read(images)?;
-    let images = idx::parse_images(bytes, Origin { dataset: None, file: &images_path })?;
+    let (path, bytes) = read(images)?;
+    let images = idx::parse_images(bytes, Origin { dataset: None, file: &path })?;
     let (path, bytes) = read(labels)?;
     let labels = idx::parse_labels(bytes, u8::MAX, Origin { dataset: None, file: &path })?;
     if labels.len() != images.count {
@@ -56,11 +56,14 @@ fn table(folder: &Path, [images, labels]: [&str; 2], resize: Option<Size>) -> Re
     let names = (0..classes).map(|class| class.to_string()).collect();
     let mut shape = ImageShape { channels: 1, height: images.height, width: images.width };
     let mut pixels = images.pixels;
-    if let Some(size) = resize {
-        pixels = resized(&pixels, (images.height as u32, images.width as u32), size).ok_or_else(|| {
-            let found = format!("{} images, which have no room in memory as {} x {}", images.count, size.0, size.1);
-            ReadError::whole(&images_path, found, "give a smaller --resize")
-        })?;
+    if let Some(size) = size {
+        let mut bytes = room(images.count, shape.channels, size, folder)?;
+        for image in pixels.chunks_exact(shape.features()) {
+            if let Some(image) = GrayImage::from_raw(images.width as u32, images.height as u32, image.to_vec()) {
+                push(&resize(&image.into(), size), false, &mut bytes);
+            }
+        }
+        pixels = bytes;
         (shape.height, shape.width) = (size.0 as usize, size.1 as usize);
     }
     Ok(Table {
@@ -70,18 +73,6 @@ fn table(folder: &Path, [images, labels]: [&str; 2], resize: Option<Size>) -> Re
         shape: Some(shape),
         target: Target::Classes(Classes { labels: labels.into_iter().map(u16::from).collect(), names }),
     })
-}
-
-/// Grey images of another size; none where they are more than the memory.
-fn resized(pixels: &[u8], (height, width): Size, size: Size) -> Option<Vec<u8>> {
-    let [before, after] = [(height, width), size].map(|(height, width)| height as usize * width as usize);
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact((pixels.len() / before.max(1)).checked_mul(after)?).ok()?;
-    for image in pixels.chunks_exact(before.max(1)) {
-        let image = GrayImage::from_raw(width, height, image.to_vec())?;
-        push(&resize(&image.into(), size), false, &mut bytes);
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

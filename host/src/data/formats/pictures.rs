@@ -79,7 +79,12 @@ pub(super) fn read(folder: &Path, size: Option<Size>, like: Option<ImageShape>) 
 }
 
 /// Memory for so many pictures of a size.
-fn room(pictures: usize, channels: usize, (height, width): Size, folder: &Path) -> Result<Vec<u8>, ReadError> {
+pub(super) fn room(
+    pictures: usize,
+    channels: usize,
+    (height, width): Size,
+    folder: &Path,
+) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let len = [channels, height as usize, width as usize].iter().try_fold(pictures, |len, &side| len.checked_mul(side));
     if len.is_some_and(|len| bytes.try_reserve_exact(len).is_ok()) {
