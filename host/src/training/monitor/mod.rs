@@ -67,8 +67,13 @@ impl Monitor {
         let (clock, warn) = (clock.clone(), warn.clone());
         let thread = std::thread::Builder::new().name("rewire-monitor".into()).spawn(move || {
             let mut sample = |log: &mut Log| -> Result<()> {
+                // As the file has them. The last sample may follow another so soon that it would have the same time.
+                let seconds = ((log.before + log.started.elapsed().as_secs_f64()) * 1000.0).round() / 1000.0;
+                if seconds <= log.last {
+                    return Ok(());
+                }
                 let Some(mut sample) = meter.sample() else { return Ok(()) };
-                sample.seconds = log.before + log.started.elapsed().as_secs_f64();
+                (sample.seconds, log.last) = (seconds, seconds);
                 (sample.epoch, sample.phase) = (clock.epoch(), clock.stage().name().to_owned());
                 log.append(&sample)
             };
@@ -105,6 +110,8 @@ struct Log {
     length: u64,
     started: Instant,
     before: f64,
+    /// Seconds of the last sample.
+    last: f64,
 }
 
 impl Log {
@@ -123,7 +130,14 @@ impl Log {
         crate::files::write_atomically(path, text.as_bytes())?;
         let file = OpenOptions::new().append(true).open(path).with_context(cannot)?;
         let before = old.last().map_or(0.0, |sample| sample.seconds);
-        Ok(Self { path: path.to_owned(), file, length: text.len() as u64, started: Instant::now(), before })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length: text.len() as u64,
+            started: Instant::now(),
+            before,
+            last: before,
+        })
     }
 
     fn append(&mut self, sample: &Sample) -> Result<()> {
