@@ -16,7 +16,7 @@ use rewire_tests::samples::Data;
 const LAYERS: [LayerSpec; 2] =
     [LayerSpec::sparse(20, 24, 150, Activation::Relu).input_major(), LayerSpec::dense(24, 4, Activation::Identity)];
 const NETWORK: Description = Description::training(&LAYERS, 1);
-const SAMPLES: usize = 30;
+const SAMPLES: usize = 20;
 const EPOCHS: u32 = 3;
 /// Steps between checkpoints.
 const EVERY: u32 = 10;

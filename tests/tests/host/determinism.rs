@@ -57,16 +57,17 @@ fn check<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples: usize)
     check_samples::<LANES>(layers, batch, &data.table());
 }
 
-fn check_samples<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples: &impl Samples<LANES>) {
+/// Through one type of samples, so that the kernels are compiled once for all of them.
+fn check_samples<const LANES: usize>(layers: &[LayerSpec], batch: usize, samples: &dyn Samples<LANES>) {
     let mut description = Description::training(layers, batch);
     if batch > LANES || LANES > 1 {
         description = description.with_velocity();
     }
-    let expected = train::<LANES>(&Portable, &description, samples);
+    let expected = train::<LANES>(&Portable, &description, &samples);
     let transposed = description.with_transposed_index();
-    assert_eq!(train::<LANES>(&Portable, &transposed, samples), expected, "portable, transposed");
+    assert_eq!(train::<LANES>(&Portable, &transposed, &samples), expected, "portable, transposed");
     for (name, backend) in backends() {
-        let run = |description| backend.install(|| train::<LANES>(&backend, description, samples));
+        let run = |description| backend.install(|| train::<LANES>(&backend, description, &samples));
         assert_eq!(run(&description), expected, "{name}, {LANES} lanes, batch {batch}");
         assert_eq!(run(&transposed), expected, "{name}, {LANES} lanes, batch {batch}, transposed");
     }
