@@ -23,18 +23,50 @@ pub(super) fn is_likely(start: &[u8]) -> bool {
     first.split_ascii_whitespace().nth(1).is_some_and(is_feature)
 }
 
-/// Reads a file. Samples have as many features as those before, or as many as the largest index says.
+/// Samples of a file, and its largest index, as far as its lines are of this form: [`read`] refuses the others. The index that a
+/// line ends with is its largest.
+fn extent(file: &Path) -> std::io::Result<(usize, usize)> {
+    let mut reader = BufReader::with_capacity(1 << 18, File::open(file)?);
+    let (mut samples, mut widest, mut text) = (0, 0, Vec::new());
+    while reader.read_until(b'\n', &mut text)? > 0 {
+        let content = text.split(|&byte| byte == b'#').next().unwrap_or_default();
+        let mut fields = content.rsplit(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let last = fields.find(|field| !field.starts_with(b"qid:"));
+        let index = last.and_then(|field| field.split(|&byte| byte == b':').next());
+        let index = index.and_then(|index| std::str::from_utf8(index).ok()?.parse::<u32>().ok());
+        // A sample without features ends with its label, which no colon follows.
+        if last.is_some_and(|field| field.contains(&b':')) {
+            widest = widest.max(index.unwrap_or(0) as usize);
+        }
+        samples += usize::from(last.is_some());
+        text.clear();
+    }
+    Ok((samples, widest))
+}
+
+/// Reads a file. Samples have as many features as those before, or as many as the largest index says. The file is read twice, so
+/// that features go where they stay: how wide a sample is, the last line may decide.
 ///
 /// # Errors
 ///
 /// A line that is not of this form: with its number.
 pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) -> Result<Table, ReadError> {
-    let n_features = wanted.like.as_ref().map(|like| like.n_features);
+    let known = wanted.like.as_ref().map(|like| like.n_features);
     let numbers = matches!(wanted.target, WantedTarget::Values(_));
+    let (samples, widest) = extent(file).map_err(ReadError::io(file))?;
+    let n_features = known.unwrap_or(widest);
+    if samples == 0 || n_features == 0 {
+        return Err(ReadError::whole(file, "no sample with a feature", "give lines such as '1 3:0.5 7:1'"));
+    }
+    let mut features = Vec::new();
+    let room = samples.checked_mul(n_features).filter(|&len| features.try_reserve_exact(len).is_ok());
+    let Some(len) = room else {
+        let found = format!("{samples} samples of {n_features} features");
+        return Err(ReadError::whole(file, found, "this machine has no memory for them; leave features out"));
+    };
     let mut reader = BufReader::with_capacity(1 << 18, File::open(file).map_err(ReadError::io(file))?);
-    // Entries first: how wide a sample is, the last line may decide.
-    let (mut entries, mut ends, mut naming, mut values) = (Vec::new(), Vec::new(), Naming::default(), Vec::new());
-    let (mut text, mut line, mut widest, mut bytes) = (Vec::new(), 0, 0, 0);
+    let (mut naming, mut values) = (Naming::default(), Vec::new());
+    let (mut text, mut line, mut bytes) = (Vec::new(), 0, 0);
     loop {
         text.clear();
         let read = reader.read_until(b'\n', &mut text).map_err(ReadError::io(file))?;
@@ -66,6 +98,11 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
                 return Err(bad("more different labels than there can be classes".into()));
             }
         }
+        let row = features.len();
+        if len - row < n_features {
+            return Err(bad("another sample than when the file was read before".into()));
+        }
+        features.resize(row + n_features, 0.0);
         let mut last = 0;
         for field in fields.filter(|field| !field.starts_with("qid:")) {
             let parsed = field.split_once(':').and_then(|(index, value)| {
@@ -78,32 +115,16 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
             if !value.is_finite() {
                 return Err(bad(format!("'{field}' is no finite number")));
             }
-            if n_features.is_some_and(|n| index as usize > n) {
-                let n = n_features.unwrap_or(0);
-                return Err(bad(format!("index {index}, where the training samples have {n} features")));
+            match features.get_mut(row + index as usize - 1) {
+                Some(feature) => *feature = value,
+                None if known.is_some() => {
+                    return Err(bad(format!("index {index}, where the training samples have {n_features} features")));
+                }
+                // The line does not end with its largest index, which is refused when its end is read.
+                None => (),
             }
-            entries.push((index - 1, value));
-            (last, widest) = (index, widest.max(index as usize));
+            last = index;
         }
-        ends.push(entries.len());
-    }
-    let n_features = n_features.unwrap_or(widest);
-    if ends.is_empty() || n_features == 0 {
-        return Err(ReadError::whole(file, "no sample with a feature", "give lines such as '1 3:0.5 7:1'"));
-    }
-    let mut features = Vec::new();
-    let room = ends.len().checked_mul(n_features).filter(|&len| features.try_reserve_exact(len).is_ok());
-    let Some(len) = room else {
-        let found = format!("{} samples of {n_features} features", ends.len());
-        return Err(ReadError::whole(file, found, "this machine has no memory for them; leave features out"));
-    };
-    features.resize(len, 0.0);
-    let mut start = 0;
-    for (row, &end) in features.chunks_exact_mut(n_features).zip(&ends) {
-        for &(index, value) in &entries[start..end] {
-            row[index as usize] = value;
-        }
-        start = end;
     }
     let target = match wanted.target {
         WantedTarget::Values(_) => Target::Values { names: vec!["target".into()], values },
