@@ -135,6 +135,9 @@ def test_another_width_at_predict():
         SparseEvolutionaryClassifier().partial_fit(X[1:2], Y[1:2])
     with pytest.raises(ValueError, match="has the class 6, which is none of classes_"):
         classifier.partial_fit(X, Y + 6)
+    with pytest.raises(ValueError, match=r"^hidden is \(20,\), but the network .* has \(256, 128\); fit begins anew$"):
+        classifier.set_params(hidden=(20,)).partial_fit(X, Y)
+    classifier.set_params(hidden=(256, 128))
     with pytest.raises(ValueError, match="the network was trained on 2"):
         classifier._network.classes(np.zeros((1, 3), dtype=np.float32), 1)
     with pytest.raises(ValueError, match="row by row"):
