@@ -124,8 +124,7 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         """Train, and keep what came of it, also where the training was interrupted."""
         weights, (X, labels, values) = self._weighed(weights, X, labels, values)
         again = one_epoch and hasattr(self, "_network")
-        if again and np.ravel(self.hidden).tolist() != list(self._network.widths[2]):
-            had = tuple(self._network.widths[2])
+        if again and tuple(np.ravel(self.hidden)) != (had := tuple(self._network.widths[2])):
             raise ValueError(f"hidden is {self.hidden!r}, but the network to go on with has {had}; fit begins anew")
         history = {name: list(column) for name, column in self.history_.items()} if again else {}
         inputs = list(self._input_rows) if again else []

@@ -23,25 +23,27 @@ pub(super) fn is_likely(start: &[u8]) -> bool {
     first.split_ascii_whitespace().nth(1).is_some_and(is_feature)
 }
 
-/// Samples of a file, and its largest index, as far as its lines are of this form: [`read`] refuses the others. The index that a
-/// line ends with is its largest.
+/// The label of a line and its features; none on a line without a sample.
+fn parts(line: &str) -> Option<(&str, impl DoubleEndedIterator<Item = &str>)> {
+    let content = line.split('#').next().unwrap_or_default();
+    let mut fields = content.split_ascii_whitespace();
+    Some((fields.next()?, fields.filter(|field| !field.starts_with("qid:"))))
+}
+
+/// Samples of a file, and the largest index that a line ends with. Where lines are of this form, no index is larger; [`read`]
+/// refuses the others.
 fn extent(file: &Path) -> std::io::Result<(usize, usize)> {
     let mut reader = BufReader::with_capacity(1 << 18, File::open(file)?);
     let (mut samples, mut widest, mut text) = (0, 0, Vec::new());
     while reader.read_until(b'\n', &mut text)? > 0 {
-        let content = text.split(|&byte| byte == b'#').next().unwrap_or_default();
-        let mut fields = content.rsplit(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-        let last = fields.find(|field| !field.starts_with(b"qid:"));
-        let index = last.and_then(|field| field.split(|&byte| byte == b':').next());
-        let index = index.and_then(|index| std::str::from_utf8(index).ok()?.parse::<u32>().ok());
-        // A sample without features ends with its label, which no colon follows.
-        if last.is_some_and(|field| field.contains(&b':')) {
-            widest = widest.max(index.unwrap_or(0) as usize);
+        if let Some((_, mut features)) = parts(&String::from_utf8_lossy(&text)) {
+            let last = features.next_back().and_then(|field| field.split_once(':'));
+            widest = widest.max(last.and_then(|(index, _)| index.parse::<u32>().ok()).unwrap_or(0));
+            samples += 1;
         }
-        samples += usize::from(last.is_some());
         text.clear();
     }
-    Ok((samples, widest))
+    Ok((samples, widest as usize))
 }
 
 /// Reads a file. Samples have as many features as those before, or as many as the largest index says. The file is read twice, so
@@ -55,9 +57,6 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
     let numbers = matches!(wanted.target, WantedTarget::Values(_));
     let (samples, widest) = extent(file).map_err(ReadError::io(file))?;
     let n_features = known.unwrap_or(widest);
-    if samples == 0 || n_features == 0 {
-        return Err(ReadError::whole(file, "no sample with a feature", "give lines such as '1 3:0.5 7:1'"));
-    }
     let mut features = Vec::new();
     let room = samples.checked_mul(n_features).filter(|&len| features.try_reserve_exact(len).is_ok());
     let Some(len) = room else {
@@ -81,9 +80,7 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
             ReadError::at(file, Place::Line(line), found, "expected 'label index:value …', indices from 1 ascending")
         };
         let content = std::str::from_utf8(&text).map_err(|_| bad("bytes that are no text".into()))?;
-        let content = content.split('#').next().unwrap_or_default();
-        let mut fields = content.split_ascii_whitespace();
-        let Some(label) = fields.next() else { continue };
+        let Some((label, fields)) = parts(content) else { continue };
         if label.contains(':') {
             return Err(bad(format!("'{label}' in the place of the label")));
         }
@@ -104,7 +101,7 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
         }
         features.resize(row + n_features, 0.0);
         let mut last = 0;
-        for field in fields.filter(|field| !field.starts_with("qid:")) {
+        for field in fields {
             let parsed = field.split_once(':').and_then(|(index, value)| {
                 Some((index.parse::<u32>().ok()?, fast_float2::parse::<f32, _>(value).ok()?))
             });
@@ -125,6 +122,9 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
             }
             last = index;
         }
+    }
+    if samples == 0 || n_features == 0 {
+        return Err(ReadError::whole(file, "no sample with a feature", "give lines such as '1 3:0.5 7:1'"));
     }
     let target = match wanted.target {
         WantedTarget::Values(_) => Target::Values { names: vec!["target".into()], values },
