@@ -115,6 +115,20 @@ impl Config {
         (as_written(self.evolve_until) * f64::from(self.epochs) + 1e-6) as u32
     }
 
+    /// How many of the last epochs have a learning rate below a twentieth of the first, and what part of a weight decoupled
+    /// weight decay takes away in them. An epoch has so many steps.
+    pub fn decay_at_the_end(&self, steps: u64) -> (u32, f64) {
+        let schedule = self.rate_schedule();
+        let is_low =
+            |&epoch: &u32| schedule.at(self.learning_rate, epoch, self.epochs, self.warmup) < 0.05 * self.learning_rate;
+        let epochs = (1..=self.epochs).rev().take_while(is_low).count() as u32;
+        let kept = match self.decay {
+            DecayKind::Decoupled => (1.0 - as_written(self.weight_decay)).powf((steps * u64::from(epochs)) as f64),
+            DecayKind::Coupled | DecayKind::Periodic => 1.0,
+        };
+        (epochs, 1.0 - kept)
+    }
+
     /// How the network is trained on images of this shape.
     ///
     /// # Errors
@@ -299,5 +313,16 @@ mod tests {
         let config = Config { connections, ..Config::defaults(DatasetName::Cifar10) };
         let found: Vec<_> = config.layers(3072, 10).iter().map(|layer| layer.connections).collect();
         assert_eq!(found, [5_000, 7, 4_000_000, 40_000]);
+    }
+
+    #[test]
+    fn decoupled_decay_outlasts_the_learning_rate() {
+        let config = Config { weight_decay: 0.0002, ..Config::defaults(DatasetName::FashionMnist) };
+        let sixty = Config { epochs: 60, ..config.clone() };
+        let (epochs, lost) = sixty.decay_at_the_end(391);
+        // 1 - 0.9998^(8 * 391)
+        assert_eq!((epochs, (lost * 1000.0).round()), (8, 465.0));
+        assert_eq!(Config { decay: DecayKind::Coupled, ..sixty }.decay_at_the_end(391), (8, 0.0));
+        assert_eq!(Config { schedule: ScheduleKind::Constant, ..config }.decay_at_the_end(391), (0, 0.0));
     }
 }

@@ -63,6 +63,7 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
     let before = resident_bytes().map(|(now, _)| now);
+    warn_of_decay(&session, &warn);
     session.with_network(|network| {
         let run = Run { session: &session, interrupted, warn: &warn };
         let (mut directory, recorder, average, epochs) = match &checkpoint {
@@ -133,6 +134,19 @@ pub(super) fn prepare<'c>(
         meet(ranks, &fitting, dataset, checkpoint)?;
     }
     Ok(fitting)
+}
+
+/// Warns of weight decay that goes on where the learning rate no longer makes up for it.
+fn warn_of_decay(session: &Session<'_>, warn: &Warn) {
+    let (epochs, lost) = session.config.decay_at_the_end(session.steps());
+    if lost > 0.1 {
+        warn.warn(&format!(
+            "weight decay alone takes {:.0} % off every weight in the last {epochs} of {} epochs, where the learning rate is \
+             below a twentieth of its start; with --decay coupled, weight decay falls with the learning rate",
+            100.0 * lost,
+            session.config.epochs
+        ));
+    }
 }
 
 /// Puts a checkpoint's layers into the network.

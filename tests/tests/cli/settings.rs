@@ -146,6 +146,21 @@ fn flags_without_effect_are_named() {
 }
 
 #[test]
+fn weight_decay_that_outlasts_the_learning_rate_is_noted() {
+    let folder = tempdir().unwrap();
+    let stderr = |flags: &str| {
+        run(folder.path(), &format!("train --hidden 10 --epochs 8 --weight-decay 0.01 {flags} --out {}", flags.len()))
+            .stderr
+    };
+    assert!(
+        stderr("").contains("weight decay alone takes 47 % off every weight in the last 1 of 8 epochs"),
+        "{}",
+        stderr("")
+    );
+    assert!(!stderr("--decay coupled").contains("weight decay"));
+}
+
+#[test]
 fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
     refused(2, "train fashionmnist", &["dataset is fashionmnist", "did you mean 'fashion-mnist'?"]);
     refused(2, "evaluate run fashionmnist", &["fashionmnist", "did you mean `fashion-mnist`?"]);

@@ -160,8 +160,10 @@ fn in_order<const LANES: usize>(storage: Storage, from: &[LayerCopy<Standard>], 
     let mut memory = Memory::of::<Standard, LANES>(&description);
     let mut network = Mlp::<Standard, LANES>::new(&description, memory.block()).unwrap();
     restore(&mut network, &loaded);
+    let table = data.table();
+    let samples: &dyn Samples<LANES> = &table;
     let mut logits = Vec::new();
-    network.predict(&Portable, &data.table(), 0, |rows, used| {
+    network.predict(&Portable, &samples, 0, |rows, used| {
         for row in rows {
             logits.extend(row[..used].iter().map(|z| z.to_bits()));
         }
@@ -169,7 +171,7 @@ fn in_order<const LANES: usize>(storage: Storage, from: &[LayerCopy<Standard>], 
     let sgd = Sgd::new(0.05).unwrap().with_momentum(0.9).unwrap().with_dropout(0.2).unwrap();
     let sgd = sgd.with_weight_decay(1e-3, WeightDecay::Decoupled).unwrap();
     for epoch in 1..=3 {
-        network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch).unwrap();
+        network.train_epoch(&Portable, &samples, &sgd, 1, epoch).unwrap();
     }
     let trained = copy(&network).iter().flat_map(|layer| layer.stored_as(Storage::OutputMajor).bits()).collect();
     (logits, trained)
@@ -210,10 +212,12 @@ fn formats_change_no_bit() {
         let mut network = Mlp::<F, 16>::new(&description, memory.block()).unwrap();
         network.initialise(&Portable, 1, FanIn::Connections);
         let data = Data::random(2, 90, 64, 10);
+        let table = data.table();
+        let samples: &dyn Samples<16> = &table;
         let sgd = Sgd::new(0.05).unwrap().with_momentum(0.9).unwrap();
         let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
         for epoch in 1..=3 {
-            network.train_epoch(&Portable, &data.table(), &sgd, 1, epoch).unwrap();
+            network.train_epoch(&Portable, &samples, &sgd, 1, epoch).unwrap();
             network.evolve(&Portable, &evolution, 1, epoch, |_, _| {}).unwrap();
         }
         copy(&network).iter().map(LayerCopy::bits).collect()
@@ -235,7 +239,8 @@ fn on_features<F: Format, const LANES: usize>(
     let mut memory = Memory::of::<F, LANES>(&description);
     let mut network = Mlp::<F, LANES>::new(&description, memory.block()).unwrap();
     network.initialise(backend, 1, FanIn::Connections);
-    let samples = Table::new(features, labels).unwrap();
+    let table = Table::new(features, labels).unwrap();
+    let samples: &dyn Samples<LANES, F::Input> = &table;
     let sgd = Sgd::new(0.05).unwrap().with_dropout(0.1).unwrap();
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
     let mut found = Vec::new();
@@ -250,7 +255,8 @@ fn on_features<F: Format, const LANES: usize>(
 
 #[test]
 fn bytes_give_the_bits_of_the_floats_they_stand_for() {
-    fn check<const LANES: usize>() {
+    /// On the portable backend, for first layers of each kind: what bytes give.
+    fn check<const LANES: usize>(each: impl Fn(&[LayerSpec], &[u8], &[u16], Vec<u32>)) {
         let first = [
             LayerSpec::dense(48, 60, Activation::Relu),
             LayerSpec::sparse(48, 60, 900, Activation::Relu),
@@ -268,16 +274,22 @@ fn bytes_give_the_bits_of_the_floats_they_stand_for() {
             let expected = on_features::<Narrow, LANES>(&Portable, &layers, &floats, &labels);
             let found = on_features::<Bytes, LANES>(&Portable, &layers, &bytes, &labels);
             assert!(found == expected, "{LANES} lanes, {:?}", first.storage);
-            for (name, backend) in backends() {
-                let found = on_features::<Bytes, LANES>(&backend, &layers, &bytes, &labels);
-                assert!(found == expected, "{LANES} lanes, {:?}, {name}", first.storage);
-            }
+            each(&layers, &bytes, &labels, found);
         }
     }
-    check::<1>();
-    check::<3>();
-    check::<16>();
-    check::<64>();
+    /// The same on every backend. Each width is compiled anew for each level of vector instructions.
+    fn check_backends<const LANES: usize>() {
+        check::<LANES>(|layers, bytes, labels, expected| {
+            for (name, backend) in backends() {
+                let found = on_features::<Bytes, LANES>(&backend, layers, bytes, labels);
+                assert!(found == expected, "{LANES} lanes, {:?}, {name}", layers[0].storage);
+            }
+        });
+    }
+    check_backends::<1>();
+    check::<3>(|_, _, _, _| ());
+    check_backends::<16>();
+    check::<64>(|_, _, _, _| ());
 }
 
 /// A step computed twice from the same state, with a minibatch on tiles that held others: nothing is left over.
@@ -289,19 +301,21 @@ fn a_step_depends_on_nothing_but_model_samples_and_place() {
     let mut network = Mlp::<Standard, 16>::new(&description, memory.block()).unwrap();
     network.initialise(&Portable, 1, FanIn::Connections);
     let data = Data::random(2, 90, 64, 10);
+    let table = data.table();
+    let samples: &dyn Samples<16> = &table;
     let sgd = Sgd::new(0.05).unwrap().with_dropout(0.5).unwrap();
     let order = Permutation::new(1, 1, 90);
     let start = copy(&network);
     // The last minibatch has ten samples: one tile, in part.
     let place = StepId { seed: 1, epoch: 1, step: 2 };
-    let first = network.step(&Portable, &data.table(), &order, 80, &sgd, place).unwrap();
+    let first = network.step(&Portable, &samples, &order, 80, &sgd, place).unwrap();
     let after_first = bits(&network);
 
     let evolution = Evolution::new(0.3, GrownWeight::Uniform, FanIn::Connections).unwrap();
-    network.train_epoch(&Portable, &data.table(), &sgd, 5, 5).unwrap();
+    network.train_epoch(&Portable, &samples, &sgd, 5, 5).unwrap();
     network.evolve(&Portable, &evolution, 1, 1, |_, _| {}).unwrap();
     restore(&mut network, &start);
-    let second = network.step(&Portable, &data.table(), &order, 80, &sgd, place).unwrap();
+    let second = network.step(&Portable, &samples, &order, 80, &sgd, place).unwrap();
     assert_eq!(first, second);
     assert!(bits(&network) == after_first);
 }

@@ -53,7 +53,6 @@ fn every_source() -> Vec<(String, String)> {
         "host/mpi/src",
         "host/python/src",
         "host/template",
-        "host/benches",
         "host/examples",
         "firmware/src",
         "firmware/on-target/tests",
