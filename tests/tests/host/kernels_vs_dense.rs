@@ -164,8 +164,10 @@ fn dense_layers_agree_with_the_oracle_when_a_matrix_product_computes_them() {
         for velocity in [false, true] {
             check::<Standard, 1>(&backend, kind, 1, velocity);
             check::<Standard, 16>(&backend, kind, 13, velocity);
+            check::<Standard, 64>(&backend, kind, 25, velocity);
         }
         check::<Standard, 16>(&backend, kind, 25, true);
+        check::<Standard, 64>(&backend, kind, 75, true);
     }
 }
 
