@@ -10,7 +10,6 @@ pub mod profile;
 pub mod schedule;
 mod times;
 
-use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -62,26 +61,16 @@ impl<const LANES: usize> Samples<LANES> for Noise {
 }
 
 /// A network with its threads, which is timed.
-pub struct Timed<'a> {
+struct Timed<'a> {
     network: &'a mut dyn dynamic::Network,
     native: &'a Native,
     timed: &'a Network,
     steps: u32,
 }
 
-impl fmt::Debug for Timed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timed").field("network", &self.timed).finish_non_exhaustive()
-    }
-}
-
 impl Timed<'_> {
     /// Trains one minibatch.
-    ///
-    /// # Panics
-    ///
-    /// Never: the network is built to train.
-    pub fn step(&mut self) {
+    fn step(&mut self) {
         let config = &self.timed.config;
         let Ok(sgd) = config.sgd(config.learning_rate) else { return };
         let noise = Noise { samples: config.batch_size, classes: self.timed.outputs };
@@ -93,11 +82,7 @@ impl Timed<'_> {
     }
 
     /// Evolves every layer and rebuilds the transposed index.
-    ///
-    /// # Panics
-    ///
-    /// Never: the network is built to train.
-    pub fn evolve(&mut self) {
+    fn evolve(&mut self) {
         // Growth at random needs no plane.
         let shape = ImageShape { channels: 1, height: 1, width: self.timed.inputs };
         let Ok(evolution) = self.timed.config.evolution(shape) else { return };
@@ -150,7 +135,7 @@ impl Network {
     /// # Errors
     ///
     /// When there is no memory for it, or a layer is too wide.
-    pub fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut Timed<'_>) -> R + Send) -> Result<R> {
+    fn with_subject<R: Send>(&self, native: Native, work: impl FnOnce(&mut Timed<'_>) -> R + Send) -> Result<R> {
         let layers = self.layers();
         let description = crate::training::memory::description(&self.config, &layers);
         let native = native.with_products(self.config.model == ModelKind::Dense);

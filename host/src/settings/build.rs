@@ -118,9 +118,7 @@ impl Config {
     /// How many of the last epochs have a learning rate below a twentieth of the first, and what part of a weight decoupled
     /// weight decay takes away in them. An epoch has so many steps.
     pub fn decay_at_the_end(&self, steps: u64) -> (u32, f64) {
-        let schedule = self.rate_schedule();
-        let is_low =
-            |&epoch: &u32| schedule.at(self.learning_rate, epoch, self.epochs, self.warmup) < 0.05 * self.learning_rate;
+        let is_low = |&epoch: &u32| self.learning_rate_of(epoch) < 0.05 * self.learning_rate;
         let epochs = (1..=self.epochs).rev().take_while(is_low).count() as u32;
         let kept = match self.decay {
             DecayKind::Decoupled => (1.0 - as_written(self.weight_decay)).powf((steps * u64::from(epochs)) as f64),
