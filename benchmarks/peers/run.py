@@ -127,7 +127,9 @@ def machine():
     name = platform.processor() or platform.machine()
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        value = lambda key: next(line.split(":")[1].strip() for line in lines if line.startswith(key))
+        # Generations of a processor may share their name.
+        name = f"{value('model name')} (family {value('cpu family')})"
         flags = next(line for line in lines if line.startswith("flags")).split()
         name += ", AVX-512" if "avx512f" in flags else ", AVX2" if "avx2" in flags else ""
     except (OSError, StopIteration):

@@ -13,6 +13,7 @@ use crate::samples::answers::{Answer, Answers, Labels, Unlabelled, Values};
 use crate::samples::element::Element;
 use crate::samples::one::OneSample;
 use crate::samples::source::{SampleSource, Samples, Target};
+use crate::sparse::blocks::{LayerBlocks, Lengths};
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
@@ -62,6 +63,18 @@ impl<'a, F: Format, const LANES: usize, const LAYERS: usize> Mlp<'a, F, LANES, L
     /// Bytes cut from the block, padding included.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Address of the first byte of the block: with [`bytes`](Self::bytes), for whoever measures memory.
+    pub fn address(&self) -> usize {
+        // The first layer's weights are what is cut first. In blocks, what they are drawn in comes before.
+        self.layers.first().map_or(0, |Layer { spec, weights, blocks, .. }| match blocks.get() {
+            Some(blocks) => {
+                let words = Lengths::new(spec.n_in, spec.n_out, spec.connections).scratch;
+                (blocks.weights.as_ptr() as usize).wrapping_sub(words * size_of::<u32>())
+            }
+            None => weights.as_ptr() as usize,
+        })
     }
 
     /// Input width.

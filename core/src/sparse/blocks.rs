@@ -29,7 +29,9 @@ const FEW_ROWS: usize = 1 << 10;
 const BLOCKS: usize = 16;
 /// Connections of a block that a layer is cut for. Two bytes count twice as many.
 const CONNECTIONS: usize = 1 << 15;
-/// Words that growth sorts in, beside the block.
+/// Connections of a row beyond which growth sorts new ones, in runs of as many, where it has room to.
+pub(crate) const RUN: usize = 128;
+/// Words that growth sorts long rows in, beside the block, at most.
 const SPARE: usize = 1 << 12;
 
 /// How a layer is cut into blocks.
@@ -115,7 +117,11 @@ impl Lengths {
         let shape = Shape::new(n_in, n_out, connections);
         let rows = n_out.div_ceil(larger(shape.groups(), 1));
         let values = connections.div_ceil(larger(shape.count(), 1));
-        Self { pointers: shape.count() * (rows + 1), scratch: values + rows.div_ceil(2) + SPARE }
+        // A column and a value for each connection of a row as long as the mean; short rows are not sorted. What has less room
+        // than it needs is sorted in more parts.
+        let row = values / larger(rows, 1);
+        let spare = if row < RUN / 2 { 0 } else { smaller(2 * larger(row, RUN), SPARE) };
+        Self { pointers: shape.count() * (rows + 1), scratch: values + rows.div_ceil(2) + spare }
     }
 }
 
@@ -352,7 +358,7 @@ mod tests {
                 assert!(!rows.is_empty() && rows.len() <= ROWS && !inputs.is_empty() && inputs.len() <= WINDOW);
                 assert!(geometry.pointers(block).start >= pointer);
                 (place, pointer) = (places.end, geometry.pointers(block).end);
-                assert!(places.len() + rows.len().div_ceil(2) + SPARE <= lengths.scratch);
+                assert!(places.len() + rows.len().div_ceil(2) <= lengths.scratch);
                 let (group, window) = geometry.ends(block);
                 reads[window] += 1;
                 of_groups[group] += 1;
@@ -367,6 +373,14 @@ mod tests {
             let inputs: usize = (0..geometry.windows()).map(|window| geometry.window(window).len()).sum();
             assert_eq!((rows, inputs), (n_out, n_in));
         }
+    }
+
+    #[test]
+    fn only_layers_with_long_rows_have_room_to_sort_in() {
+        let words =
+            |n_out, connections| Lengths::new(9000, n_out, connections).scratch - connections - n_out.div_ceil(2);
+        assert_eq!([words(1000, 2000), words(20, 63 * 20)], [0, 0]);
+        assert_eq!([words(20, 64 * 20), words(2, 2000), words(2, 9000)], [2 * RUN, 2000, SPARE]);
     }
 
     #[test]

@@ -45,15 +45,17 @@ pub(crate) fn update_on_ranks<B: Backend, F: Format, X: Element, const LANES: us
             backend.timed(Phase::Update, || {
                 for (sender, gradients) in received.chunks_exact(share.max(1)).take(senders).enumerate() {
                     let step = TileUpdate { update, first: first + sender == 0, last: false };
-                    each_part(layers, own.clone(), |part, at| part.add(step, gradients.get(at).unwrap_or_default()));
+                    each_part(layers, own.clone(), &mut |part, at| {
+                        part.add(step, gradients.get(at).unwrap_or_default());
+                    });
                 }
             });
         }
         let new = take_mut(&mut &mut *received, share);
-        each_part(layers, own.clone(), |part, at| part.read(new.get_mut(at).unwrap_or_default()));
+        each_part(layers, own.clone(), &mut |part, at| part.read(new.get_mut(at).unwrap_or_default()));
         backend.timed(Phase::Exchange, || exchange.all_gather(new, all));
         backend.timed(Phase::Update, || {
-            each_part(layers, 0..ranks * share, |part, at| {
+            each_part(layers, 0..ranks * share, &mut |part, at| {
                 part.end::<_, LANES>(backend, update, all.get(at).unwrap_or_default());
             });
         });
@@ -173,7 +175,7 @@ impl Part<'_> {
 fn each_part<F: Format>(
     layers: &mut [Layer<'_, F>],
     range: Range<usize>,
-    mut work: impl FnMut(Part<'_>, Range<usize>),
+    work: &mut dyn FnMut(Part<'_>, Range<usize>),
 ) {
     let mut before = 0;
     // Those of the next `len` parameters that are in the range: where in themselves, and where in the range.

@@ -163,35 +163,48 @@ impl Clock {
     /// does is not told apart.
     #[inline(always)]
     pub(crate) fn part<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
-        match phase {
-            Phase::Steps => self.steps(work),
-            Phase::Evaluate => self.stage_of_epoch(phase, 1, work),
-            _ if self.training.load(Ordering::Relaxed) => {
-                self.stage.store(Stage::from(phase) as u8, Ordering::Relaxed);
-                let started = Instant::now();
-                let result = work();
-                let nanoseconds = started.elapsed().as_nanos() as u64;
-                self.nanoseconds[phase as usize].fetch_add(nanoseconds, Ordering::Relaxed);
-                result
-            }
-            Phase::Evolve => self.stage_of_epoch(phase, 2, work),
-            Phase::Batch | Phase::Forward | Phase::Backward | Phase::Update | Phase::Exchange => work(),
+        let started = self.start(phase);
+        let result = work();
+        self.end(phase, started);
+        result
+    }
+
+    /// Begins a phase; says when, where its time counts.
+    fn start(&self, phase: Phase) -> Option<Instant> {
+        if phase == Phase::Steps {
+            // An epoch's times begin with its steps.
+            self.nanoseconds.iter().chain(&self.wall).for_each(|sum| sum.store(0, Ordering::Relaxed));
+            self.training.store(true, Ordering::Relaxed);
+        }
+        let counts = self.training.load(Ordering::Relaxed) || self.stage_of_epoch(phase).is_some();
+        counts.then(|| {
+            self.stage.store(Stage::from(phase) as u8, Ordering::Relaxed);
+            Instant::now()
+        })
+    }
+
+    fn end(&self, phase: Phase, started: Option<Instant>) {
+        let Some(started) = started else { return };
+        let nanoseconds = started.elapsed().as_nanos() as u64;
+        if phase == Phase::Steps {
+            self.training.store(false, Ordering::Relaxed);
+        }
+        if let Some(wall) = self.stage_of_epoch(phase) {
+            self.wall[wall].store(nanoseconds, Ordering::Relaxed);
+            self.stage.store(Stage::Other as u8, Ordering::Relaxed);
+        } else {
+            self.nanoseconds[phase as usize].fetch_add(nanoseconds, Ordering::Relaxed);
         }
     }
 
-    /// The steps of an epoch, with which its times begin.
-    fn steps<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.nanoseconds.iter().chain(&self.wall).for_each(|sum| sum.store(0, Ordering::Relaxed));
-        self.training.store(true, Ordering::Relaxed);
-        let result = self.stage_of_epoch(Phase::Steps, 0, work);
-        self.training.store(false, Ordering::Relaxed);
-        result
-    }
-
-    fn stage_of_epoch<R>(&self, phase: Phase, wall: usize, work: impl FnOnce() -> R) -> R {
-        let (result, time) = self.during(Stage::from(phase), work);
-        self.wall[wall].store(time.as_nanos() as u64, Ordering::Relaxed);
-        result
+    /// The place of a phase's wall time, where it is a stage of the epoch.
+    fn stage_of_epoch(&self, phase: Phase) -> Option<usize> {
+        match phase {
+            Phase::Steps => Some(0),
+            Phase::Evaluate => Some(1),
+            Phase::Evolve if !self.training.load(Ordering::Relaxed) => Some(2),
+            _ => None,
+        }
     }
 }
 

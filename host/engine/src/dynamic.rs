@@ -301,9 +301,7 @@ where
     }
 
     fn address(&self) -> usize {
-        // The first layer's weights are what is cut first.
-        let in_blocks = self.blocks(0).map(|blocks| blocks.weights.as_ptr() as usize);
-        in_blocks.unwrap_or_else(|| self.layers().next().map_or(0, |layer| layer.weights.as_ptr() as usize))
+        Mlp::address(self)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod blocks;
 pub mod clock;
+mod deferred;
 // The tests of this package do without: they would compile every kernel again.
 #[cfg(not(test))]
 pub mod dynamic;

@@ -11,6 +11,7 @@ use rewire_core::backend::vector::{Kernel, Sixteen, run_kernel};
 use rewire_core::backend::{Backend, Exchange, MatrixMultiply, Phase};
 
 use crate::clock::Clock;
+use crate::deferred::{Deferred, Run};
 use crate::probe::{Event, Probe};
 use crate::ranks::Ranks;
 
@@ -169,7 +170,26 @@ impl Native {
 
     /// Runs a whole computation on the threads, so that no step has to wake them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.pool.install(work)
+        let mut work = Deferred::Work(work);
+        self.run_on_threads(&mut work);
+        work.result()
+    }
+
+    fn run_on_threads(&self, work: &mut dyn Run) {
+        self.pool.install(|| work.run());
+    }
+
+    /// Runs both: at once, or, where there is one thread or a probe, one after the other.
+    fn run_both(&self, a: &mut dyn Run, b: &mut dyn Run) {
+        if self.probe.is_none() && self.pool.current_num_threads() > 1 {
+            self.pool.join(|| a.run(), || b.run());
+            return;
+        }
+        self.tell(Event::Fork);
+        a.run();
+        self.tell(Event::Second);
+        b.run();
+        self.tell(Event::Join);
     }
 }
 
@@ -192,15 +212,9 @@ impl Backend for Native {
         RA: Send,
         RB: Send,
     {
-        if self.probe.is_none() && self.pool.current_num_threads() > 1 {
-            return self.pool.join(a, b);
-        }
-        self.tell(Event::Fork);
-        let a = a();
-        self.tell(Event::Second);
-        let b = b();
-        self.tell(Event::Join);
-        (a, b)
+        let (mut a, mut b) = (Deferred::Work(a), Deferred::Work(b));
+        self.run_both(&mut a, &mut b);
+        (a.result(), b.result())
     }
 
     fn exchange(&self) -> Option<&dyn Exchange> {

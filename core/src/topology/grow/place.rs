@@ -3,11 +3,12 @@
 use core::ops::Range;
 
 use crate::random::Generator;
+use crate::sparse::blocks::RUN;
 use crate::sparse::budget::Pace;
 use crate::sparse::csr::{CsrMut, copy_within, row_lengths};
 use crate::sparse::index::{Format, Index};
 use crate::topology::grow::row::{free_column, has_long_rows, shift_in};
-use crate::topology::grow::runs::{LongRow, RUN};
+use crate::topology::grow::runs::LongRow;
 use crate::topology::scratch::Room;
 
 /// Proposals for one connection before a uniform free column is used.

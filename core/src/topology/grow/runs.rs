@@ -10,12 +10,10 @@
 //! ```
 
 use crate::random::Generator;
+use crate::sparse::blocks::RUN;
 use crate::sparse::csr::copy_within;
 use crate::sparse::index::{Format, Index};
 use crate::topology::grow::row::{free_column, shift_in};
-
-/// Connections of a run. Longer rows are worth it.
-pub(crate) const RUN: usize = 128;
 
 /// A row that grows: what it had, and room for what it gains.
 pub(crate) struct LongRow<'a, F: Format> {
