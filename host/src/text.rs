@@ -20,6 +20,12 @@ pub(crate) fn lossy<S: serde::Serializer>(path: &std::path::Path, serializer: S)
     serializer.serialize_str(&path.to_string_lossy())
 }
 
+/// Reads a number from JSON, which has no NaN: `null` stands for it.
+pub(crate) fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number: Option<f64> = serde::Deserialize::deserialize(deserializer)?;
+    Ok(number.unwrap_or(f64::NAN))
+}
+
 /// Groups digits by three: `20,300,400`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -175,7 +175,7 @@ pub(crate) fn train<'py>(
     listener: &Bound<'py, PyAny>,
 ) -> PyResult<(Network, Option<PyErr>)> {
     let config = config(self::task(task)?, settings)?;
-    let names = Names { features: names.0, outputs: names.1 };
+    let names = Names { features: names.0, outputs: names.1, normal: String::new() };
     let outputs = match config.task {
         TaskKind::Classify => names.outputs.len(),
         TaskKind::Regress => samples.outputs(),

@@ -10,17 +10,23 @@ use serde::Serialize;
 use crate::analysis::saved::{Group, SavedRun, group};
 use crate::analysis::statistics::mean_and_deviation;
 use crate::files::write_atomically;
-use crate::settings::ModelKind;
+use crate::settings::{ModelKind, TaskKind};
 use crate::text::{as_written, thousands};
+use crate::training::early_stopping::kept;
 use crate::training::memory::{footprints, of_layers};
 
-/// The results of a model over its seeds; accuracies and losses are of the last epoch.
+/// The results of a model over its seeds; accuracies and losses are of the epoch whose network was kept, the last one without
+/// `--keep best`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// What tells it from the other rows.
     pub label: String,
     /// Its model.
     pub model: ModelKind,
+    /// Its task, which says what an accuracy is: R² where numbers are learned.
+    pub task: TaskKind,
+    /// Whether it was measured on validation samples, not on test samples.
+    pub validated: bool,
     /// Seeds, in order.
     pub seeds: Vec<u64>,
     /// Epochs of the shortest run.
@@ -60,7 +66,7 @@ fn row(group: &Group<'_>) -> Option<Row> {
     let runs: Vec<_> = group.runs.iter().filter(|run| !run.epochs.is_empty()).collect();
     let config = &runs.first()?.config;
     let last = |value: fn(&crate::training::directory::Epoch) -> f32| -> Vec<f64> {
-        runs.iter().filter_map(|run| run.epochs.last()).map(|row| as_written(value(row))).collect()
+        runs.iter().filter_map(|run| kept(&run.config, &run.epochs)).map(|row| as_written(value(row))).collect()
     };
     let (test_accuracy, test_accuracy_deviation) = mean_and_deviation(&last(|row| row.test_accuracy));
     let times: Vec<f64> = runs.iter().flat_map(|run| &run.epochs).map(|row| row.train_seconds).collect();
@@ -71,6 +77,8 @@ fn row(group: &Group<'_>) -> Option<Row> {
     Some(Row {
         label: group.label.clone(),
         model: config.model,
+        task: config.task,
+        validated: config.validation_samples > 0,
         seeds: runs.iter().map(|run| run.config.seed).collect(),
         epochs: runs.iter().map(|run| run.done()).min()?,
         test_accuracy,
@@ -89,12 +97,30 @@ fn row(group: &Group<'_>) -> Option<Row> {
 }
 
 /// Names of the table's columns, broken into the lines that a terminal shows.
-pub const COLUMNS: [&str; 12] = [
+pub fn broken_columns(rows: &[Row]) -> [String; 12] {
+    let samples = match (rows.iter().any(|row| row.validated), rows.iter().all(|row| row.validated)) {
+        (true, true) => "validation",
+        (true, false) => "test or\nvalidation",
+        (false, _) => "test",
+    };
+    let classes = |row: &Row| row.task == TaskKind::Classify;
+    let (score, loss) = match (rows.iter().any(classes), rows.iter().all(classes)) {
+        (_, true) => ("accuracy\n(%)", "loss\n(nats)"),
+        (true, false) => ("accuracy\nor R² (%)", "loss"),
+        (false, _) => ("R² (%)", "loss\n(squared\nerror)"),
+    };
+    let mut columns = COLUMNS.map(str::to_owned);
+    (columns[3], columns[4]) = (format!("{samples}\n{score}"), format!("{samples}\n{loss}"));
+    columns
+}
+
+/// Those of them that are the same for all rows.
+const COLUMNS: [&str; 12] = [
     "model",
     "seeds",
     "epochs",
-    "test\naccuracy\n(%)",
-    "test\nloss\n(nats)",
+    "",
+    "",
     "weights",
     "density\n(%)",
     "multiply-\nadds to\ntrain on\na sample\n(10⁶)",
@@ -105,8 +131,8 @@ pub const COLUMNS: [&str; 12] = [
 ];
 
 /// Names of the columns in one line each.
-pub fn columns() -> [String; 12] {
-    COLUMNS.map(|name| name.replace("-\n", "-").replace('\n', " "))
+pub fn columns(rows: &[Row]) -> [String; 12] {
+    broken_columns(rows).map(|name| name.replace("-\n", "-").replace('\n', " "))
 }
 
 /// A row's cells, for any table.
@@ -135,7 +161,7 @@ pub fn cells(row: &Row) -> [String; 12] {
 
 /// The table as Markdown.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!("| {} |\n|---|{}\n", columns().join(" | "), "---:|".repeat(COLUMNS.len() - 1));
+    let mut text = format!("| {} |\n|---|{}\n", columns(rows).join(" | "), "---:|".repeat(COLUMNS.len() - 1));
     for row in rows {
         let _ = writeln!(text, "| {} |", cells(row).join(" | "));
     }

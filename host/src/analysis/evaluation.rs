@@ -62,7 +62,8 @@ pub struct Class {
 pub struct Values {
     /// One a number, in their order.
     pub outputs: Vec<Value>,
-    /// Mean of their R².
+    /// Mean of their R², of those that vary; NaN where none does.
+    #[serde(deserialize_with = "crate::text::number_or_null")]
     pub r2: f64,
 }
 
@@ -76,6 +77,7 @@ pub struct Value {
     /// Mean absolute error, in the number's unit.
     pub mae: f64,
     /// Fraction of the variance that is explained; NaN where it does not vary.
+    #[serde(deserialize_with = "crate::text::number_or_null")]
     pub r2: f64,
     /// Mean of prediction less truth, in the number's unit.
     pub bias: f64,
@@ -278,7 +280,8 @@ impl Values {
             Value { name, mse, mae, r2, bias, residuals: quantiles, bins }
         };
         let outputs: Vec<Value> = (0..width).map(output).collect();
-        let r2 = outputs.iter().map(|output| output.r2).sum::<f64>() / width.max(1) as f64;
+        let varying: Vec<f64> = outputs.iter().map(|output| output.r2).filter(|r2| r2.is_finite()).collect();
+        let r2 = varying.iter().sum::<f64>() / varying.len() as f64;
         Self { outputs, r2 }
     }
 }

@@ -148,7 +148,7 @@ pub fn percents(text: &str) -> Result<Vec<f64>, Usage> {
 fn select(dataset: &Dataset<'_>, inputs: &[usize]) -> Dataset<'static> {
     let shape = Some(ImageShape { channels: 1, height: 1, width: inputs.len() });
     let (train, test) = (dataset.train.select(inputs), dataset.test.select(inputs));
-    let names = Names { features: Vec::new(), outputs: dataset.names.outputs.clone() };
+    let names = Names { features: Vec::new(), ..dataset.names.clone() };
     Dataset { name: dataset.name, shape, outputs: dataset.outputs, names, train, test }
 }
 

@@ -15,6 +15,7 @@ use crate::npy;
 use crate::settings::{Config, ModelKind, RECORD};
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{EVALUATION, Epoch, INPUT_CONNECTIONS, MODEL, Phases, Record, START, rows};
+use crate::training::early_stopping::is_tired;
 use crate::training::monitor::{self, MONITOR, Sample};
 use crate::training::recorder::LayerRow;
 use crate::training::summary::Summary;
@@ -84,7 +85,7 @@ impl SavedRun {
         }
         if epochs.is_empty() {
             missing.push(format!("{shown}: no epoch is finished"));
-        } else if epochs.len() < config.epochs as usize {
+        } else if epochs.len() < config.epochs as usize && !is_tired(&config, &epochs) {
             let (done, all) = (epochs.len(), config.epochs);
             missing.push(format!("{shown}: {done} of {all} epochs are there; the run still goes on or was ended"));
         }
@@ -135,7 +136,13 @@ impl SavedRun {
         let (shape, names) = meaning.unwrap_or_default();
         let shape = shape.or(known.map(|entry| entry.shape));
         let evaluation = std::fs::read_to_string(path.join(EVALUATION)).ok();
-        let evaluation = evaluation.and_then(|text| serde_json::from_str(&text).ok());
+        let evaluation = evaluation.and_then(|text| {
+            let read = serde_json::from_str(&text);
+            read.map_err(|error| {
+                missing.push(format!("{shown}: {EVALUATION} cannot be read ({error}); evaluate again"));
+            })
+            .ok()
+        });
         Ok(Self {
             path: path.to_owned(),
             config,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, bail};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use crate::analysis::comparison::{COLUMNS, Row, cells, conclude};
+use crate::analysis::comparison::{Row, broken_columns, cells, conclude};
 use crate::commands::output::{print, print_json};
 use crate::commands::parse::In;
 use crate::commands::progress::say;
@@ -187,7 +187,7 @@ const WIDTH: u16 = 120;
 /// The table for a terminal, at most 120 characters wide.
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(COLUMNS);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(broken_columns(rows));
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     for row in rows {
         table.add_row(cells(row));
@@ -205,11 +205,14 @@ fn table(rows: &[Row]) -> Table {
 mod tests {
     use super::*;
     use crate::analysis::comparison::markdown;
+    use crate::settings::TaskKind;
 
     fn row(label: &str) -> Row {
         Row {
             label: label.into(),
             model: ModelKind::Dense,
+            task: TaskKind::Classify,
+            validated: false,
             seeds: vec![1, 2, 3],
             epochs: 1000,
             test_accuracy: 0.981_234,
@@ -240,6 +243,6 @@ mod tests {
         let long = table(&[row("SET (a-run-with-a-rather-long-name-seed1)")]).to_string();
         assert!(long.lines().all(|line| line.chars().count() <= 120), "{long}");
         let text = markdown(&rows);
-        assert!(text.lines().all(|line| line.matches('|').count() == COLUMNS.len() + 1), "{text}");
+        assert!(text.lines().all(|line| line.matches('|').count() == 13), "{text}");
     }
 }

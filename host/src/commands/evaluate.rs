@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::analysis::evaluation::{Evaluation, evaluate};
 use crate::analysis::flips::{WithFlips, evaluate_with_flips};
 use crate::commands::output::{note, print, print_json};
-use crate::commands::own_data::{ReadingArguments, Trained};
+use crate::commands::own_data::{ReadingArguments, Trained, check_names};
 use crate::commands::parse::In;
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::data::{DataSource, Dataset};
@@ -126,12 +126,23 @@ impl Arguments {
         let native = self.machine.native()?;
         let is_own = of_run.as_ref() == Some(&source);
         let reading = Config { dataset: source.clone(), ..trained.reading(&self.reading, &source) };
-        // All samples of another path are there to be measured.
+        // All samples of another path are there to be measured, or those that it has for testing.
         let dataset = if is_own || source.known().is_some() {
-            self.data.load(&reading, &interruption()?)?
+            let dataset = self.data.load(&reading, &interruption()?)?;
+            let advice =
+                "name a copy of the path after the model, whose columns are taken by their names, or train again";
+            check_names(&model.names, &dataset, advice)?;
+            dataset
         } else {
             trained.labelled(&reading)?
         };
+        if model.task == TaskKind::Reconstruct
+            && model.names.normal.is_empty()
+            && !is_own
+            && !dataset.test.labels.is_empty()
+        {
+            note("the model does not say which class is normal: it is the most frequent one of these samples");
+        }
         let run = run.as_ref().filter(|_| is_own);
         if let Some(held_out) = run.map(|run| run.validation_samples).filter(|&count| count > 0) {
             note(format_args!(

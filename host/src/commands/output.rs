@@ -3,20 +3,18 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Writes JSON to stdout. Floats have their shortest digits if they are written as they are, and not by way of
 /// [`serde_json::Value`].
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(value)?)?;
-    Ok(())
+    print(serde_json::to_string_pretty(value)?)
 }
 
 /// Writes a line to stdout.
 pub(super) fn print(text: impl std::fmt::Display) -> Result<()> {
-    writeln!(std::io::stdout(), "{text}")?;
-    Ok(())
+    writeln!(std::io::stdout(), "{text}").context("cannot write the output")
 }
 
 /// Writes a line for each file.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 
+use crate::commands::output::note;
 use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::commands::shared::interruption;
@@ -47,6 +48,26 @@ impl ReadingArguments {
             ..config
         }
     }
+}
+
+/// Checks that samples of a run's own path still have the names that its model knows.
+///
+/// # Errors
+///
+/// Other names of features or classes, or the same in another order.
+pub(super) fn check_names(model: &Names, dataset: &Dataset<'_>, advice: &str) -> Result<(), Usage> {
+    let Names { features, outputs, .. } = &dataset.names;
+    for (what, known, found) in [("features", &model.features, features), ("classes", &model.outputs, outputs)] {
+        if !known.is_empty() && !found.is_empty() && known != found {
+            let at = known.iter().zip(found).take_while(|(known, found)| known == found).count();
+            let [known, found] = [known, found].map(|names| names.get(at).map_or("none", String::as_str));
+            return Err(Usage(format!(
+                "the {what} of these samples are no longer those that the model was trained on: number {at}, counted from 0, is \
+                 '{found}' and was '{known}'; {advice}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A model, wherever its layers are.
@@ -128,7 +149,10 @@ impl<L: Layers> Trained<L> {
         let wanted = Wanted { shape: self.model.shape, ..Wanted::of(&config).predicted() };
         let wanted = wanted.like(n_in, &self.model.names.features);
         let read = formats::read(path, &wanted, &mut DataBar::new(interruption()?)).and_then(|read| {
-            let mut table = read.train;
+            if read.test.is_some() {
+                note(format_args!("{} has test samples of its own: those are predicted", path.display()));
+            }
+            let mut table = read.measured();
             missing::fill_from(&mut table.features, &self.model.normaliser.mean, path)?;
             Ok(table)
         });

@@ -84,7 +84,7 @@ impl Arguments {
         let mut rows = csv::Writer::from_writer(BufWriter::new(out));
         let (_, outputs) = model.widths();
         let names = model.output_names(outputs);
-        let mut failed = Ok(());
+        let (mut failed, mut unusable) = (Ok(()), 0);
         match model.task {
             TaskKind::Classify => {
                 rows.write_record(
@@ -94,6 +94,7 @@ impl Arguments {
                 model.each_output(split, &indices, &native, |logits| {
                     probabilities.clear();
                     softmax(logits, &mut probabilities);
+                    unusable += usize::from(!probabilities.iter().all(|p| p.is_finite()));
                     let class = names[usize::from(largest(logits))].clone();
                     let row = std::iter::once(class).chain(probabilities.iter().map(f32::to_string));
                     if failed.is_ok() {
@@ -104,6 +105,7 @@ impl Arguments {
             TaskKind::Regress => {
                 rows.write_record(&names)?;
                 model.each_output(split, &indices, &native, |values| {
+                    unusable += usize::from(!values.iter().all(|value| value.is_finite()));
                     let row = values.iter().enumerate().map(|(at, &value)| model.targets.invert(at, value).to_string());
                     if failed.is_ok() {
                         failed = rows.write_record(row);
@@ -113,11 +115,18 @@ impl Arguments {
             TaskKind::Reconstruct => {
                 rows.write_record(["score"])?;
                 for score in scores(model, split, &indices, &native)? {
+                    unusable += usize::from(!score.is_finite());
                     rows.write_record([score.to_string()])?;
                 }
             }
         }
         failed.and_then(|()| Ok(rows.flush()?)).context("cannot write the predictions")?;
+        if unusable > 0 {
+            note(format_args!(
+                "{} samples have predictions that are no finite numbers: their features are far beyond those of the training samples",
+                thousands(unusable as u64)
+            ));
+        }
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::commands::state::{State, state};
 use crate::data::Dataset;
 use crate::error::{Diverged, Interrupted};
-use crate::settings::Config;
+use crate::settings::{Config, Group, TABLE};
 use crate::sweep::{Outcome, Plan, Round, Table, Trial};
 use crate::training::summary::Summary;
 use crate::training::task::{check, with_fitting_batch};
@@ -62,7 +62,14 @@ impl Arguments {
         }
         std::fs::create_dir_all(&out)
             .with_context(|| format!("cannot make the folder --out {}; choose another", out.display()))?;
-        let sweep = Sweep { plan: &plan, out: &out, dataset: &dataset, machine: &self.machine, interrupted };
+        let mut sweep = Sweep {
+            plan: &plan,
+            out: &out,
+            data: &self.data,
+            loaded: (reading(&first.config), dataset),
+            machine: &self.machine,
+            interrupted,
+        };
         let table = sweep.train()?;
         let mut files = table.save(&out)?;
         files.extend(crate::figures::sweep::save(&table, &out)?);
@@ -78,14 +85,16 @@ impl Arguments {
 struct Sweep<'s> {
     plan: &'s Plan,
     out: &'s Path,
-    dataset: &'s Dataset<'s>,
+    data: &'s CacheArguments,
+    /// The samples that were loaded last, and what they depend on.
+    loaded: (Config, Dataset<'static>),
     machine: &'s MachineArguments,
     interrupted: Arc<AtomicBool>,
 }
 
 impl Sweep<'_> {
     /// Trains round after round.
-    fn train(&self) -> Result<Table> {
+    fn train(&mut self) -> Result<Table> {
         let mut table = Table::new(self.plan);
         let mut left: Vec<usize> = self.plan.trials.iter().map(|trial| trial.number).collect();
         for (at, round) in (1..).zip(&self.plan.rounds) {
@@ -103,12 +112,15 @@ impl Sweep<'_> {
     }
 
     /// Trains a trial with each seed.
-    fn trial(&self, number: usize, round: &Round, trial: &Trial) -> Result<Outcome> {
+    fn trial(&mut self, number: usize, round: &Round, trial: &Trial) -> Result<Outcome> {
         let config = round.config(&trial.config);
         let mut runs = Vec::new();
         for &seed in &self.plan.seeds {
             let config = Config { seed, ..config.clone() };
-            let config = with_fitting_batch(&config, self.dataset);
+            if self.loaded.0 != reading(&config) {
+                self.loaded = (reading(&config), self.data.load(&config, &self.interrupted)?);
+            }
+            let config = with_fitting_batch(&config, &self.loaded.1);
             let name = format!("epochs{}-trial{:03}-seed{seed}", config.epochs, trial.number);
             let names = self.plan.searched.iter().map(|searched| searched.setting.name);
             let values: Vec<String> = names.zip(&trial.values).map(|(name, value)| format!("{name} {value}")).collect();
@@ -138,7 +150,7 @@ impl Sweep<'_> {
             watcher: &mut RunBar::default(),
             warn: Warn::new(say),
         };
-        let trained = crate::training::train(config, self.dataset.view(), surroundings);
+        let trained = crate::training::train(config, self.loaded.1.view(), surroundings);
         if self.interrupted.load(Ordering::Relaxed) {
             let out = self.out.display();
             return Err(Interrupted(format!("interrupted; the same command continues in {out}")).into());
@@ -152,6 +164,19 @@ impl Sweep<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The settings that the samples of a run depend on; all others are as they are by default. Of a path, test samples are drawn by
+/// the seed.
+fn reading(config: &Config) -> Config {
+    let mut depends = Config::defaults_for(config.dataset.clone(), config.task);
+    for setting in TABLE.iter().filter(|setting| setting.group == Group::Data) {
+        (setting.copy)(&mut depends, config);
+    }
+    if config.dataset.path().is_some() {
+        depends.seed = config.seed;
+    }
+    depends
 }
 
 /// The table for a terminal: the last round first.

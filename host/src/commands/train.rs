@@ -11,16 +11,18 @@ use rewire_engine::ranks::Ranks;
 
 use crate::analysis::saved::SavedRun;
 use crate::commands::output::{note, print, print_json};
+use crate::commands::own_data::check_names;
 use crate::commands::parse::In;
 use crate::commands::progress::{RunBar, say};
 use crate::commands::settings::{MORE_SETTINGS, SettingsArguments};
 use crate::commands::shared::{CacheArguments, MachineArguments, interruption};
 use crate::error::Usage;
+use crate::model::safetensors::Model;
 use crate::settings::{Bound, Config, Range, score_name, score_text};
 use crate::text::thousands;
 use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
-use crate::training::directory::RunDirectory;
+use crate::training::directory::{RunDirectory, START};
 use crate::training::ranks::check;
 use crate::training::summary::Summary;
 use crate::training::warn::Warn;
@@ -100,6 +102,10 @@ impl Arguments {
         wait(!leads);
         let dataset = self.data.load(&config, &interrupted)?;
         wait(leads);
+        let start = self.out.as_ref().filter(|_| checkpoint.is_some()).map(|out| out.join(START));
+        if let Some(start) = start.filter(|start| start.exists()) {
+            check_names(&Model::open(&start)?.names, &dataset, "restore them as they were, or start another run")?;
+        }
         if !leads {
             let continued = self.out.as_deref().zip(checkpoint.as_ref());
             return crate::training::follow(&config, dataset, continued, native, &interrupted);

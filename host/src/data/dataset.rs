@@ -42,6 +42,8 @@ pub struct Names {
     pub features: Vec<String>,
     /// One a class, or one a number to learn.
     pub outputs: Vec<String>,
+    /// Of an autoencoder, the class whose samples are normal; empty where nobody said.
+    pub normal: String,
 }
 
 impl Dataset<'_> {

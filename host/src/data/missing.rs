@@ -33,9 +33,15 @@ pub fn fill_from(samples: &mut Features<'static>, means: &[f32], file: &Path) ->
     if count(samples) == 0 {
         return Ok(());
     }
-    if means.len() > 1 && means.iter().all(|mean| *mean == means[0]) {
-        let found = "missing values, and a model that keeps no mean of each feature";
-        return Err(ReadError::whole(file, found, "fill them in, or train with --scaling feature, which keeps means"));
+    // One mean for all: that of a scaling that measures none, or of all features together.
+    let first = means.first().copied().unwrap_or_default();
+    if (means.len() > 1 || first == 0.0) && means.iter().all(|&mean| mean == first) {
+        let found = "missing values, and a model with one mean for all features";
+        return Err(ReadError::whole(
+            file,
+            found,
+            "fill them in, or train with --scaling feature, which keeps the mean of each feature",
+        ));
     }
     put(samples, means);
     Ok(())
@@ -83,5 +89,8 @@ mod tests {
         let refused = fill_from(&mut holes.clone(), &[5.0, 5.0], Path::new("a.csv")).unwrap_err().to_string();
         assert!(refused.contains("a.csv") && refused.contains("--scaling feature"), "{refused}");
         fill_from(&mut floats(&[1.0, 2.0]), &[5.0, 5.0], Path::new("a.csv")).unwrap();
+        // The mean of one feature, and a scaling that measures none.
+        fill_from(&mut floats(&[f32::NAN]), &[105.0], Path::new("a.csv")).unwrap();
+        fill_from(&mut floats(&[f32::NAN]), &[0.0], Path::new("a.csv")).unwrap_err();
     }
 }

@@ -57,7 +57,7 @@ pub fn arrange(
         (Some(file), _) => {
             let like = Wanted { shape: train.shape, ..wanted.like(train.n_features, &train.names) };
             let _ = write!(source, "{}", file.display());
-            Some((file.as_path(), formats::read(file, &like, progress)?.train))
+            Some((file.as_path(), formats::read(file, &like, progress)?.measured()))
         }
         (None, Some(test)) => {
             source.push_str("of the same path");
@@ -72,13 +72,13 @@ pub fn arrange(
         return Err(ReadError::whole(path, found, advice));
     }
     let outputs = learned(path, &train, config.task)?;
+    let mut normal = String::new();
     if config.task == TaskKind::Reconstruct {
-        test = test.map(|(file, mut table)| {
-            mark_anomalies(&train.target, &mut table.target);
-            (file, table)
-        });
-        let itself = train.target.clone();
-        mark_anomalies(&itself, &mut train.target);
+        normal = most_frequent(&train.target).unwrap_or_default();
+        for target in [Some(&mut train.target), test.as_mut().map(|(_, table)| &mut table.target)].into_iter().flatten()
+        {
+            mark_anomalies(&normal, target);
+        }
     }
     let n_features = train.n_features;
     let feature_names = std::mem::take(&mut train.names);
@@ -139,11 +139,12 @@ pub fn arrange(
         Outputs::Classes(names) | Outputs::Values(names) => (names.len(), names),
         Outputs::Inputs => (n_features, Vec::new()),
     };
-    let names = Names { features: feature_names, outputs: output_names };
+    let names = Names { features: feature_names, outputs: output_names, normal };
     Ok(Opened { dataset: Dataset { name: None, shape, outputs, names, train, test }, understood })
 }
 
-/// Opens a path for a model that was trained on features with these names and means: all samples are for testing.
+/// Opens a path for a model that was trained on features with these names and means. Its test samples are read where it has
+/// some of its own, else all samples.
 ///
 /// # Errors
 ///
@@ -156,14 +157,16 @@ pub fn open_for(
     progress: &mut dyn Progress,
 ) -> Result<Dataset<'static>, ReadError> {
     let wanted = Wanted { shape: config.shape, ..Wanted::of(config).like(means.len(), &names.features) };
-    let mut table = formats::read(path, &wanted, progress)?.train;
+    let mut table = formats::read(path, &wanted, progress)?.measured();
     missing::fill_from(&mut table.features, means, path)?;
     let trained = match config.task {
         TaskKind::Classify => Target::Classes(Classes { labels: Vec::new(), names: names.outputs.clone() }),
         TaskKind::Regress => Target::Values { names: names.outputs.clone(), values: Vec::new() },
         TaskKind::Reconstruct => {
-            let itself = table.target.clone();
-            mark_anomalies(&itself, &mut table.target);
+            let normal = Some(names.normal.clone()).filter(|normal| !normal.is_empty());
+            // Of a model that does not say.
+            let normal = normal.or_else(|| most_frequent(&table.target)).unwrap_or_default();
+            mark_anomalies(&normal, &mut table.target);
             Target::None
         }
     };
@@ -233,16 +236,22 @@ fn renamed(trained: &Target, test: &Table, file: &Path) -> Result<Vec<u16>, Read
     }
 }
 
-/// What samples of the most frequent class of the training samples are called, and what all others are.
+/// What samples of the normal class are called, and what all others are.
 const NORMAL: [&str; 2] = ["normal", "anomaly"];
 
-/// Makes of classes two: the most frequent one of the training samples, and all others.
-fn mark_anomalies(trained: &Target, target: &mut Target) {
-    let (Target::Classes(trained), Target::Classes(classes)) = (trained, target) else { return };
-    let count = |class: usize| trained.labels.iter().filter(|&&label| usize::from(label) == class).count();
+/// The most frequent class, which is the normal one of training samples.
+fn most_frequent(target: &Target) -> Option<String> {
+    let Target::Classes(classes) = target else { return None };
+    let count = |class: usize| classes.labels.iter().filter(|&&label| usize::from(label) == class).count();
     // Of equals the first.
-    let normal = (0..trained.names.len()).rev().max_by_key(|&class| count(class));
-    let normal = normal.and_then(|class| classes.names.iter().position(|name| *name == trained.names[class]));
+    let most = (0..classes.names.len()).rev().max_by_key(|&class| count(class))?;
+    Some(classes.names[most].clone())
+}
+
+/// Makes of classes two: the normal one, and all others.
+fn mark_anomalies(normal: &str, target: &mut Target) {
+    let Target::Classes(classes) = target else { return };
+    let normal = classes.names.iter().position(|name| name == normal);
     for label in &mut classes.labels {
         *label = u16::from(Some(usize::from(*label)) != normal);
     }

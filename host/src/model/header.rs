@@ -23,6 +23,9 @@ pub(super) struct Header {
     pub(super) features: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<String>,
+    /// The class whose samples are normal.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) normal: String,
     pub(super) layers: Vec<LayerHeader>,
 }
 

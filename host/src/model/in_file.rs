@@ -132,8 +132,8 @@ impl<'a> Model<InFile<'a>> {
             header.shape.is_none_or(|shape| shape.features() == n_in),
             "its inputs lie in a shape of another number of features than {n_in}"
         );
-        let Header { dataset, shape, features, outputs, .. } = header;
-        let names = Names { features, outputs };
+        let Header { dataset, shape, features, outputs, normal, .. } = header;
+        let names = Names { features, outputs, normal };
         let layers = InFile { specs, file, path: path.to_owned() };
         Description::inference(&layers.specs, 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))?;
         Ok(Self { dataset, task, shape, names, normaliser, targets, layers })

@@ -112,6 +112,7 @@ impl<'a> ModelView<'a> {
             shape: self.shape,
             features: self.names.features.clone(),
             outputs: self.names.outputs.clone(),
+            normal: self.names.normal.clone(),
             layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
         };
         let mut tensors = Vec::new();

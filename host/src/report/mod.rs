@@ -194,9 +194,10 @@ pub fn page(runs: &[SavedRun], cache: Option<&Path>) -> Result<String> {
         }
         page.push_str("</ul></section>\n");
     }
-    page.push_str("<section><h2>Results</h2>\n<p>Accuracy and loss are those of the last epoch, mean ± standard deviation over seeds.</p>\n");
-    let results: Vec<Vec<String>> = rows(&groups).iter().map(|row| cells(row).to_vec()).collect();
-    table(&mut page, &columns(), &results);
+    page.push_str("<section><h2>Results</h2>\n<p>Accuracy and loss are those of the epoch whose network was kept (the last one without <code>--keep best</code>), mean ± standard deviation over seeds.</p>\n");
+    let results = rows(&groups);
+    let cells: Vec<Vec<String>> = results.iter().map(|row| cells(row).to_vec()).collect();
+    table(&mut page, &columns(&results), &cells);
     if runs.iter().any(|run| !run.epochs.is_empty()) {
         page.push_str(&inline(&curves::figure(&groups))?);
     }

@@ -9,7 +9,7 @@ fn best(epochs: &[Epoch]) -> Option<&Epoch> {
 }
 
 /// The epoch whose network is kept: the last, or that of the smallest loss on the validation samples.
-pub(super) fn kept<'e>(config: &Config, epochs: &'e [Epoch]) -> Option<&'e Epoch> {
+pub(crate) fn kept<'e>(config: &Config, epochs: &'e [Epoch]) -> Option<&'e Epoch> {
     match config.keep {
         Keep::Best if config.validation_samples > 0 => best(epochs),
         Keep::Last | Keep::Best => epochs.last(),
@@ -17,7 +17,7 @@ pub(super) fn kept<'e>(config: &Config, epochs: &'e [Epoch]) -> Option<&'e Epoch
 }
 
 /// Whether the loss on the validation samples has not fallen for as many epochs as the settings have patience.
-pub(super) fn is_tired(config: &Config, epochs: &[Epoch]) -> bool {
+pub(crate) fn is_tired(config: &Config, epochs: &[Epoch]) -> bool {
     let since = best(epochs).zip(epochs.last()).map_or(0, |(best, last)| last.epoch - best.epoch);
     config.patience > 0 && config.validation_samples > 0 && since >= config.patience
 }

@@ -23,7 +23,7 @@
 mod average;
 pub mod checkpoint;
 pub mod directory;
-mod early_stopping;
+pub(crate) mod early_stopping;
 mod epoch_writer;
 mod follower;
 pub mod lock;

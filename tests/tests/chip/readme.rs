@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 use std::sync::LazyLock;
 
 use crate::firmware::{Build, M4F, in_firmware, keep, lock};
@@ -31,13 +31,18 @@ static TYPED: LazyLock<Vec<Typed>> = LazyLock::new(|| {
     // What a board's programs share is built once if they come one after the other.
     commands.sort_by_key(|command| program(command).board.to_owned());
     let flash = folder.path().join("flash");
-    let all = commands.into_iter().map(|command| {
+    // The next is built while the ones before run.
+    let running = commands.into_iter().map(|command| {
         let here = command
             .replace("/folder/with/unpacked/idx/files", folder.path().to_str().unwrap())
             .replace("/tmp/flash", flash.to_str().unwrap());
-        let build = program(&command);
-        let log = typed(&here, Some(&build));
-        assert!(build.program != "checkpoint" || flash.exists(), "{command}\n{log}");
+        let running = Running::new(&here, Some(&program(&command)));
+        (command, running)
+    });
+    let running: Vec<_> = running.collect();
+    let all = running.into_iter().map(|(command, running)| {
+        let log = running.log();
+        assert!(program(&command).program != "checkpoint" || flash.exists(), "{command}\n{log}");
         Typed { command, log }
     });
     all.collect()
@@ -76,28 +81,48 @@ fn block(part: &str) -> &'static str {
     blocks.find(|block| block.contains(part)).unwrap_or_else(|| panic!("README has no commands with {part}"))
 }
 
-/// Runs commands in a shell, which must succeed; returns what they print. The program that they build is kept.
-fn typed(commands: &str, program: Option<&Build<'_>>) -> String {
-    // Other builds wait until this program is built, which its first line shows.
-    let mut building = lock();
-    let mut shell = in_firmware("sh");
-    shell.args(["-euc", commands]).env("CARGO_TERM_QUIET", "true").stdout(Stdio::piped());
-    let mut child = shell.spawn().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut log = String::new();
-    output.read_line(&mut log).unwrap();
-    if let Some(program) = program {
-        keep(program, &mut building);
+/// Commands in a shell, which build a program and perhaps run it.
+struct Running {
+    commands: String,
+    shell: Child,
+    output: BufReader<ChildStdout>,
+    first_line: String,
+}
+
+impl Running {
+    /// Types the commands, and keeps the program that they build. Other builds wait until it is built, which the first line
+    /// shows that they print.
+    fn new(commands: &str, program: Option<&Build<'_>>) -> Self {
+        let mut building = lock();
+        let mut shell = in_firmware("sh");
+        shell.args(["-euc", commands]).env("CARGO_TERM_QUIET", "true").stdout(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut output = BufReader::new(shell.stdout.take().unwrap());
+        let mut first_line = String::new();
+        output.read_line(&mut first_line).unwrap();
+        if let Some(program) = program {
+            keep(program, &mut building);
+        }
+        Self { commands: commands.to_owned(), shell, output, first_line }
     }
-    drop(building);
-    output.read_to_string(&mut log).unwrap();
-    assert!(child.wait().unwrap().success(), "{commands}\n{log}");
-    log
+
+    /// What they print. They must succeed.
+    fn log(mut self) -> String {
+        let mut log = self.first_line;
+        self.output.read_to_string(&mut log).unwrap();
+        assert!(self.shell.wait().unwrap().success(), "{}\n{log}", self.commands);
+        log
+    }
+}
+
+/// Runs commands in a shell, which must succeed; returns what they print.
+fn typed(commands: &str) -> String {
+    Running::new(commands, None).log()
 }
 
 /// Builds that print nothing keep the others waiting to their end.
 fn typed_quietly(commands: &str) {
-    assert_eq!(typed(commands, None), "", "{commands}");
+    assert_eq!(typed(commands), "", "{commands}");
 }
 
 /// The bundled images as the four unpacked files that MNIST consists of.
@@ -143,7 +168,7 @@ fn the_sensor_example_is_built_as_firmware() {
 
 #[test]
 fn tests_on_the_chip_pass() {
-    let log = typed(block("on-target"), None);
+    let log = typed(block("on-target"));
     assert_eq!(log.matches("test result: ok").count(), 2, "{log}");
 }
 

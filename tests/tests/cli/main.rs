@@ -16,6 +16,7 @@ mod predictions;
 #[path = "../program/mod.rs"]
 mod program;
 mod run_directory;
+mod same_samples;
 mod scale;
 mod settings;
 mod settings_files;

@@ -287,6 +287,6 @@ fn missing_values_become_means_where_that_is_asked_for() {
     assert_refused(
         &run(path, "evaluate global holes.csv --missing mean"),
         1,
-        &["no mean of each", "--scaling feature"],
+        &["one mean for all features", "--scaling feature"],
     );
 }

@@ -1,8 +1,11 @@
-//! Arrays whose first axis is the fastest in the file, put in the order of memory.
+//! The order of an array's axes: those whose first axis is the fastest in the file, and images whose channels come last.
 
 use std::io;
 
 use npyz::Order;
+
+use crate::data::name::ImageShape;
+use crate::data::samples::Features;
 
 /// Where a value of the file belongs in C order.
 pub(super) struct Transposition {
@@ -53,4 +56,37 @@ impl Transposition {
         }
         to
     }
+}
+
+/// The plane that images of this shape have. Images whose channels come last, as Keras has them, are rewritten channel by
+/// channel.
+pub(super) fn planes(shape: &[usize], values: Features<'static>) -> (Option<ImageShape>, Features<'static>) {
+    let plane = |channels, height, width| Some(ImageShape { channels, height, width });
+    match *shape {
+        [_, height, width] => (plane(1, height, width), values),
+        [_, height, width, channels @ 1..=4] => {
+            let values = match values {
+                Features::Bytes(values) => {
+                    Features::Bytes(channels_first(values.into_owned(), height * width, channels).into())
+                }
+                numbers => Features::Floats(channels_first(numbers.into_floats(), height * width, channels).into()),
+            };
+            (plane(channels, height, width), values)
+        }
+        [_, channels @ 1..=4, height, width] => (plane(channels, height, width), values),
+        _ => (None, values),
+    }
+}
+
+/// Rewrites each image in place, with room for one.
+fn channels_first<T: Copy>(mut values: Vec<T>, pixels: usize, channels: usize) -> Vec<T> {
+    let mut image = Vec::with_capacity(pixels * channels);
+    for place in values.chunks_exact_mut((pixels * channels).max(1)) {
+        image.clear();
+        image.extend_from_slice(place);
+        for (at, value) in place.iter_mut().enumerate() {
+            *value = image[at % pixels * channels + at / pixels];
+        }
+    }
+    values
 }

@@ -59,6 +59,13 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
     if names.any(is_there) {
         return true;
     }
+    // The default names of pandas are numbers: 0, 1, 2 and so on. Beside the name of the labels they are a header.
+    let is_label = |field: &[u8]| LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()));
+    let counts =
+        (0..).zip(first.iter().filter(|field| !is_label(field))).all(|(at, field)| field == at.to_string().as_bytes());
+    if counts && first.len() > 1 && first.iter().filter(|field| is_label(field)).count() == 1 {
+        return true;
+    }
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
     // A number with a decimal comma too, so that it is the number that is refused, not the name above it.
     let is_value = |field: &[u8]| number(field).is_some() || is_missing(field) || has_decimal_comma(field);

@@ -158,7 +158,9 @@ impl<'a> Filling<'a> {
                 }
                 Role::Label => {
                     let label = text(field.trim_ascii(), self.file, place)?;
-                    if label.is_empty() && !self.optional {
+                    // A class may well be called "none".
+                    let is_none = label.is_empty() || is_missing(field) && !label.eq_ignore_ascii_case("none");
+                    if is_none && !self.optional {
                         return Err(missing(self.file, place(), "a sample without a label teaches nothing; remove it"));
                     }
                     if !self.naming.push(class_text(&label, self.file, place)?) {

@@ -25,6 +25,8 @@ pub(super) fn is_likely(start: &[u8]) -> bool {
 
 /// The label of a line and its features; none on a line without a sample.
 fn parts(line: &str) -> Option<(&str, impl DoubleEndedIterator<Item = &str>)> {
+    // The mark of a byte order, with which some editors begin a file.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let content = line.split('#').next().unwrap_or_default();
     let mut fields = content.split_ascii_whitespace();
     Some((fields.next()?, fields.filter(|field| !field.starts_with("qid:"))))

@@ -90,6 +90,13 @@ pub struct Contents {
     pub test: Option<Table>,
 }
 
+impl Contents {
+    /// The samples that a model is measured on: the test samples, where the path has some, else all of them.
+    pub fn measured(self) -> Table {
+        self.test.unwrap_or(self.train)
+    }
+}
+
 /// Reads what a path holds, which content and ending tell.
 ///
 /// # Errors

@@ -9,12 +9,11 @@ use std::path::Path;
 
 use npyz::{DType, NpyFile, TypeChar};
 
-use crate::data::formats::array_order::Transposition;
+use crate::data::formats::array_order::{Transposition, planes};
 use crate::data::formats::error::{Place, ReadError};
 use crate::data::formats::npy_header::header;
 use crate::data::formats::table::{Classes, Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
-use crate::data::name::ImageShape;
 use crate::data::samples::Features;
 
 /// An array of samples: the first axis counts them.
@@ -40,7 +39,7 @@ impl Array {
 ///
 /// Content that is no array of numbers.
 pub(super) fn read_npy(file: &Path, wanted: &Wanted) -> Result<Table, ReadError> {
-    let x = open(file, wanted.keep_missing)?;
+    let x = open(file, Holes::of(wanted))?;
     let width = x.values.len() / x.samples().max(1);
     let known = wanted.like.as_ref().map(|like| like.n_features);
     let has_labels = match wanted.target {
@@ -67,10 +66,37 @@ pub(super) fn read_npy(file: &Path, wanted: &Wanted) -> Result<Table, ReadError>
 }
 
 /// The array of a file.
-fn open(file: &Path, keep_missing: bool) -> Result<Array, ReadError> {
+fn open(file: &Path, holes: Holes) -> Result<Array, ReadError> {
     let source = File::open(file).map_err(ReadError::io(file))?;
     let bytes = source.metadata().map_err(ReadError::io(file))?.len();
-    array(BufReader::with_capacity(1 << 18, source), bytes, file, keep_missing, || Place::Whole)
+    array(BufReader::with_capacity(1 << 18, source), bytes, file, holes, || Place::Whole)
+}
+
+/// What becomes of a missing value.
+#[derive(Clone, Copy, Debug)]
+enum Holes {
+    /// It is kept, as NaN.
+    Kept,
+    /// It is refused; a feature's could be kept.
+    Refused,
+    /// It is refused: it is in the place of a label, which nothing replaces.
+    OfLabels,
+}
+
+impl Holes {
+    /// Of features.
+    fn of(wanted: &Wanted) -> Self {
+        if wanted.keep_missing { Self::Kept } else { Self::Refused }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Kept | Self::Refused => {
+                "replace it by a finite number, or NaN by the mean of its feature with --missing mean"
+            }
+            Self::OfLabels => "a sample without a label teaches nothing; remove it",
+        }
+    }
 }
 
 /// The arrays of an archive that are known by name: training samples, and test samples where there are some.
@@ -86,12 +112,10 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
     let mut archive = zip::ZipArchive::new(BufReader::new(source)).map_err(damaged)?;
     let names: Vec<String> =
         archive.file_names().filter_map(Result::ok).map(|name| name.trim_end_matches(".npy").to_owned()).collect();
-    let mut take = |name: &str| -> Result<Array, ReadError> {
+    let mut take = |name: &str, holes: Holes| -> Result<Array, ReadError> {
         let entry = archive.by_name(&format!("{name}.npy")).map_err(damaged)?;
         let bytes = entry.size();
-        array(BufReader::with_capacity(1 << 18, entry), bytes, file, wanted.keep_missing, || {
-            Place::Array(name.to_owned())
-        })
+        array(BufReader::with_capacity(1 << 18, entry), bytes, file, holes, || Place::Array(name.to_owned()))
     };
     let has = |name: &str| names.iter().any(|there| there == name);
     let lone = matches!(wanted.target, WantedTarget::Nothing(_)) || wanted.like.is_some();
@@ -100,20 +124,22 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
         let pair = pairs.iter().find(|&&(x, y)| has(x) && (has(y) || lone));
         pair.map(|&(x, y)| (x, (is_read && has(y)).then_some(y)))
     };
-    let Some((x, y)) = pair(&[("x_train", "y_train"), ("X_train", "y_train"), ("X", "y"), ("x", "y")]) else {
+    let trained = pair(&[("x_train", "y_train"), ("X_train", "y_train"), ("X", "y"), ("x", "y")]);
+    let tested = pair(&[("x_test", "y_test"), ("X_test", "y_test")]);
+    // A model is measured on test samples, which need no others beside them.
+    let (first, second) = match (trained, tested) {
+        (None, Some(tested)) if wanted.like.is_some() => (Some(tested), None),
+        found => found,
+    };
+    let Some(first) = first else {
         let found = format!("the archive has the arrays {}", names.join(", "));
         return Err(ReadError::whole(file, found, "it needs x_train and y_train, or X and y"));
     };
-    let labels = y.map(&mut take).transpose()?;
-    let train = table(take(x)?, labels, file, x, wanted)?;
-    let test = match pair(&[("x_test", "y_test"), ("X_test", "y_test")]) {
-        Some((x, y)) => {
-            let labels = y.map(&mut take).transpose()?;
-            Some(table(take(x)?, labels, file, x, wanted)?)
-        }
-        None => None,
+    let mut read = |(x, y): (&'static str, Option<&'static str>)| -> Result<Table, ReadError> {
+        let labels = y.map(|y| take(y, Holes::OfLabels)).transpose()?;
+        table(take(x, Holes::of(wanted))?, labels, file, x, wanted)
     };
-    Ok((train, test))
+    Ok((read(first)?, second.map(read).transpose()?))
 }
 
 /// Features and labels as a table; `name` is that of the features.
@@ -147,6 +173,9 @@ fn table(x: Array, y: Option<Array>, file: &Path, name: &str, wanted: &Wanted) -
     Ok(Table { features, n_features, names: Vec::new(), shape, target })
 }
 
+/// From here on, floats skip whole numbers.
+const EXACT: f32 = 16_777_216.0;
+
 /// The class of each sample.
 fn classes(y: &Array, file: &Path) -> Result<Classes, ReadError> {
     let mut naming = Naming::default();
@@ -154,7 +183,17 @@ fn classes(y: &Array, file: &Path) -> Result<Classes, ReadError> {
         let place = || Place::Array(format!("of labels, sample {sample}"));
         let text = match &y.values {
             Features::Bytes(values) => values[sample].to_string(),
-            numbers => numbers.to_floats()[sample].to_string(),
+            numbers => {
+                let value = numbers.to_floats()[sample];
+                if value.is_nan() {
+                    return Err(ReadError::at(file, place(), "the label is NaN", Holes::OfLabels.advice()));
+                }
+                if value.abs() >= EXACT {
+                    let advice = "labels from 16777216 on are not told apart; number the classes from 0";
+                    return Err(ReadError::at(file, place(), format!("the label is {value}"), advice));
+                }
+                value.to_string()
+            }
         };
         if !naming.push(class_text(&text, file, place)?) {
             return Err(ReadError::at(
@@ -168,45 +207,12 @@ fn classes(y: &Array, file: &Path) -> Result<Classes, ReadError> {
     Ok(naming.finish())
 }
 
-/// The plane that images of this shape have. Images whose channels come last, as Keras has them, are rewritten channel by
-/// channel.
-fn planes(shape: &[usize], values: Features<'static>) -> (Option<ImageShape>, Features<'static>) {
-    let plane = |channels, height, width| Some(ImageShape { channels, height, width });
-    match *shape {
-        [_, height, width] => (plane(1, height, width), values),
-        [_, height, width, channels @ 1..=4] => {
-            let values = match values {
-                Features::Bytes(values) => {
-                    Features::Bytes(channels_first(values.into_owned(), height * width, channels).into())
-                }
-                numbers => Features::Floats(channels_first(numbers.into_floats(), height * width, channels).into()),
-            };
-            (plane(channels, height, width), values)
-        }
-        [_, channels @ 1..=4, height, width] => (plane(channels, height, width), values),
-        _ => (None, values),
-    }
-}
-
-/// Rewrites each image in place, with room for one.
-fn channels_first<T: Copy>(mut values: Vec<T>, pixels: usize, channels: usize) -> Vec<T> {
-    let mut image = Vec::with_capacity(pixels * channels);
-    for place in values.chunks_exact_mut((pixels * channels).max(1)) {
-        image.clear();
-        image.extend_from_slice(place);
-        for (at, value) in place.iter_mut().enumerate() {
-            *value = image[at % pixels * channels + at / pixels];
-        }
-    }
-    values
-}
-
 /// Reads an array from a source of so many bytes, its header included.
 fn array(
     mut source: impl Read,
     bytes: u64,
     file: &Path,
-    keep_missing: bool,
+    holes: Holes,
     place: impl Fn() -> Place,
 ) -> Result<Array, ReadError> {
     let damaged = |error: io::Error| {
@@ -253,16 +259,11 @@ fn array(
         }
     };
     if let Features::Floats(values) = &values
-        && let Some(at) = values.iter().position(|value| !(value.is_finite() || keep_missing && value.is_nan()))
+        && let Some(at) =
+            values.iter().position(|value| !(value.is_finite() || matches!(holes, Holes::Kept) && value.is_nan()))
     {
         let sample = at / (len / shape[0]);
-        let found = format!("sample {sample} holds {}", values[at]);
-        return Err(ReadError::at(
-            file,
-            place(),
-            found,
-            "replace it by a finite number, or NaN by the mean of its feature with --missing mean",
-        ));
+        return Err(ReadError::at(file, place(), format!("sample {sample} holds {}", values[at]), holes.advice()));
     }
     Ok(Array { shape, values })
 }
@@ -270,6 +271,7 @@ fn array(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::name::ImageShape;
     use std::io::Write;
 
     /// A file as `numpy.save` writes it.
@@ -287,7 +289,7 @@ mod tests {
     fn read_bytes(bytes: &[u8]) -> Result<Array, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        open(file.path(), false).map_err(|error| error.to_string())
+        open(file.path(), Holes::Refused).map_err(|error| error.to_string())
     }
 
     fn floats<T: Copy>(values: &[T], bytes: fn(T) -> Vec<u8>) -> Vec<u8> {

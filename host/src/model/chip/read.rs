@@ -108,7 +108,7 @@ fn model(layers: Vec<LayerData>, inputs: Inputs, about: Option<About<'_>>) -> Mo
         height: plane.height as usize,
         width: plane.width as usize,
     });
-    let names = Names { features: owned(features), outputs: owned(outputs) };
+    let names = Names { features: owned(features), outputs: owned(outputs), normal: String::new() };
     let normaliser = if inputs == Inputs::Bytes { bytes } else { normaliser(scaling, n_in) };
     Model { dataset: None, task, shape, names, normaliser, targets, layers }
 }
