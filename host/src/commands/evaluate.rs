@@ -138,8 +138,9 @@ impl Arguments {
         };
         if model.task == TaskKind::Reconstruct
             && model.names.normal.is_empty()
+            && source.known().is_none()
             && !is_own
-            && !dataset.test.labels.is_empty()
+            && dataset.test.labels.iter().any(|&label| label > 0)
         {
             note("the model does not say which class is normal: it is the most frequent one of these samples");
         }

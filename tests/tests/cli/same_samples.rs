@@ -139,6 +139,13 @@ fn a_class_is_what_the_file_calls_so_and_nothing_else() {
     // The default names of columns that pandas gives, beside one name.
     let table = described("a.csv", "0,1,label\n1.5,2,x\n2.5,3,y\n3,4,x\n4,5,y\n");
     assert!(table.stdout.contains("2 classes (x, y)"), "{}{}", table.stdout, table.stderr);
+    let classes = described("d.csv", "0,1,y\n1,1,n\n1,0,y\n0,0,n\n");
+    assert!(
+        classes.stdout.contains("4 samples of 2 features, 2 classes (n, y)"),
+        "{}{}",
+        classes.stdout,
+        classes.stderr
+    );
     let marked = described("a.libsvm", "\u{feff}1 1:0.5\n2 2:1\n1 1:0\n2 1:1\n");
     assert!(marked.stdout.contains("2 classes (1, 2)"), "{}{}", marked.stdout, marked.stderr);
     let missing = described("b.csv", "a,b,label\n1,2,x\n2,3,NA\n3,4,x\n4,5,y\n");

@@ -63,7 +63,10 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
     let is_label = |field: &[u8]| LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()));
     let counts =
         (0..).zip(first.iter().filter(|field| !is_label(field))).all(|(at, field)| field == at.to_string().as_bytes());
-    if counts && first.len() > 1 && first.iter().filter(|field| is_label(field)).count() == 1 {
+    let labels = first.iter().filter(|field| is_label(field)).count();
+    // "y" may be a class as well, and 0 and 1 two features.
+    let least = if first.iter().any(|field| field.eq_ignore_ascii_case(b"y")) { 3 } else { 1 };
+    if counts && labels == 1 && first.len() > least {
         return true;
     }
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
