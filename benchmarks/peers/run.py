@@ -169,7 +169,8 @@ def tables(rows):
     lines.append("- dates: " + ", ".join(sorted({row["date"] for row in rows})))
     lines.append("- written by `benchmarks/peers/run.py`, which says what is timed")
     lines += ["", "Milliseconds: median (minimum to maximum) of the rounds' medians. `×`: times rewire's median. A library on"]
-    lines += ["at most two threads is taken with one or two, whichever is faster. Of a measurement that was repeated, the run in", "the middle.", ""]
+    lines += ["at most two threads is taken with one or two, whichever is faster. Of a measurement that was repeated, the run in"]
+    lines += ["the middle.", ""]
     names = ["rewire", *(name for name in LIBRARIES if any(row["library"] == name for row in rows))]
     lines.append("| network | connections | batch | threads | " + " | ".join(names) + " |")
     lines.append("|---|---:|---:|---|" + "---:|" * len(names))

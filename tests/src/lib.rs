@@ -1,7 +1,8 @@
-//! What the tests of this workspace share: an obvious oracle, tolerances, and generators of networks and samples.
+//! What the tests of this workspace share: an obvious oracle, tolerances, and generators of networks, samples and files.
 
 pub mod kind;
 pub mod memory;
+pub mod numpy;
 pub mod oracle;
 pub mod ranks;
 pub mod samples;

@@ -109,26 +109,22 @@ pub fn broken_columns(rows: &[Row]) -> [String; 12] {
         (true, false) => ("accuracy\nor R² (%)", "loss"),
         (false, _) => ("R² (%)", "loss\n(squared\nerror)"),
     };
-    let mut columns = COLUMNS.map(str::to_owned);
-    (columns[3], columns[4]) = (format!("{samples}\n{score}"), format!("{samples}\n{loss}"));
-    columns
+    [
+        "model",
+        "seeds",
+        "epochs",
+        &format!("{samples}\n{score}"),
+        &format!("{samples}\n{loss}"),
+        "weights",
+        "density\n(%)",
+        "multiply-\nadds to\ntrain on\na sample\n(10⁶)",
+        "seconds\nan epoch",
+        "process\npeak with\ndata\nloading\n(MB)",
+        "training\nstate\n(MB)",
+        "model\n(MB)",
+    ]
+    .map(str::to_owned)
 }
-
-/// Those of them that are the same for all rows.
-const COLUMNS: [&str; 12] = [
-    "model",
-    "seeds",
-    "epochs",
-    "",
-    "",
-    "weights",
-    "density\n(%)",
-    "multiply-\nadds to\ntrain on\na sample\n(10⁶)",
-    "seconds\nan epoch",
-    "process\npeak with\ndata\nloading\n(MB)",
-    "training\nstate\n(MB)",
-    "model\n(MB)",
-];
 
 /// Names of the columns in one line each.
 pub fn columns(rows: &[Row]) -> [String; 12] {
@@ -161,7 +157,8 @@ pub fn cells(row: &Row) -> [String; 12] {
 
 /// The table as Markdown.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!("| {} |\n|---|{}\n", columns(rows).join(" | "), "---:|".repeat(COLUMNS.len() - 1));
+    let columns = columns(rows);
+    let mut text = format!("| {} |\n|---|{}\n", columns.join(" | "), "---:|".repeat(columns.len() - 1));
     for row in rows {
         let _ = writeln!(text, "| {} |", cells(row).join(" | "));
     }

@@ -134,16 +134,14 @@ impl Arguments {
             check_names(&model.names, &dataset, advice)?;
             dataset
         } else {
-            trained.labelled(&reading)?
+            let dataset = trained.labelled(&reading)?;
+            let has_anomalies =
+                model.task == TaskKind::Reconstruct && dataset.test.labels.iter().any(|&label| label > 0);
+            if has_anomalies && model.names.normal.is_empty() {
+                note("the model does not say which class is normal: it is the most frequent one of these samples");
+            }
+            dataset
         };
-        if model.task == TaskKind::Reconstruct
-            && model.names.normal.is_empty()
-            && source.known().is_none()
-            && !is_own
-            && dataset.test.labels.iter().any(|&label| label > 0)
-        {
-            note("the model does not say which class is normal: it is the most frequent one of these samples");
-        }
         let run = run.as_ref().filter(|_| is_own);
         if let Some(held_out) = run.map(|run| run.validation_samples).filter(|&count| count > 0) {
             note(format_args!(

@@ -96,8 +96,8 @@ impl Arguments {
         }
         let prediction = account(&config, widths);
         // What was measured is of the run's own network, not of one that flags changed.
-        let run = run.filter(|run| self.json || run.config == config);
-        let measured = run.as_ref().filter(|run| run.config == config).and_then(measured);
+        let run = run.filter(|run| run.config == config);
+        let measured = run.as_ref().and_then(measured);
         let ranks = self.ranks.map(|ranks| OnRanks::new(&config, widths, ranks)).transpose()?;
         if self.json {
             return print_json(&Json { prediction, run: measured, ranks });

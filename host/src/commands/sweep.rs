@@ -117,8 +117,9 @@ impl Sweep<'_> {
         let mut runs = Vec::new();
         for &seed in &self.plan.seeds {
             let config = Config { seed, ..config.clone() };
-            if self.loaded.0 != reading(&config) {
-                self.loaded = (reading(&config), self.data.load(&config, &self.interrupted)?);
+            let reading = reading(&config);
+            if self.loaded.0 != reading {
+                self.loaded = (reading, self.data.load(&config, &self.interrupted)?);
             }
             let config = with_fitting_batch(&config, &self.loaded.1);
             let name = format!("epochs{}-trial{:03}-seed{seed}", config.epochs, trial.number);
@@ -166,10 +167,13 @@ impl Sweep<'_> {
     }
 }
 
-/// The settings that the samples of a run depend on; all others are as they are by default. Of a path, test samples are drawn by
-/// the seed.
+/// The settings that the samples of a run depend on; all others are as they are by default. A known dataset depends on none. Of a
+/// path, test samples are drawn by the seed.
 fn reading(config: &Config) -> Config {
     let mut depends = Config::defaults_for(config.dataset.clone(), config.task);
+    if config.dataset.known().is_some() {
+        return depends;
+    }
     for setting in TABLE.iter().filter(|setting| setting.group == Group::Data) {
         (setting.copy)(&mut depends, config);
     }

@@ -75,9 +75,9 @@ pub fn arrange(
     let mut normal = String::new();
     if config.task == TaskKind::Reconstruct {
         normal = most_frequent(&train.target).unwrap_or_default();
-        for target in [Some(&mut train.target), test.as_mut().map(|(_, table)| &mut table.target)].into_iter().flatten()
-        {
-            mark_anomalies(&normal, target);
+        mark_anomalies(&normal, &mut train.target);
+        if let Some((_, table)) = &mut test {
+            mark_anomalies(&normal, &mut table.target);
         }
     }
     let n_features = train.n_features;
@@ -163,10 +163,10 @@ pub fn open_for(
         TaskKind::Classify => Target::Classes(Classes { labels: Vec::new(), names: names.outputs.clone() }),
         TaskKind::Regress => Target::Values { names: names.outputs.clone(), values: Vec::new() },
         TaskKind::Reconstruct => {
-            let normal = Some(names.normal.clone()).filter(|normal| !normal.is_empty());
-            // Of a model that does not say.
-            let normal = normal.or_else(|| most_frequent(&table.target)).unwrap_or_default();
-            mark_anomalies(&normal, &mut table.target);
+            // Where the model does not say, what is most frequent here.
+            let normal =
+                if names.normal.is_empty() { most_frequent(&table.target) } else { Some(names.normal.clone()) };
+            mark_anomalies(&normal.unwrap_or_default(), &mut table.target);
             Target::None
         }
     };

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+use rewire_tests::numpy::npy;
 use tempfile::tempdir;
 
 use crate::own_data::{NAMES, QUICK, json, points};
@@ -27,16 +28,9 @@ fn each_seed_of_a_sweep_has_the_test_samples_that_its_settings_give() {
     }
 }
 
-/// An array of floats as `numpy.save` writes it.
-fn npy(shape: &str, values: impl Iterator<Item = f32>) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-    while (header.len() + 11) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let len = u16::try_from(header.len()).unwrap().to_le_bytes();
-    let data: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
-    [b"\x93NUMPY\x01\x00".as_slice(), &len, header.as_bytes(), &data].concat()
+/// A file of an array of floats.
+fn floats(shape: &str, values: impl Iterator<Item = f32>) -> Vec<u8> {
+    npy("<f4", shape, &values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())
 }
 
 /// An archive of features of two classes and their labels, under these names.
@@ -47,9 +41,9 @@ fn npz(file: &Path, arrays: &[(&str, &str, u16)]) {
         let class = |sample: u16| f32::from(sample % 2);
         let features = (0..samples).flat_map(|sample| [class(sample), f32::from(sample % 5), 1.0 - class(sample)]);
         archive.start_file(format!("{x}.npy"), options).unwrap();
-        archive.write_all(&npy(&format!("({samples}, 3)"), features)).unwrap();
+        archive.write_all(&floats(&format!("({samples}, 3)"), features)).unwrap();
         archive.start_file(format!("{y}.npy"), options).unwrap();
-        archive.write_all(&npy(&format!("({samples},)"), (0..samples).map(class))).unwrap();
+        archive.write_all(&floats(&format!("({samples},)"), (0..samples).map(class))).unwrap();
     }
     archive.finish().unwrap();
 }
@@ -152,11 +146,15 @@ fn a_class_is_what_the_file_calls_so_and_nothing_else() {
     assert_refused(&missing, 1, &["b.csv, line 3, column 3 (label)", "without a label"]);
     let none = described("c.csv", "a,b,label\n1,2,none\n2,3,fall\n3,4,none\n4,5,fall\n");
     assert!(none.stdout.contains("2 classes (fall, none)"), "{}{}", none.stdout, none.stderr);
+    // Neither does the mean of a feature take the place of a number to learn.
+    fs::write(path.join("a.npy"), floats("(3, 2)", [0.0, 1.0, 2.0, f32::NAN, 4.0, 5.0].into_iter())).unwrap();
+    let missing = run(path, "train a.npy --task regress --missing mean --out out");
+    assert_refused(&missing, 1, &["a.npy", "sample 1 holds NaN", "without a label"]);
     for (value, words) in [(f32::NAN, "sample 1 holds NaN"), (16_777_216.0, "the label is 16777216")] {
         let mut archive = zip::ZipWriter::new(fs::File::create(path.join("a.npz")).unwrap());
         for (name, bytes) in [
-            ("X", npy("(4, 1)", [0.0, 1.0, 2.0, 3.0].into_iter())),
-            ("y", npy("(4,)", [0.0, value, 0.0, 1.0].into_iter())),
+            ("X", floats("(4, 1)", [0.0, 1.0, 2.0, 3.0].into_iter())),
+            ("y", floats("(4,)", [0.0, value, 0.0, 1.0].into_iter())),
         ] {
             archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
             archive.write_all(&bytes).unwrap();

@@ -17,6 +17,7 @@ use rewire::model::chip;
 use rewire::settings::{Missing, TaskKind};
 use rewire::sweep::Plan;
 use rewire::{Arrays, Config, Model};
+use rewire_tests::numpy::npy;
 use tempfile::tempdir;
 
 /// A change of a file.
@@ -163,15 +164,6 @@ fn samples(path: &Path) -> Result<(), String> {
         }
     }
     read
-}
-
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    while (header.len() + 11) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    [b"\x93NUMPY\x01\x00", (header.len() as u16).to_le_bytes().as_slice(), header.as_bytes(), data].concat()
 }
 
 /// Twelve rows: a name that is quoted, quotes in text, and letters that are not ASCII.

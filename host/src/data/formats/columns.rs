@@ -56,17 +56,7 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
     let like = wanted.like.iter().flat_map(|like| &like.names);
     let mut names = targets.into_iter().chain(&wanted.ignore).chain(like);
     let is_there = |name: &String| name.parse::<usize>().is_err() && first.iter().any(|field| field == name.as_bytes());
-    if names.any(is_there) {
-        return true;
-    }
-    // The default names of pandas are numbers: 0, 1, 2 and so on. Beside the name of the labels they are a header.
-    let is_label = |field: &[u8]| LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()));
-    let counts =
-        (0..).zip(first.iter().filter(|field| !is_label(field))).all(|(at, field)| field == at.to_string().as_bytes());
-    let labels = first.iter().filter(|field| is_label(field)).count();
-    // "y" may be a class as well, and 0 and 1 two features.
-    let least = if first.iter().any(|field| field.eq_ignore_ascii_case(b"y")) { 3 } else { 1 };
-    if counts && labels == 1 && first.len() > least {
+    if names.any(is_there) || are_defaults(first) {
         return true;
     }
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
@@ -76,6 +66,16 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
         Some(second) => first.iter().zip(second).any(|(a, b)| is_text(a) && is_value(b)),
         None => first.iter().any(is_text),
     }
+}
+
+/// Whether these are the default names of pandas, 0, 1, 2 and so on, beside a name that a column of labels goes by.
+fn are_defaults(first: &ByteRecord) -> bool {
+    let is_label = |field: &&[u8]| LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()));
+    let (labels, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(is_label);
+    let [label] = labels[..] else { return false };
+    // "y" may be a class as well, and 0 and 1 two features.
+    let least = if label.eq_ignore_ascii_case(b"y") { 3 } else { 1 };
+    others.len() >= least && (0..).zip(&others).all(|(at, field)| *field == at.to_string().as_bytes())
 }
 
 /// The names in a header.

@@ -12,7 +12,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use crate::data::formats::columns::{self, Columns, Role};
 use crate::data::formats::error::{Place, ReadError};
 use crate::data::formats::field::{has_decimal_comma, is_missing, number, text};
-use crate::data::formats::table::{MAX_CLASSES, Naming, Table, Target, class_text};
+use crate::data::formats::table::{MAX_CLASSES, NO_LABEL, Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 use crate::data::samples::Features;
 
@@ -159,9 +159,8 @@ impl<'a> Filling<'a> {
                 Role::Label => {
                     let label = text(field.trim_ascii(), self.file, place)?;
                     // A class may well be called "none".
-                    let is_none = label.is_empty() || is_missing(field) && !label.eq_ignore_ascii_case("none");
-                    if is_none && !self.optional {
-                        return Err(missing(self.file, place(), "a sample without a label teaches nothing; remove it"));
+                    if is_missing(field) && !label.eq_ignore_ascii_case("none") && !self.optional {
+                        return Err(missing(self.file, place(), NO_LABEL));
                     }
                     if !self.naming.push(class_text(&label, self.file, place)?) {
                         let found = format!("more than {MAX_CLASSES} different labels");

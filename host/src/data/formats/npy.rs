@@ -12,7 +12,7 @@ use npyz::{DType, NpyFile, TypeChar};
 use crate::data::formats::array_order::{Transposition, planes};
 use crate::data::formats::error::{Place, ReadError};
 use crate::data::formats::npy_header::header;
-use crate::data::formats::table::{Classes, Naming, Table, Target, class_text};
+use crate::data::formats::table::{Classes, NO_LABEL, Naming, Table, Target, class_text};
 use crate::data::formats::wanted::{Wanted, WantedTarget};
 use crate::data::samples::Features;
 
@@ -39,7 +39,7 @@ impl Array {
 ///
 /// Content that is no array of numbers.
 pub(super) fn read_npy(file: &Path, wanted: &Wanted) -> Result<Table, ReadError> {
-    let x = open(file, Holes::of(wanted))?;
+    let x = open(file, wanted.keep_missing)?;
     let width = x.values.len() / x.samples().max(1);
     let known = wanted.like.as_ref().map(|like| like.n_features);
     let has_labels = match wanted.target {
@@ -66,37 +66,10 @@ pub(super) fn read_npy(file: &Path, wanted: &Wanted) -> Result<Table, ReadError>
 }
 
 /// The array of a file.
-fn open(file: &Path, holes: Holes) -> Result<Array, ReadError> {
+fn open(file: &Path, keep_missing: bool) -> Result<Array, ReadError> {
     let source = File::open(file).map_err(ReadError::io(file))?;
     let bytes = source.metadata().map_err(ReadError::io(file))?.len();
-    array(BufReader::with_capacity(1 << 18, source), bytes, file, holes, || Place::Whole)
-}
-
-/// What becomes of a missing value.
-#[derive(Clone, Copy, Debug)]
-enum Holes {
-    /// It is kept, as NaN.
-    Kept,
-    /// It is refused; a feature's could be kept.
-    Refused,
-    /// It is refused: it is in the place of a label, which nothing replaces.
-    OfLabels,
-}
-
-impl Holes {
-    /// Of features.
-    fn of(wanted: &Wanted) -> Self {
-        if wanted.keep_missing { Self::Kept } else { Self::Refused }
-    }
-
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Kept | Self::Refused => {
-                "replace it by a finite number, or NaN by the mean of its feature with --missing mean"
-            }
-            Self::OfLabels => "a sample without a label teaches nothing; remove it",
-        }
-    }
+    array(BufReader::with_capacity(1 << 18, source), bytes, file, keep_missing, || Place::Whole)
 }
 
 /// The arrays of an archive that are known by name: training samples, and test samples where there are some.
@@ -112,10 +85,10 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
     let mut archive = zip::ZipArchive::new(BufReader::new(source)).map_err(damaged)?;
     let names: Vec<String> =
         archive.file_names().filter_map(Result::ok).map(|name| name.trim_end_matches(".npy").to_owned()).collect();
-    let mut take = |name: &str, holes: Holes| -> Result<Array, ReadError> {
+    let mut take = |name: &str, keep_missing: bool| -> Result<Array, ReadError> {
         let entry = archive.by_name(&format!("{name}.npy")).map_err(damaged)?;
         let bytes = entry.size();
-        array(BufReader::with_capacity(1 << 18, entry), bytes, file, holes, || Place::Array(name.to_owned()))
+        array(BufReader::with_capacity(1 << 18, entry), bytes, file, keep_missing, || Place::Array(name.to_owned()))
     };
     let has = |name: &str| names.iter().any(|there| there == name);
     let lone = matches!(wanted.target, WantedTarget::Nothing(_)) || wanted.like.is_some();
@@ -136,8 +109,9 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
         return Err(ReadError::whole(file, found, "it needs x_train and y_train, or X and y"));
     };
     let mut read = |(x, y): (&'static str, Option<&'static str>)| -> Result<Table, ReadError> {
-        let labels = y.map(|y| take(y, Holes::OfLabels)).transpose()?;
-        table(take(x, Holes::of(wanted))?, labels, file, x, wanted)
+        // A missing label is refused with the others.
+        let labels = y.map(|y| take(y, true)).transpose()?;
+        table(take(x, wanted.keep_missing)?, labels, file, x, wanted)
     };
     Ok((read(first)?, second.map(read).transpose()?))
 }
@@ -156,6 +130,18 @@ fn table(x: Array, y: Option<Array>, file: &Path, name: &str, wanted: &Wanted) -
         return Err(ReadError::at(file, place(), found, "samples along the first axis, features along the others"));
     }
     let numbers = matches!(wanted.target, WantedTarget::Values(_));
+    if let Some(y) = &y
+        && let Features::Floats(values) = &y.values
+        && let Some(at) = values.iter().position(|value| value.is_nan())
+    {
+        let sample = at / (values.len() / y.samples());
+        return Err(ReadError::at(
+            file,
+            Place::Array("of labels".into()),
+            format!("sample {sample} holds NaN"),
+            NO_LABEL,
+        ));
+    }
     let target = match y {
         None => Target::None,
         Some(y) if y.samples() != samples || (y.values.len() != samples && !numbers) => {
@@ -185,9 +171,6 @@ fn classes(y: &Array, file: &Path) -> Result<Classes, ReadError> {
             Features::Bytes(values) => values[sample].to_string(),
             numbers => {
                 let value = numbers.to_floats()[sample];
-                if value.is_nan() {
-                    return Err(ReadError::at(file, place(), "the label is NaN", Holes::OfLabels.advice()));
-                }
                 if value.abs() >= EXACT {
                     let advice = "labels from 16777216 on are not told apart; number the classes from 0";
                     return Err(ReadError::at(file, place(), format!("the label is {value}"), advice));
@@ -212,7 +195,7 @@ fn array(
     mut source: impl Read,
     bytes: u64,
     file: &Path,
-    holes: Holes,
+    keep_missing: bool,
     place: impl Fn() -> Place,
 ) -> Result<Array, ReadError> {
     let damaged = |error: io::Error| {
@@ -259,11 +242,16 @@ fn array(
         }
     };
     if let Features::Floats(values) = &values
-        && let Some(at) =
-            values.iter().position(|value| !(value.is_finite() || matches!(holes, Holes::Kept) && value.is_nan()))
+        && let Some(at) = values.iter().position(|value| !(value.is_finite() || keep_missing && value.is_nan()))
     {
         let sample = at / (len / shape[0]);
-        return Err(ReadError::at(file, place(), format!("sample {sample} holds {}", values[at]), holes.advice()));
+        let found = format!("sample {sample} holds {}", values[at]);
+        return Err(ReadError::at(
+            file,
+            place(),
+            found,
+            "replace it by a finite number, or NaN by the mean of its feature with --missing mean",
+        ));
     }
     Ok(Array { shape, values })
 }
@@ -289,7 +277,7 @@ mod tests {
     fn read_bytes(bytes: &[u8]) -> Result<Array, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        open(file.path(), Holes::Refused).map_err(|error| error.to_string())
+        open(file.path(), false).map_err(|error| error.to_string())
     }
 
     fn floats<T: Copy>(values: &[T], bytes: fn(T) -> Vec<u8>) -> Vec<u8> {

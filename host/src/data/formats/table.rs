@@ -69,6 +69,9 @@ pub(super) struct Naming {
     last: Option<u16>,
 }
 
+/// What to do about a sample whose label is missing.
+pub(super) const NO_LABEL: &str = "a sample without a label teaches nothing; remove it";
+
 /// Classes that a network can tell apart: labels have 16 bits.
 pub(super) const MAX_CLASSES: usize = 1 << 16;
 
