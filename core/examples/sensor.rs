@@ -10,7 +10,7 @@ const NETWORK: Description = Description::training(&LAYERS, 1);
 /// All that training needs; on a chip a static, by `static_cell` for instance.
 pub type Memory = Block<{ NETWORK.bytes::<Narrow, 1>() }>;
 
-/// Windows from this one on: slow or fast along one of three axes, gravity on the last, begun at any time.
+/// Simulated windows from this number on: a slow or a fast vibration along one of three axes, gravity along the last.
 pub struct Accelerometer(u32);
 
 impl SampleSource for Accelerometer {

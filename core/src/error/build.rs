@@ -134,7 +134,7 @@ impl BuildError {
                 .number(batch_size)
                 .then(" in tiles of ")
                 .number(lanes)
-                .then(" accumulates in the velocity: build it with velocity, or with a batch of at most ")
+                .then(" sums its gradient in the velocity: describe the network with velocity, or take a batch of at most ")
                 .number(lanes),
             Self::Blocked { layer, reason } => at(layer).then(reason),
             Self::ZeroBatch => Text::of("a minibatch needs at least one sample"),

@@ -138,6 +138,13 @@ pub enum TrainError {
     Build(BuildError),
 }
 
+impl TrainError {
+    /// A step of training whose loss is infinite or NaN.
+    pub(crate) const fn diverged(epoch: u32, step: u32) -> Self {
+        Self::Diverged { samples: SampleSet::Training, epoch, step }
+    }
+}
+
 impl fmt::Display for TrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -179,7 +186,7 @@ impl fmt::Display for TrainError {
                 layer + 1
             ),
             Self::Blocked { what } => {
-                write!(f, "a network with layers in blocks does not know {what}: store its layers another way")
+                write!(f, "layers in blocks do not support {what}: store the layers another way")
             }
             Self::Setting(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),

@@ -167,7 +167,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// # Errors
     ///
-    /// A network built for inference, or a momentum for which it has no velocity.
+    /// A network built for inference, or a momentum for which it has no velocity; a loss that is infinite or NaN, as that of a
+    /// label is for which there is no output: the weights may then be no numbers.
     pub fn step<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
@@ -179,7 +180,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ) -> Result<Metrics, TrainError> {
         self.check_training(sgd)?;
         self.check_ranks(backend)?;
-        Ok(self.train_minibatch(backend, samples, Some(order), start, sgd, id))
+        let metrics = self.train_minibatch(backend, samples, Some(order), start, sgd, id);
+        if metrics.is_finite() { Ok(metrics) } else { Err(TrainError::diverged(id.epoch, id.step)) }
     }
 
     /// Trains one sample that just arrived, such as a window of a sensor: a step of its own.
@@ -275,7 +277,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// # Errors
     ///
-    /// As [`Mlp::step`].
+    /// As [`Mlp::step`]; before the first step, a label that the network has no output for, where the source knows its labels.
     pub fn train_epoch<B: Backend, S: Samples<LANES, F::Input>>(
         &mut self,
         backend: &B,
@@ -286,13 +288,14 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ) -> Result<Metrics, TrainError> {
         self.check_training(sgd)?;
         self.check_ranks(backend)?;
+        self.check_samples(samples)?;
         let (len, batch) = (samples.len() as u32, self.batch_size.max(1) as u32);
         let order = Permutation::new(seed, epoch, len);
-        let metrics = (0..len.div_ceil(batch)).fold(Metrics::default(), |metrics, step| {
+        (0..len.div_ceil(batch)).try_fold(Metrics::default(), |metrics, step| {
             let id = StepId { seed, epoch, step };
-            metrics.merge(self.train_minibatch(backend, samples, Some(&order), step * batch, sgd, id))
-        });
-        Ok(metrics)
+            let metrics = metrics.merge(self.train_minibatch(backend, samples, Some(&order), step * batch, sgd, id));
+            if metrics.is_finite() { Ok(metrics) } else { Err(TrainError::diverged(id.epoch, id.step)) }
+        })
     }
 
     /// Checks that the network has what training with these settings needs.

@@ -15,6 +15,14 @@ from rewire import (
 )
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C raises: a program that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def long_fit(**settings):
     """A training of minutes."""
     (X, y), _ = load_dataset()

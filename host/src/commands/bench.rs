@@ -68,6 +68,7 @@ impl Arguments {
             given => given.to_vec(),
         };
         let config = self.settings.resolve()?;
+        self.settings.0.note_idle(std::slice::from_ref(&config));
         // A network that is dense itself is timed once.
         let dense = !self.no_dense && config.model != ModelKind::Dense;
         let network = Network { config, inputs: self.inputs, outputs: self.outputs };

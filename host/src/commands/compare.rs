@@ -79,18 +79,21 @@ impl Arguments {
                 .map_err(|error| self.settings.0.locate(error.into(), None))?;
         }
         let trained = self.train(&config, runs.into_iter().zip(states), &out, &interrupted)?;
+        let failed: Vec<String> = trained.failed.iter().map(|(path, _)| path.display().to_string()).collect();
+        let failed = failed.join(", ");
+        if trained.done.is_empty() {
+            bail!("no run finished, so there is no table; above is why: {failed}");
+        }
         let rows = conclude(&trained.done, &out)?;
         if self.json {
             print_json(&rows)?;
         } else {
             print(format_args!("{}\nalso in {}", table(&rows), out.join("comparison.md").display()))?;
         }
-        if !trained.failed.is_empty() {
-            let failed: Vec<String> = trained.failed.iter().map(|path| path.display().to_string()).collect();
-            bail!(
-                "not in the table, because the run did not finish: {}; a dense model may need --dense-learning-rate",
-                failed.join(", ")
-            );
+        if !failed.is_empty() {
+            let dense = trained.failed.iter().any(|&(_, model)| model == ModelKind::Dense);
+            let advice = if dense { "; a dense model may need --dense-learning-rate" } else { "" };
+            bail!("not in the table, because the run did not finish: {failed}{advice}");
         }
         Ok(())
     }
@@ -157,7 +160,7 @@ impl Arguments {
             if interrupted.load(Ordering::Relaxed) {
                 return Err(Interrupted(format!("interrupted; the same command continues in {}", out.display())).into());
             }
-            if status.success() { trained.done.push(path) } else { trained.failed.push(path) }
+            if status.success() { trained.done.push(path) } else { trained.failed.push((path, config.model)) }
         }
         Ok(trained)
     }
@@ -177,8 +180,8 @@ impl Arguments {
 struct Trained {
     /// Directories of runs that finished.
     done: Vec<PathBuf>,
-    /// Those that did not, for a reason that they said.
-    failed: Vec<PathBuf>,
+    /// Those that did not, for a reason that they said, and their models.
+    failed: Vec<(PathBuf, ModelKind)>,
 }
 
 /// The widest line of a table for a terminal.

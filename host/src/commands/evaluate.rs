@@ -29,12 +29,12 @@ use rewire_engine::native::Native;
 pub struct Arguments {
     /// A model.safetensors, a run directory that holds one, or an image for a microcontroller
     pub model: PathBuf,
-    /// A known dataset or a path [default: what the model was trained on; an image says it only in its run's directory]
+    /// A known dataset or a path [default: the dataset of the model's training; for an image only if it lies in its run directory]
     pub dataset: Option<DataSource>,
     /// Use all test samples, also where the model's run measured on some of them
     #[arg(long)]
     pub all: bool,
-    /// Also measure with test-time augmentation: each colour image by the mean of its probabilities and of its mirror image's
+    /// Also measure with test-time augmentation: average the probabilities of each colour image and of its horizontal flip
     #[arg(long)]
     pub tta: bool,
     /// Fraction of normal samples that an autoencoder may take for anomalies

@@ -8,6 +8,7 @@ use rewire_core::network::Storage;
 use crate::commands::firmware::FirmwareArguments;
 use crate::commands::output::{note, print};
 use crate::commands::shared::model_file;
+use crate::error::Usage;
 use crate::model::chip::Exported;
 use crate::model::safetensors::Model;
 
@@ -17,7 +18,7 @@ pub struct Arguments {
     /// A model.safetensors, or a run directory that holds one
     pub model: PathBuf,
     /// For a microcontroller, in the narrowest format that holds the model
-    #[arg(long, required_unless_present = "firmware")]
+    #[arg(long)]
     pub chip: bool,
     /// The image [default: model.image beside the model]
     #[arg(long, value_name = "FILE")]
@@ -31,6 +32,10 @@ impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
         if let Some(folder) = &self.firmware.firmware {
             return self.firmware.write(&self.model, folder);
+        }
+        if !self.chip {
+            let text = "say what to write: --chip for an image, or --firmware DIR --board NAME for a Cargo project";
+            return Err(Usage(text.into()).into());
         }
         let path = model_file(&self.model);
         let out = self.out.clone().unwrap_or_else(|| path.with_extension("image"));

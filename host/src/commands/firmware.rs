@@ -22,7 +22,7 @@ pub struct FirmwareArguments {
     /// empty
     #[arg(long, value_name = "DIR", requires = "board", conflicts_with = "out")]
     pub firmware: Option<PathBuf>,
-    /// The board, as `rewire footprint --board all` lists them
+    /// The board, such as nrf52840; a wrong name lists all
     #[arg(long, value_name = "NAME", requires = "firmware")]
     pub board: Option<String>,
     /// Where the windows come from that the network predicts and learns [default: sensor]

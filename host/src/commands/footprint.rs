@@ -9,12 +9,12 @@ use serde::Serialize;
 use crate::analysis::boards::{OnBoard, boards, fit, on_board};
 use crate::analysis::footprint::{Accounting, Measured, account, measured};
 use crate::analysis::saved::SavedRun;
-use crate::commands::output::{print, print_json};
+use crate::commands::output::{note, print, print_json};
 use crate::commands::parse::In;
 use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::CacheArguments;
 use crate::error::Usage;
-use crate::settings::{Config, Range};
+use crate::settings::{Config, Given, Group, Range, Setting, TABLE};
 use crate::text::thousands;
 use crate::training::memory::exchanged;
 use crate::training::ranks::check;
@@ -82,6 +82,29 @@ impl OnRanks {
 }
 
 impl Arguments {
+    /// Notes the flags on which no size depends.
+    fn note_sizeless(&self, config: &Config, widths: (usize, usize)) {
+        let defaults = Config::defaults_for(config.dataset.clone(), config.task);
+        let prediction = account(config, widths);
+        let is_sizeless = |setting: &&Setting| {
+            let (mut given, usual) = (Given::default(), (setting.get)(&defaults));
+            if setting.group == Group::Data
+                || usual == (setting.get)(config)
+                || setting.idle(config).is_some()
+                || setting.read(&mut given, &usual).is_err()
+            {
+                return false;
+            }
+            let other = config.clone().with(&given);
+            other.validate().is_ok() && account(&other, widths) == prediction
+        };
+        let given = TABLE.iter().filter(|setting| (setting.is_given)(&self.settings.given));
+        let flags: Vec<_> = given.filter(is_sizeless).map(Setting::shown).collect();
+        if !flags.is_empty() {
+            note(format_args!("no size depends on {}", flags.join(", ")));
+        }
+    }
+
     pub(super) fn run(&self) -> Result<()> {
         let run = self.run.as_ref().map(|path| SavedRun::read(path)).transpose()?;
         let recorded = self.run.as_ref().map(|path| path.join("config.toml"));
@@ -91,6 +114,7 @@ impl Arguments {
             Some(run) => run.widths,
             None => self.data.widths(&config)?,
         };
+        self.note_sizeless(&config, widths);
         if let Some(name) = &self.board {
             return self.on_boards(name, &config, widths);
         }

@@ -62,7 +62,7 @@ pub enum Command {
     Scale(Box<scale::Arguments>),
     /// Predict the memory of a network, buffer by buffer, sparse beside dense
     Footprint(Box<footprint::Arguments>),
-    /// Write a saved model as an image for a microcontroller, which reads it in place from flash
+    /// Write a saved model for a microcontroller: an image that is read in place from flash, or a Cargo project for a board
     Export(export::Arguments),
     /// Describe an image: layers, connections, bytes, checksum and hash
     Image(image::Arguments),
@@ -72,7 +72,7 @@ pub enum Command {
     Report(report::Arguments),
     /// Rank the inputs of a run by their connections, and train new networks on the best inputs alone
     Features(features::Arguments),
-    /// Average saved models of the same shape: union of their connections, cut back to as many as each has
+    /// Average saved models of the same shape: the union of their connections, pruned to the number that each has
     Average(average::Arguments),
     /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use crate::commands::output::note;
 use crate::commands::parse::SettingText;
 use crate::data::DatasetName;
-use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE, TaskKind};
+use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE, TaskKind, shown};
 
 /// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
 #[derive(Clone, Debug, Default)]
@@ -189,7 +189,11 @@ arguments_of! {
     /// The settings by which a path is read.
     DataSettings: |command| add(command, |setting| setting.group == Group::Data);
     /// The settings of a training step.
-    StepSettings: |command| command.args(TABLE.iter().filter(|setting| OF_STEP.contains(&setting.name)).map(argument));
+    StepSettings: |command| {
+        let defaults = Config::defaults(DatasetName::Cifar10);
+        let settings = TABLE.iter().filter(|setting| OF_STEP.contains(&setting.name));
+        command.args(settings.map(|setting| argument_with(setting, &shown(&(setting.get)(&defaults)))))
+    };
     /// The settings that all runs of a comparison share: all but model and seed.
     SharedSettings: |command| add(command, |setting| !["model", "seed"].contains(&setting.name));
     /// The settings that networks of all sizes share.

@@ -23,6 +23,7 @@ use crate::text::thousands;
 use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{RunDirectory, START};
+use crate::training::early_stopping::is_tired;
 use crate::training::ranks::check;
 use crate::training::summary::Summary;
 use crate::training::warn::Warn;
@@ -82,7 +83,7 @@ impl Arguments {
             Some(out) if self.resume => {
                 let checkpoint = crate::training::resumable(out, &config, &warn)?;
                 if leads {
-                    note_continuation(out, &checkpoint, &config);
+                    note_continuation(out, &checkpoint, &config)?;
                 }
                 Some(checkpoint)
             }
@@ -135,7 +136,10 @@ fn table(summary: &Summary) -> Table {
     let mut row = |name: String, value: String, dense: String| {
         table.add_row([name, value, dense]);
     };
-    row(format!("{measured} {score}, epoch {}", summary.epochs), percent(summary.test_accuracy), String::new());
+    let samples =
+        summary.test_samples.map_or(String::new(), |samples| format!(" on {} samples", thousands(samples as u64)));
+    let best = format!("{measured} {score}{samples}, epoch {}", summary.epochs);
+    row(best, percent(summary.test_accuracy), String::new());
     row(format!("{measured} loss"), format!("{:.4}", summary.test_loss), String::new());
     if let Some((loss, fraction)) = summary.average_loss.zip(summary.average_accuracy) {
         row(format!("{measured} {score} of the average"), percent(fraction), String::new());
@@ -177,9 +181,15 @@ fn table(summary: &Summary) -> Table {
 }
 
 /// Says what is left to do where that may be a surprise.
-fn note_continuation(out: &Path, checkpoint: &Checkpoint, config: &Config) {
-    let (out, done, before, epochs) = (out.display(), checkpoint.epoch, checkpoint.config.epochs, config.epochs);
-    if done == epochs {
+fn note_continuation(folder: &Path, checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+    let (out, done, before, epochs) = (folder.display(), checkpoint.epoch, checkpoint.config.epochs, config.epochs);
+    if config.patience > 0 && is_tired(config, &SavedRun::read(folder)?.epochs) {
+        note(format_args!(
+            "{out} ended after {done} of {epochs} epochs, because its loss did not fall for {} (--patience); nothing is left to \
+             train",
+            config.patience
+        ));
+    } else if done == epochs {
         note(format_args!(
             "all {epochs} epochs of {out} are done, so nothing is left to train; a larger --epochs continues the run where \
              its schedules do not depend on the number of epochs"
@@ -190,6 +200,7 @@ fn note_continuation(out: &Path, checkpoint: &Checkpoint, config: &Config) {
              continue as in a run of {epochs} epochs"
         ));
     }
+    Ok(())
 }
 
 fn monitor_interval(seconds: f32) -> Result<Duration, Usage> {

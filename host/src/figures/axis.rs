@@ -20,6 +20,8 @@ pub struct Axis {
     pub range: (Option<f64>, Option<f64>),
     /// Names in place of numbers at 0, 1, 2….
     pub names: Vec<String>,
+    /// Whether only whole numbers stand along it.
+    pub whole: bool,
 }
 
 /// The range of an axis on the paper, in steps or exponents, and where its numbers stand.
@@ -32,7 +34,7 @@ pub(super) struct Placed {
 impl Axis {
     /// A linear axis around its data.
     pub fn new(label: impl Into<String>) -> Self {
-        Self { label: label.into(), scale: Scale::Linear, range: (None, None), names: Vec::new() }
+        Self { label: label.into(), scale: Scale::Linear, range: (None, None), names: Vec::new(), whole: false }
     }
 
     /// The same with factors.
@@ -57,6 +59,12 @@ impl Axis {
         self
     }
 
+    /// The same with whole numbers only.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
     /// A value in the units of the paper.
     pub(super) fn on_paper(&self, value: f64) -> f64 {
         if self.scale == Scale::Log { value.log10() } else { value }
@@ -76,7 +84,7 @@ impl Axis {
         if to <= from {
             to = from + 1.0;
         }
-        let ticks = if !self.names.is_empty() {
+        let mut ticks: Vec<f64> = if !self.names.is_empty() {
             (0..self.names.len()).map(|i| i as f64).collect()
         } else if log && to - from >= 1.0 {
             let powers = from.floor() as i32..=to.floor() as i32;
@@ -90,6 +98,9 @@ impl Axis {
         } else {
             round_ticks(from, to, 5)
         };
+        if self.whole {
+            ticks.retain(|tick| (tick - tick.round()).abs() < 1e-9);
+        }
         Placed { from, to, ticks }
     }
 
@@ -146,6 +157,13 @@ mod tests {
         assert_eq!(round_ticks(0.0, 10.0, 5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
         assert_eq!(round_ticks(13.0, 388.0, 6), [100.0, 200.0, 300.0]);
         assert_eq!(round_ticks(-0.2, 0.2, 4), [-0.2, -0.1, 0.0, 0.1, 0.2]);
+    }
+
+    #[test]
+    fn epochs_are_whole() {
+        let ticks = |values: &[f64]| Axis::new("epoch").whole().place(values.iter().copied()).ticks;
+        assert_eq!([ticks(&[1.0]), ticks(&[1.0, 2.0])], [vec![1.0], vec![1.0, 2.0]]);
+        assert_eq!(ticks(&[1.0, 40.0]), [0.0, 10.0, 20.0, 30.0, 40.0]);
     }
 
     #[test]

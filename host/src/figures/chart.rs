@@ -16,7 +16,7 @@ const FEW: usize = 12;
 /// How a series is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
-    /// A line; the points of a short one are marked, and so a single point is seen.
+    /// A line; the points of a short one are marked, and so a single point is seen: filled on a solid line, else rings.
     Line(Pattern),
     /// The space between two lines.
     Band {
@@ -151,7 +151,7 @@ impl Plane<'_> {
             Mark::Line(pattern) => {
                 line(&points, *pattern)?;
                 if points.len() <= FEW {
-                    circles(3 * unit, series.colour.filled())?;
+                    circles(3 * unit, dot(series.colour, *pattern))?;
                 }
             }
             Mark::Band { upper } => {
@@ -220,7 +220,12 @@ impl Chart {
             let centre = (x + sample / 2, middle);
             let colour = series.colour;
             match &series.mark {
-                Mark::Line(pattern) => stroke(area, &[(x, middle), (x + sample, middle)], colour, *pattern)?,
+                Mark::Line(pattern) => {
+                    stroke(area, &[(x, middle), (x + sample, middle)], colour, *pattern)?;
+                    if series.points.len() <= FEW {
+                        area.draw(&Circle::new(centre, 3 * unit, dot(colour, *pattern))).map_err(failed)?;
+                    }
+                }
                 Mark::Band { .. } => {
                     area.draw(&Rectangle::new(corners, faint(colour, 0.2).filled())).map_err(failed)?;
                 }
@@ -287,6 +292,11 @@ impl Chart {
         }
         line(vec![(left, top), (left, bottom), (right, bottom)], INK.stroke_width(4))
     }
+}
+
+/// A point of a line.
+fn dot(colour: RGBColor, pattern: Pattern) -> ShapeStyle {
+    if pattern == Pattern::Solid { colour.filled() } else { colour.stroke_width(5) }
 }
 
 /// Breaks a sentence into lines that fit.

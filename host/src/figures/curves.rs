@@ -101,7 +101,7 @@ pub fn figure<'r>(groups: &[Group<'r>]) -> Figure<'r> {
     let measured = if validation { "validation" } else { "test" };
     let chart = |title: String, label: &str, series: Vec<Series>| {
         let (y, note) = axis(label, &series);
-        Chart { title, note, x: Axis::new("epoch"), y, series }
+        Chart { title, note, x: Axis::new("epoch").whole(), y, series }
     };
     let mut charts = Vec::new();
     for Quantity { name, label, train, test } in QUANTITIES {

@@ -95,7 +95,7 @@ pub fn explored(groups: &[Group<'_>]) -> Option<Figure<'static>> {
     let chart = Chart {
         title: "Connections ever tried".into(),
         note: "Distinct connections of a layer up to an epoch, in percent of all possible ones.".into(),
-        x: Axis::new("epoch"),
+        x: Axis::new("epoch").whole(),
         y: Axis::new("share tried (%)").from_zero(),
         series,
     };

@@ -61,15 +61,15 @@ choice! {
         BatchNormRelu = "batch-norm-relu",
     }
 
-    /// How the learning rate or zeta changes over the epochs.
+    /// How the learning rate, zeta or the number of connections changes over the epochs.
     ScheduleKind {
         /// The same in every epoch.
         Constant = "constant",
-        /// Linear decay to 0.
+        /// Linear decay to 0, or to --connections-end.
         Linear = "linear",
-        /// Cosine decay to 0.
+        /// Cosine decay to 0, or to --connections-end.
         Cosine = "cosine",
-        /// Multiplied by --step-factor after every --step-every epochs.
+        /// Multiplied by --step-factor after every --step-every epochs: of connections, what exceeds --connections-end.
         Step = "step",
     }
 
@@ -77,7 +77,7 @@ choice! {
     DecayKind {
         /// `w -= weight_decay * w` at each step, whatever the learning rate, as the SET reference does.
         Decoupled = "decoupled",
-        /// `gradient += weight_decay * w`, as PyTorch and Keras do.
+        /// `gradient += weight_decay * w`, as Keras does, and PyTorch while the learning rate is constant.
         Coupled = "coupled",
         /// `w *= (1 - learning_rate * weight_decay)^64` after every 64th step of an epoch, which is cheap on a chip.
         Periodic = "periodic",

@@ -31,7 +31,7 @@ impl Config {
             };
             let [was, becomes] = [self, other].map(|config| config.learning_rate_of(epoch));
             if was != becomes {
-                let advice = "a --schedule that does not depend on the number of epochs (constant or step)";
+                let advice = "a --schedule that does not depend on the number of epochs (constant, step, or cosine with --restart-every)";
                 return cannot("the learning rate", was.to_string(), becomes.to_string(), advice);
             }
             if self.model != ModelKind::Set {

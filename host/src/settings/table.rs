@@ -33,11 +33,9 @@ const SPARSE: Condition = Condition { holds: |config| config.model != ModelKind:
 const SET: Condition =
     Condition { holds: |config| config.model == ModelKind::Set, otherwise: "in a model other than set" };
 const OWN: Condition =
-    Condition { holds: |config| config.dataset.path().is_some(), otherwise: "on another dataset than your own" };
-const SYNTHETIC: Condition = Condition {
-    holds: |config| config.dataset == DataSource::Synthetic,
-    otherwise: "on another dataset than synthetic",
-};
+    Condition { holds: |config| config.dataset.path().is_some(), otherwise: "unless the dataset is a path" };
+const SYNTHETIC: Condition =
+    Condition { holds: |config| config.dataset == DataSource::Synthetic, otherwise: "unless the dataset is synthetic" };
 const CLASSIFY: Condition =
     Condition { holds: |config| config.task == TaskKind::Classify, otherwise: "without --task classify" };
 const VALIDATED: Condition =
@@ -45,6 +43,10 @@ const VALIDATED: Condition =
 const EPOCHS: Condition = Condition { holds: |config| config.epochs > 1, otherwise: "with --epochs 1" };
 const EVOLVES: Condition =
     Condition { holds: |config| config.evolves(1), otherwise: "where --epochs or --evolve-until leave no evolution" };
+const REPLACES: Condition = Condition {
+    holds: |config| config.zeta > 0.0 || config.percolation,
+    otherwise: "with --zeta 0 and without --percolation",
+};
 const IMPORTANCE: Condition =
     Condition { holds: |config| config.importance_percentile > 0.0, otherwise: "without --importance-percentile" };
 const AUGMENT: Condition = Condition { holds: |config| config.augment, otherwise: "without --augment" };
@@ -92,7 +94,7 @@ settings! { |dataset, source, task|
         /// Where features lie, for local topologies and shifts: an image plane, or a time axis such as 3x1x128.
         shape: Option<ImageShape> = None, { applies: &[OWN] }
 
-        /// Height and width that pictures and IDX images are brought to, such as 64x64.
+        /// Height and width to which pictures and IDX images are resized, such as 64x64.
         resize: Option<ImageShape> = None, { applies: &[OWN] }
 
         /// What is done about missing values.
@@ -170,8 +172,9 @@ settings! { |dataset, source, task|
             applies: &[SPARSE],
         }
 
-        /// How connections are stored: the order of the first layer's, in which the initial topology is drawn, or blocks.
-        storage: StorageKind = StorageKind::OutputMajor, {}
+        /// Storage of the connections: rows of the first layer by neuron or by input, or blocks in every sparse layer. The initial
+        /// topology depends on it.
+        storage: StorageKind = StorageKind::OutputMajor, { applies: &[SPARSE] }
     }
 
     Topology {
@@ -196,13 +199,15 @@ settings! { |dataset, source, task|
         topology: TopologyKind = TopologyKind::Random, { applies: &[SPARSE] }
 
         /// Fraction of the connections that an evolution replaces.
-        zeta: f32 = 0.3, { common: true, range: FRACTION, applies: &[SET] }
+        zeta: f32 = 0.3, { common: true, range: FRACTION, applies: &[SET, EVOLVES] }
 
         /// How zeta changes over the epochs.
         zeta_schedule: ScheduleKind = match dataset {
             Some(Cifar10) => ScheduleKind::Constant,
             _ => ScheduleKind::Cosine,
-        }, { applies: &[SET, EPOCHS] }
+        }, {
+            applies: &[SET, EVOLVES, Condition { holds: |config| config.zeta > 0.0, otherwise: "with --zeta 0" }],
+        }
 
         /// Also evolve within an epoch, each time this many training samples have passed (0: only after epochs).
         evolve_every: usize = 0, { applies: &[SET, EVOLVES] }
@@ -214,7 +219,7 @@ settings! { |dataset, source, task|
         }
 
         /// Which connections an evolution prunes.
-        pruning: PruningKind = PruningKind::Magnitude, { applies: &[SET, EVOLVES] }
+        pruning: PruningKind = PruningKind::Magnitude, { applies: &[SET, EVOLVES, REPLACES] }
 
         /// Temperature of soft pruning: at 1, a weight stays with a probability in proportion to its magnitude; towards 0, as its
         /// magnitude alone decides.
@@ -229,11 +234,14 @@ settings! { |dataset, source, task|
         /// Percolation: also prune the connections of hidden neurons that are left without incoming or without outgoing ones.
         percolation: bool = false, { applies: &[SET, EVOLVES] }
 
-        /// Importance pruning: neurons at or below this percentile of their layer's importance, which is the sum of the
-        /// magnitudes of a neuron's incoming weights, lose their incoming connections for good (0: none do).
+        /// Importance pruning: neurons at or below this percentile of their layer's importance lose their incoming connections,
+        /// and the layer keeps that many fewer (0: off). Importance is the sum of the magnitudes of a neuron's incoming weights.
         importance_percentile: f32 = 0.0, {
             range: Range::Real(Bound::Included(0.0), Bound::Excluded(100.0)),
-            applies: &[SET, EVOLVES],
+            applies: &[SET, EVOLVES, Condition {
+                holds: |config| config.evolves(config.importance_from),
+                otherwise: "where --importance-from comes after the last evolution",
+            }],
         }
 
         /// Epochs between importance prunings.
@@ -245,7 +253,7 @@ settings! { |dataset, source, task|
         /// How the number of connections falls over the epochs.
         connections_schedule: ScheduleKind = ScheduleKind::Constant, { applies: &[SET, EVOLVES] }
 
-        /// Fraction of its initial connections that a layer has in the last epoch.
+        /// Fraction of its initial connections that a layer decays to: linear and cosine reach it in the last epoch.
         connections_end: f32 = 0.5, {
             range: Range::Real(Bound::Excluded(0.0), Bound::Included(1.0)),
             applies: &[SET, EVOLVES, Condition {
@@ -255,11 +263,11 @@ settings! { |dataset, source, task|
         }
 
         /// Positions of regrown connections.
-        growth: GrowthKind = GrowthKind::Random, { applies: &[SET, EVOLVES] }
+        growth: GrowthKind = GrowthKind::Random, { applies: &[SET, EVOLVES, REPLACES] }
 
         /// Initial value of regrown weights.
         grown: GrownKind = if dataset == Some(Cifar10) { GrownKind::Uniform } else { GrownKind::Zero }, {
-            applies: &[SET, EVOLVES],
+            applies: &[SET, EVOLVES, REPLACES],
         }
 
         /// Standard deviation of local connections by layer, in pixels. The last number holds for the layers after it.
@@ -274,10 +282,10 @@ settings! { |dataset, source, task|
             }],
         }
 
-        /// Neighbourhood radius of near growth, in pixels.
+        /// Neighbourhood radius of near growth, in cells of the plane (pixels in the first layer).
         reach: u32 = 2, {
             range: Range::Whole(1, 1 << 15),
-            applies: &[SET, EVOLVES, Condition {
+            applies: &[SET, EVOLVES, REPLACES, Condition {
                 holds: |config| config.growth == GrowthKind::Near,
                 otherwise: "without --growth near",
             }],
@@ -322,7 +330,10 @@ settings! { |dataset, source, task|
         /// Decay factor of a step schedule.
         step_factor: f32 = 0.5, {
             range: Range::Real(Bound::Excluded(0.0), Bound::Included(1.0)),
-            applies: &[STEP],
+            applies: &[STEP, Condition {
+                holds: |config| config.step_every < config.epochs,
+                otherwise: "where --step-every is not below --epochs",
+            }],
         }
 
         /// Momentum.
@@ -392,7 +403,12 @@ settings! { |dataset, source, task|
         shift: f32 = 0.1, { range: FRACTION, applies: &[AUGMENT] }
 
         /// What comes into an image from outside its edges.
-        edge: EdgeKind = EdgeKind::Nearest, { applies: &[AUGMENT] }
+        edge: EdgeKind = EdgeKind::Nearest, {
+            applies: &[AUGMENT, Condition {
+                holds: |config| config.rotation > 0.0 || config.shift > 0.0,
+                otherwise: "with --rotation 0 and --shift 0",
+            }],
+        }
 
         /// Horizontal flip of half of the images.
         flip: bool = dataset == Some(Cifar10), { applies: &[AUGMENT] }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rewire_core::error::{SampleSet, TrainError};
+use rewire_core::network::LayerSpec;
 use rewire_core::train::Ended as Reason;
 use rewire_engine::dynamic::Network;
 use rewire_engine::layer::LayerData;
@@ -93,7 +94,7 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             task.model(layers).save(&directory.path().join(AVERAGE))?;
         }
         let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs)
-            .map(|summary| summary.on_ranks(session.shares(), config));
+            .map(|summary| summary.measured_on(task.test().count()).on_ranks(session.shares(), config));
         if ended.interrupted {
             let epochs = ended.epochs.len();
             return Err(Interrupted(format!(
@@ -146,6 +147,18 @@ fn warn_of_decay(session: &Session<'_>, warn: &Warn) {
             100.0 * lost,
             session.config.epochs
         ));
+    }
+}
+
+/// Warns of a sparse model whose layers have all connections.
+fn warn_of_density(session: &Session<'_>, warn: &Warn) {
+    let layers = session.layers();
+    let evolving = layers.split_last().map_or(&[][..], |(_, hidden)| hidden);
+    if session.config.model != ModelKind::Dense && evolving.iter().all(LayerSpec::is_dense) {
+        warn.warn(
+            "every layer has all its connections, so no connection evolves and the settings of topology have no effect; lower \
+             --epsilon or --connections, or widen --hidden",
+        );
     }
 }
 
@@ -217,6 +230,7 @@ impl Run<'_> {
         self.session.initialise(network).map_err(|error| Usage(error.to_string()))?;
         let (inputs, _) = task.widths();
         let mut directory = RunDirectory::create(out, config, inputs, &Record::now(config, native))?;
+        warn_of_density(self.session, self.warn);
         directory.append_phases(&Phases { resident_bytes: resident, ..Phases::default() })?;
         let mut recorder = None;
         if config.model != ModelKind::Dense {
@@ -238,7 +252,7 @@ impl Run<'_> {
         restore(network, out, checkpoint)?;
         let Session { config, task, .. } = self.session;
         let (inputs, _) = task.widths();
-        let (directory, epochs) =
+        let (mut directory, epochs) =
             RunDirectory::reopen(out, checkpoint.epoch, config, inputs, |text| self.warn.warn(text))?;
         let mut recorder = if directory.records_topology() {
             Some(Recorder::resume(checkpoint.specs(), &checkpoint.tried()?)?)
@@ -258,7 +272,9 @@ impl Run<'_> {
         }
         if catch_up(self.session, network, checkpoint)? {
             if let Some(recorder) = &mut recorder {
-                recorder.try_all(&network.views());
+                let layers = network.views();
+                recorder.try_all(&layers);
+                directory.correct_topology(&recorder.rows(checkpoint.epoch, &layers).collect::<Vec<_>>())?;
             }
             if let Some(average) = &mut average {
                 average.follow(&network.views());
@@ -329,10 +345,9 @@ impl Run<'_> {
 fn diverged(config: &Config, directory: &RunDirectory, loss: &str, epoch: u32, step: u64) -> anyhow::Error {
     Diverged(format!(
         "training diverged: the {loss} loss is NaN or infinite at epoch {epoch}, step {step}: try a smaller --learning-rate than {}; \
-         metrics.csv in {} keeps the {} epochs before",
+         metrics.csv in {} keeps the epochs before",
         config.learning_rate,
-        directory.path().display(),
-        epoch - 1
+        directory.path().display()
     ))
     .into()
 }

@@ -27,6 +27,9 @@ pub struct Summary {
     pub epochs: u32,
     /// Whether the test columns are of samples held out from training instead.
     pub validation: bool,
+    /// How many samples the test columns are of, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_samples: Option<usize>,
     /// Of the last epoch, as are all figures below; in nats.
     pub train_loss: f32,
     /// A fraction.
@@ -99,6 +102,7 @@ impl Summary {
             seed: config.seed,
             epochs: last.epoch,
             validation: config.validation_samples > 0,
+            test_samples: None,
             train_loss: last.train_loss,
             train_accuracy: last.train_accuracy,
             test_loss: last.test_loss,
@@ -120,6 +124,12 @@ impl Summary {
             step_received_bytes: None,
             out: out.to_owned(),
         })
+    }
+
+    /// The same of a run whose epochs were measured on so many samples.
+    #[must_use]
+    pub fn measured_on(self, samples: usize) -> Self {
+        Self { test_samples: Some(samples), ..self }
     }
 
     /// The same of a run on several ranks.

@@ -34,6 +34,7 @@ fn an_image_of_a_classifier_holds_scaling_and_names_and_predicts_as_the_model() 
     fs::write(path.join("flowers.csv"), points(300, Some(&NAMES))).unwrap();
     succeed(path, &format!("train flowers.csv --label kind {QUICK} --out run"));
     assert!(succeed(path, "export run --chip --out model.image").contains("format Narrow"));
+    assert_refused(&run(path, "export run"), 2, &["--chip for an image, or --firmware DIR --board NAME"]);
     let held = assert_says_the_same(path, "flowers.csv --label kind", &["test_accuracy", "test_loss", "confusion"]);
     assert_eq!((held["version"].as_u64(), held["format"].as_str()), (Some(2), Some("Narrow")));
     assert_eq!((held["inputs"].as_str(), held["task"].as_str()), (Some("floats"), Some("classify")));

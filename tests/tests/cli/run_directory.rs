@@ -114,6 +114,9 @@ fn a_run_that_is_made_longer_is_the_longer_run() {
         }
         succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 6 --out {whole}"));
         assert_eq!(model_bytes(folder.path(), &longer), model_bytes(folder.path(), &whole), "{model}");
+        // The evolution that the shorter run did not have is in its record too.
+        let topology = |run: &str| fs::read_to_string(folder.path().join(run).join("topology.csv")).ok();
+        assert_eq!(topology(&longer), topology(&whole), "{model}");
         assert_eq!(rows(&folder.path().join(&longer)).len(), 6);
         let recorded = settings(folder.path(), &longer);
         assert_eq!(recorded["epochs"].as_integer(), Some(6));
@@ -155,7 +158,7 @@ fn a_comparison_is_plotted_and_reported_by_its_folder() {
 #[test]
 fn training_that_diverges_ends_the_run_and_keeps_the_epochs_before() {
     let folder = tempdir().unwrap();
-    let arguments = "train --train-samples 100 --test-samples 50 --hidden 16 --batch-size 100 --momentum 0";
+    let arguments = "train --train-samples 100 --test-samples 50 --hidden 16 --epsilon 5 --batch-size 100 --momentum 0";
     let outcome = run(folder.path(), &format!("{arguments} --epochs 500 --learning-rate 1e5 --out slow"));
     assert_refused(
         &outcome,

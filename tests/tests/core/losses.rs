@@ -24,14 +24,22 @@ fn layers([n_in, hidden, n_out]: [usize; 3]) -> [LayerSpec; 2] {
 
 /// A network's bits after one minibatch, and what was measured.
 fn step<const LANES: usize>(layers: &[LayerSpec], len: u32, samples: &impl Samples<LANES>) -> (Vec<f64>, Metrics) {
+    try_step(layers, len, samples).unwrap()
+}
+
+fn try_step<const LANES: usize>(
+    layers: &[LayerSpec],
+    len: u32,
+    samples: &impl Samples<LANES>,
+) -> Result<(Vec<f64>, Metrics), TrainError> {
     let description = Description::training(layers, 16).with_velocity();
     let mut memory = Memory::of::<Narrow, LANES>(&description);
     let mut network = Mlp::<Narrow, LANES>::new(&description, memory.block()).unwrap();
     network.initialise(&Portable, 1, FanIn::Connections);
     let sgd = Sgd::new(0.5 * len as f32).unwrap();
-    let metrics = network.step(&Portable, samples, &Permutation::new(1, 1, len), 0, &sgd, PLACE).unwrap();
+    let metrics = network.step(&Portable, samples, &Permutation::new(1, 1, len), 0, &sgd, PLACE)?;
     let weights = |layer: &rewire_tests::structure::LayerCopy<Narrow>| [&*layer.weights, &*layer.bias].concat();
-    (copy(&network).iter().flat_map(weights).map(f64::from).collect(), metrics)
+    Ok((copy(&network).iter().flat_map(weights).map(f64::from).collect(), metrics))
 }
 
 #[test]
@@ -86,7 +94,8 @@ fn an_autoencoder_has_as_many_outputs_as_inputs() {
     assert_eq!(run(&network, &data.values(), &data.values()), Ok(Ended::Finished));
     assert_eq!(run(&layers(INPUT), &data.unlabelled(), &data.unlabelled()), Ok(Ended::Finished));
     // The loss of a step that nobody checked is NaN.
-    assert!(step::<4>(&network, 5, &data.unlabelled()).1.loss().is_nan());
+    let diverged = TrainError::Diverged { samples: SampleSet::Training, epoch: PLACE.epoch, step: PLACE.step };
+    assert_eq!(try_step::<4>(&network, 5, &data.unlabelled()), Err(diverged));
 }
 
 /// Samples of which some weigh as much as several.

@@ -89,6 +89,14 @@ fn a_label_that_is_no_output_ends_a_run() {
     assert!(matches!(run, Err(TrainError::Diverged { samples: SampleSet::Training, epoch: 1, .. })), "{run:?}");
     let run = Trainer::new(&settings).unwrap().run(&mut network, &Portable, &good, &Unlabelled(bad), &mut ());
     assert_eq!(run, Err(TrainError::Diverged { samples: SampleSet::Test, epoch: 1, step: 1 }));
+    // So are the calls that a trainer makes.
+    assert_eq!(network.train_epoch(&Portable, &bad, &settings.sgd, 1, 1).map(|_| Ended::Finished), label);
+    let diverged = |step| TrainError::Diverged { samples: SampleSet::Training, epoch: 1, step };
+    let epoch = network.train_epoch(&Portable, &Unlabelled(bad), &settings.sgd, 1, 1);
+    assert!(matches!(epoch, Err(TrainError::Diverged { epoch: 1, .. })), "{epoch:?}");
+    let (order, id) = (Permutation::new(1, 1, 1), StepId { seed: 1, epoch: 1, step: 0 });
+    let only = Unlabelled(Table::new(&[2.0, 3.0], &[2]).unwrap());
+    assert_eq!(network.step(&Portable, &only, &order, 0, &settings.sgd, id), Err(diverged(0)));
 }
 
 /// Counting the bytes of a network larger than memory overflowed: a panic, or a small number in a release build.

@@ -31,7 +31,7 @@ fn family() -> Vec<Config> {
         lanes: 16,
         ..Config::defaults(DatasetName::MnistMini)
     };
-    let changes: [fn(&mut Config); 19] = [
+    let changes: [fn(&mut Config); 24] = [
         |_| (),
         |c| c.model = ModelKind::Fixprob,
         |c| (c.model, c.activation) = (ModelKind::Dense, ActivationKind::Relu),
@@ -52,6 +52,11 @@ fn family() -> Vec<Config> {
         |c| c.task = TaskKind::Reconstruct,
         |c| c.importance_percentile = 30.0,
         |c| c.connections_schedule = ScheduleKind::Linear,
+        |c| c.zeta = 0.0,
+        |c| (c.growth, c.zeta) = (GrowthKind::Near, 0.0),
+        |c| c.importance_from = 3,
+        |c| (c.augment, c.rotation, c.shift) = (true, 0.0, 0.0),
+        |c| (c.schedule, c.step_every) = (ScheduleKind::Step, 3),
     ];
     let changed = |change: &fn(&mut Config)| {
         let mut config = base.clone();
@@ -112,7 +117,7 @@ fn a_setting_has_an_effect_exactly_where_the_table_says_so() {
     for setting in TABLE.iter().filter(|setting| !setting.applies.is_empty() && setting.name != "scaling") {
         let pairs: Vec<_> = family.iter().filter_map(|config| Some((config, with_another(setting, config)?))).collect();
         // Other tests show which settings have an effect on the user's own files and on synthetic samples.
-        let of_dataset = |condition: &Condition| condition.otherwise.starts_with("on ");
+        let of_dataset = |condition: &Condition| condition.otherwise.starts_with("unless the dataset is ");
         let own = setting.applies.iter().position(of_dataset);
         let conditions = own.map_or(setting.applies, |at| &setting.applies[at..=at]);
         for condition in conditions {

@@ -1,4 +1,4 @@
-//! The first command of the README: `cargo run` finds one program, and its arguments learn the bundled digits.
+//! The first commands of the README: `cargo run` finds one program, and its arguments learn the bundled digits and write a page.
 
 use std::fs;
 
@@ -7,13 +7,14 @@ use tempfile::tempdir;
 
 use crate::program::{cargo, succeed};
 
-const COMMAND: &str = "cargo run --release -- train";
+const COMMANDS: [&str; 2] = ["cargo run --release -- train", "cargo run --release -- report runs/mnist-mini-set-seed1"];
 
 #[test]
 fn the_first_command_of_the_readme_finds_one_program() {
     let readme = include_str!("../../../README.md");
-    let command = readme.split("```sh\n").nth(1).unwrap().lines().next().unwrap();
-    assert_eq!(command.split('#').next().unwrap().trim(), COMMAND);
+    let block = readme.split("```sh\n").nth(1).unwrap().lines().take(2);
+    let commands: Vec<_> = block.map(|line| line.split('#').next().unwrap().trim()).collect();
+    assert_eq!(commands, COMMANDS);
     // What `cargo run` chooses from: the programs of the workspace's default members. It would build them with other
     // features than the tests, which takes minutes.
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -32,10 +33,10 @@ fn the_first_command_of_the_readme_finds_one_program() {
 }
 
 #[test]
-fn the_first_command_of_the_readme_learns_the_bundled_digits() {
+fn the_first_commands_of_the_readme_learn_the_bundled_digits_and_write_a_page() {
     let folder = tempdir().unwrap();
-    // Not to the end: kernels that check for overflow take a minute for it.
-    let table = succeed(folder.path(), &format!("{} --epochs 6", COMMAND.split_once(" -- ").unwrap().1));
+    let [train, report] = COMMANDS.map(|command| command.split_once(" -- ").unwrap().1);
+    let table = succeed(folder.path(), train);
     for word in
         ["test accuracy", "connections", "density", "bytes to train it", "run directory: runs/mnist-mini-set-seed1"]
     {
@@ -45,5 +46,7 @@ fn the_first_command_of_the_readme_learns_the_bundled_digits() {
     assert!(run.join("model.safetensors").exists());
     let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
     let accuracy: f64 = metrics.lines().last().unwrap().split(',').nth(5).unwrap().parse().unwrap();
-    assert!(accuracy > 0.9, "the last epoch's accuracy is {accuracy}");
+    assert!(accuracy > 0.93, "the last epoch's accuracy is {accuracy}");
+    succeed(folder.path(), report);
+    assert!(run.join("report.html").exists());
 }

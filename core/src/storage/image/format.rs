@@ -182,7 +182,10 @@ pub fn layer_len<F: Format>(spec: &LayerSpec) -> usize {
     sections::<F>(spec).iter().fold(0, |sum: usize, &bytes| sum.saturating_add(bytes))
 }
 
-/// The format of these widths and inputs.
+/// Bytes of columns and of row pointers in the formats that there are.
+const WIDTHS: [[u8; 2]; 4] = [[1, 2], [2, 2], [2, 4], [4, 4]];
+
+/// The format of these widths, which are among [`WIDTHS`], and of these inputs.
 fn fitting(widths: [u8; 2], inputs: Option<Inputs>) -> &'static str {
     match (widths, inputs) {
         ([1, 2], Some(Inputs::Bytes)) => "Bytes",
@@ -190,8 +193,7 @@ fn fitting(widths: [u8; 2], inputs: Option<Inputs>) -> &'static str {
         ([1, 2], None) => "Bytes or Narrow",
         ([2, 2], _) => "Compact",
         ([2, 4], _) => "Standard",
-        ([4, 4], _) => "Wide",
-        _ => "one with these widths",
+        _ => "Wide",
     }
 }
 
@@ -253,7 +255,12 @@ pub(crate) fn decode<F: Format>(
     }
     let (image, own) = ([index, pointer], [size_of::<F::Index>() as u8, size_of::<F::Pointer>() as u8]);
     if image != own {
-        return Err(ImageError::Format { image, inputs, own, format: F::NAME });
+        let known = WIDTHS.contains(&image);
+        return Err(if known {
+            ImageError::Format { image, inputs, own, format: F::NAME }
+        } else {
+            ImageError::Layer { layer }
+        });
     }
     if let Some(inputs) = inputs.filter(|&inputs| inputs != Inputs::of::<F>()) {
         return Err(ImageError::Inputs { image, inputs, format: F::NAME });

@@ -301,6 +301,8 @@ mod tests {
             (HEADER + 12, 9, ImageError::Layer { layer: 0 }),
             (HEADER + LAYER + 13, 9, ImageError::Layer { layer: 1 }),
             (HEADER + 14, 2, ImageError::Format { image: [2, 2], inputs: None, own: [1, 2], format: "Narrow" }),
+            // No format has such columns.
+            (HEADER + 14, 254, ImageError::Layer { layer: 0 }),
             (HEADER + 4, 8, ImageError::Length { layers: len + 4, header: len }),
         ] {
             let old = core::mem::replace(&mut flash.0[at], value);

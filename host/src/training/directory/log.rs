@@ -44,22 +44,30 @@ impl Log {
                 .iter()
                 .for_each(|wrong| warn(&format!("{wrong}; it goes on after the {} rows before", rows.len()))),
         }
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in &rows {
-            writer.serialize(row)?;
-        }
-        let text = writer.into_inner()?;
-        write_atomically(&path, &text)?;
+        Self::write(path, &text(&rows)?)
+    }
+
+    /// Replaces a file by rows, to go on after them.
+    fn write(path: PathBuf, text: &[u8]) -> Result<Self> {
+        write_atomically(&path, text)?;
         let file = OpenOptions::new().append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path, file, length: text.len() as u64 })
     }
 
+    /// Changes rows that are in the file already.
+    pub(super) fn correct<T: Serialize + DeserializeOwned>(&mut self, mut change: impl FnMut(&mut T)) -> Result<()> {
+        let (mut rows, _) = rows::<T>(&self.path)?;
+        rows.iter_mut().for_each(&mut change);
+        *self = Self::write(self.path.clone(), &text(&rows)?)?;
+        Ok(())
+    }
+
     /// Adds a row: it is in the file when this returns.
     pub(super) fn append<T: Serialize>(&mut self, row: &T) -> Result<()> {
-        let mut text = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
-        text.serialize(row)?;
-        let text = text.into_inner()?;
+        let mut writer = csv::WriterBuilder::new().has_headers(self.length == 0).from_writer(Vec::new());
+        writer.serialize(row)?;
+        let text = writer.into_inner()?;
         let written = self.file.write_all(&text);
         if written.is_err() {
             // Half a row would spoil the file for readers; the first error is the one to report.
@@ -79,4 +87,13 @@ impl Log {
     pub(super) fn sync(&self) -> Result<()> {
         self.file.sync_data().with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// Rows as they are in a file.
+fn text<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    Ok(writer.into_inner()?)
 }

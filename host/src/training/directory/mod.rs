@@ -241,6 +241,20 @@ impl RunDirectory {
         Ok((Self { path: path.to_owned(), metrics, phases, topology, average, lock }, epochs))
     }
 
+    /// Puts other numbers of tried connections into rows of `topology.csv`, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written.
+    pub fn correct_topology(&mut self, rows: &[LayerRow]) -> Result<()> {
+        let Some((log, _)) = &mut self.topology else { return Ok(()) };
+        log.correct(|row: &mut LayerRow| {
+            if let Some(other) = rows.iter().find(|other| (other.epoch, other.layer) == (row.epoch, row.layer)) {
+                row.tried = other.tried;
+            }
+        })
+    }
+
     /// Gives up a run that finished no epoch.
     ///
     /// # Errors
