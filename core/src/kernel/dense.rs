@@ -4,7 +4,8 @@
 //! backend may bring a general matrix product for networks that are dense throughout
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
-use crate::backend::vector::{Vector, WIDTH, multiply_add};
+use crate::activation::kind::Activation;
+use crate::backend::vector::{Vector, WIDTH, load, multiply_add, store};
 use crate::kernel::nonzero;
 use crate::kernel::weight_step::TileUpdate;
 use crate::samples::element::Element;
@@ -23,7 +24,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
 ) {
     let x = X::rows::<V, K, LANES>(x);
     let n = x.len().max(1);
-    if V::SINGLE {
+    if V::SINGLE && X::TABLES {
         for (weights, out) in weights.chunks_exact(n).zip(out) {
             let mut sum = [vector.splat(0.0); K];
             nonzero::pairs(
@@ -37,6 +38,11 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
         return;
     }
     let (mut weights, mut out) = (weights, out);
+    // Five rows that read each input once.
+    while V::SINGLE && weights.len() >= 5 * n {
+        let sums = five::<X, V, K, LANES>(vector, take(&mut weights, 5 * n), x);
+        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
+    }
     // As many rows at a time as have room for their sums in registers.
     while V::SUMS >= 4 * K && weights.len() >= 4 * n {
         let sums = sums::<X, V, K, LANES, 4>(vector, take(&mut weights, 4 * n), x);
@@ -50,6 +56,27 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
         let [sum] = sums::<X, V, K, LANES, 1>(vector, weights, x);
         emit(out, sum);
     }
+}
+
+/// The sums of five rows for a single sample. A function of its own: its loop then has the registers to itself.
+#[inline(never)]
+fn five<X: Element, V: Vector, const K: usize, const LANES: usize>(
+    vector: V,
+    weights: &[f32],
+    x: &[X::Row<V, K, LANES>],
+) -> [[V::Register; K]; 5] {
+    let [mut sa, mut sb, mut sc, mut sd, mut se] = [[vector.splat(0.0); K]; 5];
+    let mut rows = weights.chunks_exact(x.len().max(1));
+    let mut next = || rows.next().unwrap_or_default();
+    let (a, b, c, d, e) = (next(), next(), next(), next(), next());
+    for (((((x, &a), &b), &c), &d), &e) in x.iter().zip(a).zip(b).zip(c).zip(d).zip(e) {
+        X::multiply_add::<V, K, LANES>(vector, &mut sa, a, x);
+        X::multiply_add::<V, K, LANES>(vector, &mut sb, b, x);
+        X::multiply_add::<V, K, LANES>(vector, &mut sc, c, x);
+        X::multiply_add::<V, K, LANES>(vector, &mut sd, d, x);
+        X::multiply_add::<V, K, LANES>(vector, &mut se, e, x);
+    }
+    [sa, sb, sc, sd, se]
 }
 
 /// The sums of `ROWS` rows, which read each row of `x` once for all of them.
@@ -102,7 +129,56 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     }
 }
 
-/// Updates a block of rows with one tile.
+/// The same for single samples and `ReLU`, whose activations are `y`: writes the deltas, which are zero for silent neurons. A function of its own: its loops then have the registers to themselves.
+#[inline(never)]
+pub(crate) fn relu_deltas<V: Vector, const K: usize>(
+    vector: V,
+    (weights, n_in, first): (&[f32], usize, usize),
+    d: &[[V::Unit; K]],
+    y: &[[V::Unit; K]],
+    delta: &mut [[V::Unit; K]],
+    scale: f32,
+) {
+    // No zero, which is known when compiling then: the inner loop counts down.
+    let n_in = n_in.max(1);
+    for (input, (y, delta)) in (first..n_in).zip(y.iter().zip(delta)) {
+        let (mut sum, at) = ([vector.splat(0.0); K], load(vector, y));
+        // Less it always is; that it is known when compiling spares a check of each weight.
+        if !is_zero(bytemuck::must_cast_slice(y.as_slice())) && input < n_in {
+            for (weights, d) in weights.chunks_exact(n_in).zip(d) {
+                if let Some(&w) = weights.get(input) {
+                    multiply_add(vector, &mut sum, w, d);
+                }
+            }
+            Activation::Relu.backward_row(vector, &mut sum, &at, &at, scale);
+        }
+        *delta = store(vector, sum);
+    }
+}
+
+/// Updates the weights of inputs that are not zero, for a single sample. A function of its own, likewise.
+#[inline(never)]
+fn columns_step<D: Element, X: Element, V: Vector, const K: usize, const LANES: usize>(
+    vector: V,
+    weights: &mut [f32],
+    deltas: &[D::Row<V, K, LANES>],
+    x: &[X::Row<V, K, LANES>],
+) {
+    let n_in = x.len();
+    for (input, x) in (0..n_in).zip(x) {
+        if X::are_zero::<V, K, LANES>(core::slice::from_ref(x)) {
+            continue;
+        }
+        let x = X::load::<V, K, LANES>(vector, x);
+        for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
+            if let Some(weight) = weights.get_mut(input) {
+                *weight -= vector.fold(D::partial_dot::<V, K, LANES>(vector, &x, delta));
+            }
+        }
+    }
+}
+
+/// Updates a block of rows, known to be `many` or not, with one tile.
 ///
 /// Shapes: `weights` and `velocity` (or none) `[block, n_in]`; `deltas` `[block][LANES]`; `x` `[n_in][LANES]`.
 #[inline(always)]
@@ -111,12 +187,15 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
     step: TileUpdate,
     weights: &mut [f32],
     velocity: &mut [f32],
-    deltas: &[[D; LANES]],
+    (deltas, many): (&[[D; LANES]], bool),
     x: &[[X; LANES]],
 ) {
     let (deltas, x) = (D::rows::<V, K, LANES>(deltas), X::rows::<V, K, LANES>(x));
     let n_in = x.len().max(1);
     if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
+        if many && !X::TABLES {
+            return columns_step::<D, X, V, K, LANES>(vector, weights, deltas, x);
+        }
         for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {
             if !D::are_zero::<V, K, LANES>(core::slice::from_ref(delta)) {
                 let delta = D::load::<V, K, LANES>(vector, delta);
@@ -165,5 +244,15 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
             #[inline(always)]
             |x| X::partial_dot::<V, K, LANES>(vector, &delta, x),
         );
+    }
+}
+
+/// Whether every lane is zero, of whichever sign.
+#[inline(always)]
+pub(crate) fn is_zero(row: &[f32]) -> bool {
+    match row {
+        // A loop over one lane is not always seen to be none.
+        [lane] => *lane == 0.0,
+        lanes => lanes.iter().all(|&lane| lane == 0.0),
     }
 }

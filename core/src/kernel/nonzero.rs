@@ -7,7 +7,38 @@ use crate::samples::element::Element;
 use crate::sparse::index::Index;
 
 /// Rows that are looked at together.
-pub(crate) const GROUP: usize = 4;
+const GROUP: usize = 8;
+
+/// Calls `each` with whole groups of rows and the pointers to their connections, and then with the rows that are left and rows
+/// of zeros, if there are some.
+#[inline(always)]
+pub(crate) fn in_groups<P: Index, X: Element, const LANES: usize>(
+    indptr: &[P],
+    rows: &[[X; LANES]],
+    mut each: impl FnMut(&[P], &[[X; LANES]]),
+) {
+    let (groups, rest) = rows.as_chunks::<GROUP>();
+    let groups = groups.as_flattened();
+    if !groups.is_empty() {
+        each(indptr, groups);
+    }
+    if !rest.is_empty() {
+        last_group(indptr.get(groups.len()..).unwrap_or_default(), rest, each);
+    }
+}
+
+/// Less than a group, filled up. A function of its own: most layers do not have it on the stack.
+#[inline(never)]
+fn last_group<P: Index, X: Element, const LANES: usize>(
+    indptr: &[P],
+    rows: &[[X; LANES]],
+    mut each: impl FnMut(&[P], &[[X; LANES]]),
+) {
+    let (mut group, mut pointers) = ([[X::default(); LANES]; GROUP], [P::wrapping_from(0); GROUP + 1]);
+    group.iter_mut().zip(rows).for_each(|(to, row)| *to = *row);
+    pointers.iter_mut().zip(indptr).for_each(|(to, pointer)| *to = *pointer);
+    each(&pointers, &group);
+}
 
 /// Calls `work` with each row that is not +0 in every lane, in order, and with the range of its connections among
 /// `len`, counted from `base`.
@@ -27,9 +58,10 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
         }
         for ((row, start), end) in rows.iter().zip(starts).zip(ends) {
             if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
-                // Bounds that are made to hold cost less than bounds that are checked.
-                let end = end.to_usize().wrapping_sub(base).min(len);
-                work(start.to_usize().wrapping_sub(base).min(end)..end, row);
+                let (start, end) = (start.to_usize().wrapping_sub(base), end.to_usize().wrapping_sub(base));
+                if start <= end && end <= len {
+                    work(start..end, row);
+                }
             }
         }
     }
@@ -118,7 +150,7 @@ pub(crate) fn columns<I: Index>(cols: &[I], values: &[f32], mut work: impl FnMut
 
 /// As [`pairs`], putting the value that `work` returns in place, four at a time.
 #[inline(always)]
-pub(crate) fn pairs_mut<T>(items: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
+pub(crate) fn pairs_mut<T, U: Copy>(items: &[T], values: &mut [U], mut work: impl FnMut(&T, U) -> U) {
     let len = items.len().min(values.len());
     let (mut items, mut values) = (items.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     while items.len() >= 4
@@ -134,21 +166,25 @@ pub(crate) fn pairs_mut<T>(items: &[T], values: &mut [f32], mut work: impl FnMut
     }
 }
 
-/// As [`columns`], putting the value that `work` returns in place.
+/// As [`columns`], with values that `work` may change.
 #[inline(always)]
-pub(crate) fn columns_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: impl FnMut(usize, f32) -> f32) {
+pub(crate) fn columns_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: impl FnMut(usize, &mut f32)) {
     let len = cols.len().min(values.len());
     let (mut cols, mut values) = (cols.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     while cols.len() >= 4
         && let Some((four, last_cols)) = cols.split_first_chunk()
-        && let Some((targets, last)) = core::mem::take(&mut values).split_first_chunk_mut()
+        && let Some(([v0, v1, v2, v3], last)) = core::mem::take(&mut values).split_first_chunk_mut()
     {
-        let ([c0, c1, c2, c3], [v0, v1, v2, v3]) = (I::to_usizes(four), *targets);
-        *targets = [work(c0, v0), work(c1, v1), work(c2, v2), work(c3, v3)];
+        // Taken apart where each is used: that takes an instruction.
+        let four = *four;
+        work(I::to_usizes(&four)[0], v0);
+        work(I::to_usizes(&four)[1], v1);
+        work(I::to_usizes(&four)[2], v2);
+        work(I::to_usizes(&four)[3], v3);
         (cols, values) = (last_cols, last);
     }
     for (col, value) in cols.iter().zip(values) {
-        *value = work(col.to_usize(), *value);
+        work(col.to_usize(), value);
     }
 }
 

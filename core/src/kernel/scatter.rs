@@ -2,7 +2,7 @@
 //! microcontroller does, which keeps no transposed index and skips inputs that are zero.
 
 use crate::backend::vector::{Vector, load, store};
-use crate::kernel::nonzero::{self, GROUP, TableMut};
+use crate::kernel::nonzero::{self, TableMut};
 use crate::samples::element::Element;
 use crate::sparse::csr::CsrRef;
 use crate::sparse::index::{Format, Index};
@@ -23,20 +23,21 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
             *row = bytemuck::Zeroable::zeroed();
         }
     }
-    let (mut w, mut x) = (w, X::rows::<V, K, LANES>(x));
     if V::SINGLE && X::TABLES {
-        // Whole groups here, the rest below.
-        let (groups, rest) = x.as_chunks();
-        let (top, bottom) = w.split_rows(x.len() - rest.len());
-        if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
-            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
-        } else if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
-            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
-        } else {
-            single::<F, X, V, _, K, LANES, ALL>(vector, top, groups, out);
-        }
-        (w, x) = (bottom, rest);
+        // The first of all rows starts at 0, which is known when compiling.
+        let base = if ALL { 0 } else { w.indptr().first().map_or(0, |pointer| pointer.to_usize()) };
+        return nonzero::in_groups::<F::Pointer, X, LANES>(w.indptr(), x, |indptr, x| {
+            let (w, x) = (CsrRef::trusted(w.ncols(), indptr, w.indices(), w.values()), X::rows::<V, K, LANES>(x));
+            if let Ok(out) = <&mut [_; 256]>::try_from(&mut *out) {
+                single::<F, X, V, _, K, LANES, ALL>(vector, w, base, x, out);
+            } else if let Ok(out) = <&mut [_; 128]>::try_from(&mut *out) {
+                single::<F, X, V, _, K, LANES, ALL>(vector, w, base, x, out);
+            } else {
+                single::<F, X, V, _, K, LANES, ALL>(vector, w, base, x, out);
+            }
+        });
     }
+    let x = X::rows::<V, K, LANES>(x);
     for ((cols, values), x) in w.rows().zip(x) {
         if X::are_zero::<V, K, LANES>(core::slice::from_ref(x)) {
             continue;
@@ -65,18 +66,18 @@ fn add<V: Vector, const K: usize>(vector: V, w: f32, x: &[V::Register; K], out: 
 fn single<F: Format, X: Element, V: Vector, T, const K: usize, const LANES: usize, const ALL: bool>(
     vector: V,
     w: CsrRef<'_, F>,
-    x: &[[X::Row<V, K, LANES>; GROUP]],
+    base: usize,
+    x: &[X::Row<V, K, LANES>],
     out: &mut T,
 ) where
     T: TableMut<[V::Unit; K]> + ?Sized,
 {
     let (indices, values) = nonzero::alike(w.indices(), w.values());
-    // The first of all rows starts at 0, which is known when compiling.
-    let base = if ALL { 0 } else { w.indptr().first().map_or(0, |pointer| pointer.to_usize()) };
+    let base = if ALL { 0 } else { base };
     nonzero::each_of::<F::Pointer, X, V, K, LANES>(
         w.indptr(),
         base,
-        x,
+        x.as_chunks().0,
         indices.len(),
         #[inline(always)]
         |range, x| {

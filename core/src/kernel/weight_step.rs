@@ -3,8 +3,8 @@
 //! There is no gradient buffer. A minibatch's first tile scales the velocity, every tile subtracts its share of the
 //! gradient, the last one moves the weight.
 
-use crate::backend::vector::{Vector, WIDTH, partial_dot};
-use crate::kernel::nonzero::{self, GROUP, Table};
+use crate::backend::vector::{Vector, WIDTH, partial_dot, store};
+use crate::kernel::nonzero::{self, Table};
 use crate::samples::element::Element;
 use crate::sparse::csr::{row_lengths, take, take_mut};
 use crate::sparse::index::{Format, Index};
@@ -125,21 +125,24 @@ pub(crate) fn sparse<F: Format, R: Element, C: Element, V: Vector, const K: usiz
     rows: &[[R; LANES]],
     cols: &[[C; LANES]],
 ) {
-    let (mut block, mut rows, cols) = (block, R::rows::<V, K, LANES>(rows), C::rows::<V, K, LANES>(cols));
+    let cols = C::rows::<V, K, LANES>(cols);
     let plain = V::SINGLE && block.velocity.is_empty() && step.update.is_plain();
     if plain && R::TABLES {
-        // Whole groups here, the rest below.
-        let (groups, rest) = rows.as_chunks();
-        let (top, bottom) = block.split(rows.len() - rest.len());
-        if let Ok(cols) = <&[_; 256]>::try_from(cols) {
-            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
-        } else if let Ok(cols) = <&[_; 128]>::try_from(cols) {
-            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
-        } else {
-            single::<F, R, C, V, _, K, LANES>(vector, top, groups, cols);
-        }
-        (block, rows) = (bottom, rest);
+        let SparseRows { indptr, indices, values, .. } = block;
+        let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
+        return nonzero::in_groups::<F::Pointer, R, LANES>(indptr, rows, |indptr, rows| {
+            let block = SparseRows::<F> { indptr, indices, values: &mut *values, velocity: &mut [] };
+            let rows = R::rows::<V, K, LANES>(rows);
+            if let Ok(cols) = <&[_; 256]>::try_from(cols) {
+                single::<F, R, C, V, _, K, LANES>(vector, block, base, rows, cols);
+            } else if let Ok(cols) = <&[_; 128]>::try_from(cols) {
+                single::<F, R, C, V, _, K, LANES>(vector, block, base, rows, cols);
+            } else {
+                single::<F, R, C, V, _, K, LANES>(vector, block, base, rows, cols);
+            }
+        });
     }
+    let rows = R::rows::<V, K, LANES>(rows);
     if V::GROUPED {
         return grouped::<F, R, C, V, K, LANES>(vector, step, block, rows, cols);
     }
@@ -210,19 +213,19 @@ fn grouped<F: Format, R: Element, C: Element, V: Vector, const K: usize, const L
 fn single<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const LANES: usize>(
     vector: V,
     block: SparseRows<'_, F>,
-    rows: &[[R::Row<V, K, LANES>; GROUP]],
+    base: usize,
+    rows: &[R::Row<V, K, LANES>],
     cols: &T,
 ) where
     T: Table<C::Row<V, K, LANES>> + ?Sized,
 {
     let SparseRows { indptr, indices, values, .. } = block;
-    let base = indptr.first().map_or(0, |pointer| pointer.to_usize());
     let len = indices.len().min(values.len());
     let (indices, values) = (indices.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     nonzero::each_of::<F::Pointer, R, V, K, LANES>(
         indptr,
         base,
-        rows,
+        rows.as_chunks().0,
         len,
         #[inline(always)]
         |range, x| {
@@ -232,9 +235,13 @@ fn single<F: Format, R: Element, C: Element, V: Vector, T, const K: usize, const
                     indices,
                     values,
                     #[inline(always)]
-                    |col, w| match cols.at(col) {
-                        Some(col) => w - vector.fold(C::partial_dot::<V, K, LANES>(vector, &x, col)),
-                        None => w,
+                    |col, w| {
+                        // Many are +0: those of silent neurons.
+                        let Some(col) = cols.at(col) else { return };
+                        let col = [store(vector, C::load::<V, K, LANES>(vector, col))];
+                        if !f32::are_zero::<V, K, LANES>(&col) {
+                            *w -= vector.fold(partial_dot(vector, &x, &col[0]));
+                        }
                     },
                 );
             }
@@ -252,9 +259,12 @@ pub(crate) fn bias<V: Vector, const K: usize>(
     deltas: &[[V::Unit; K]],
 ) {
     if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
-        for (bias, delta) in bias.iter_mut().zip(deltas) {
-            *bias -= vector.fold(partial_dot(vector, &[vector.splat(1.0); K], delta));
-        }
+        nonzero::pairs_mut(
+            deltas,
+            bias,
+            #[inline(always)]
+            |delta, bias| bias - vector.fold(partial_dot(vector, &[vector.splat(1.0); K], delta)),
+        );
         return;
     }
     let ones = [vector.splat(1.0); K];

@@ -108,7 +108,11 @@ impl Element for f32 {
     #[inline(always)]
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[[V::Unit; K]]) -> bool {
         let words: &[u32] = bytemuck::try_cast_slice(rows.as_flattened()).unwrap_or_default();
-        words.iter().all(|&word| word == 0)
+        match words {
+            // A loop over one word is not always seen to be none.
+            [word] => *word == 0,
+            words => words.iter().all(|&word| word == 0),
+        }
     }
 
     #[inline(always)]
@@ -162,11 +166,12 @@ impl Element for u8 {
 
     #[inline(always)]
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[[u8; LANES]]) -> bool {
-        match *rows.as_flattened() {
-            // Four bytes are one word where loads need no alignment.
-            [a, b, c, d] => u32::from_ne_bytes([a, b, c, d]) == 0,
-            ref bytes => bytes.iter().all(|&byte| byte == 0),
+        // Eight bytes are two words where loads need no alignment.
+        if let Ok(bytes) = <&[u8; 8]>::try_from(rows.as_flattened()) {
+            let [low, high]: [u32; 2] = bytemuck::must_cast(*bytes);
+            return low | high == 0;
         }
+        rows.as_flattened().iter().all(|&byte| byte == 0)
     }
 
     #[inline(always)]

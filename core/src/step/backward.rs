@@ -247,7 +247,12 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
         let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale, batch } = self;
-        let out = units_mut::<V, K, LANES>(delta).iter_mut().zip(units::<V, K, LANES>(y));
+        let (delta, y) = (units_mut::<V, K, LANES>(delta), units::<V, K, LANES>(y));
+        if let (true, Activation::Relu, InputSums::Dense { n_in, first }) = (V::SINGLE, activation, &sums) {
+            // What a chip does most, with nothing to decide inside the loop.
+            return dense::relu_deltas(vector, (values, *n_in, *first), units::<V, K, LANES>(above), y, delta, scale);
+        }
+        let out = delta.iter_mut().zip(y);
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
         let hides_sign = activation.hides_sign();
@@ -279,7 +284,7 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 out,
                 #[inline(always)]
                 |(delta, y)| {
-                    let closed = activation.closes_at_zero() && is_zero(bytemuck::must_cast_slice(y.as_slice()));
+                    let closed = activation.closes_at_zero() && dense::is_zero(bytemuck::must_cast_slice(y.as_slice()));
                     if closed {
                         **delta = Zeroable::zeroed();
                     }
@@ -295,16 +300,6 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
                 }
             }
         }
-    }
-}
-
-/// Whether every lane is zero, of whichever sign.
-#[inline(always)]
-fn is_zero(row: &[f32]) -> bool {
-    match row {
-        // A loop over one lane is not always seen to be none.
-        [lane] => *lane == 0.0,
-        lanes => lanes.iter().all(|&lane| lane == 0.0),
     }
 }
 

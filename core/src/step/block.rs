@@ -38,7 +38,10 @@ pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, p
 }
 
 /// How much of a block is run, and in how many parts.
-pub(crate) trait Run {
+pub(crate) trait Run: Send {
+    /// Whether a run is of many rows.
+    const MANY: bool;
+
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T);
 }
 
@@ -46,12 +49,16 @@ pub(crate) trait Run {
 pub(crate) struct Parts(pub(crate) usize);
 
 impl Run for Parts {
+    const MANY: bool = true;
+
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
         run_block::<LANES, _, _>(backend, self.0, block);
     }
 }
 
 impl Run for Range<usize> {
+    const MANY: bool = false;
+
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
         backend.dispatch::<LANES, _>(block.part(self));
     }

@@ -1,5 +1,6 @@
 //! The update over blocks of rows of all layers.
 
+use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::activation::batch_norm;
@@ -169,14 +170,25 @@ struct Step<R> {
 }
 
 /// Updates a matrix from the tiles of its rows and of its columns, each with their number in a tile.
-fn update_rows<B: Backend, F: Format, R: Element, C: Element, const LANES: usize>(
+fn update_rows<B: Backend, F: Format, R: Element, C: Element, S: Run, const LANES: usize>(
     backend: &B,
-    Step { update, tiles, run }: Step<impl Run>,
+    Step { update, tiles, run }: Step<S>,
     matrix: Matrix<'_, F>,
     (rows, nrows): (&[[R; LANES]], usize),
     (cols, ncols): (&[[C; LANES]], usize),
 ) {
-    let block = Rows { update, tiles, matrix, rows, nrows, first: 0, len: nrows, cols, ncols };
+    let block = Rows::<_, _, _, S, LANES> {
+        update,
+        tiles,
+        matrix,
+        rows,
+        nrows,
+        first: 0,
+        len: nrows,
+        cols,
+        ncols,
+        run: PhantomData,
+    };
     run.run::<LANES, _, _>(backend, block);
 }
 
@@ -272,7 +284,7 @@ enum Matrix<'a, F: Format> {
 }
 
 /// A block of a matrix' rows with all tiles of the minibatch.
-struct Rows<'a, F: Format, R: Element, C: Element, const LANES: usize> {
+struct Rows<'a, F: Format, R: Element, C: Element, S: Run, const LANES: usize> {
     update: Update,
     tiles: usize,
     matrix: Matrix<'a, F>,
@@ -284,9 +296,10 @@ struct Rows<'a, F: Format, R: Element, C: Element, const LANES: usize> {
     /// Tiles of `ncols` rows each.
     cols: &'a [[C; LANES]],
     ncols: usize,
+    run: PhantomData<S>,
 }
 
-impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F, R, C, LANES> {
+impl<F: Format, R: Element, C: Element, S: Run, const LANES: usize> Block for Rows<'_, F, R, C, S, LANES> {
     fn rows(&self) -> usize {
         self.len
     }
@@ -310,7 +323,7 @@ impl<F: Format, R: Element, C: Element, const LANES: usize> Block for Rows<'_, F
     }
 }
 
-impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, F, R, C, LANES> {
+impl<F: Format, R: Element, C: Element, S: Run, const LANES: usize> Kernel for Rows<'_, F, R, C, S, LANES> {
     type Output = ();
     const NAME: &'static str = "update";
 
@@ -332,7 +345,7 @@ impl<F: Format, R: Element, C: Element, const LANES: usize> Kernel for Rows<'_, 
                     );
                 }
                 Matrix::Dense { weights, velocity } => {
-                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, rows, cols);
+                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, (rows, S::MANY), cols);
                 }
             }
         }
