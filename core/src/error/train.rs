@@ -127,7 +127,7 @@ pub enum TrainError {
         /// The layer, counted from 0.
         layer: usize,
     },
-    /// The network has layers in blocks, which do not know something.
+    /// The network has layers in blocks, which do not support something.
     Blocked {
         /// What.
         what: &'static str,

@@ -129,7 +129,8 @@ pub(crate) fn transposed_rows<V: Vector, const K: usize, T>(
     }
 }
 
-/// The same for single samples and `ReLU`, whose activations are `y`: writes the deltas, which are zero for silent neurons. A function of its own: its loops then have the registers to themselves.
+/// The same for single samples and `ReLU`, whose activations are `y`: writes the deltas, which are zero for silent neurons. A loop
+/// of its own, in a function of its own, which has the registers to itself: that halves its instructions on a chip.
 #[inline(never)]
 pub(crate) fn relu_deltas<V: Vector, const K: usize>(
     vector: V,
@@ -139,11 +140,11 @@ pub(crate) fn relu_deltas<V: Vector, const K: usize>(
     delta: &mut [[V::Unit; K]],
     scale: f32,
 ) {
-    // No zero, which is known when compiling then: the inner loop counts down.
+    // The compiler then knows that it is not 0, and the inner loop counts down.
     let n_in = n_in.max(1);
     for (input, (y, delta)) in (first..n_in).zip(y.iter().zip(delta)) {
         let (mut sum, at) = ([vector.splat(0.0); K], load(vector, y));
-        // Less it always is; that it is known when compiling spares a check of each weight.
+        // The second is always true, and spares a check of each weight.
         if !is_zero(bytemuck::must_cast_slice(y.as_slice())) && input < n_in {
             for (weights, d) in weights.chunks_exact(n_in).zip(d) {
                 if let Some(&w) = weights.get(input) {
@@ -156,7 +157,8 @@ pub(crate) fn relu_deltas<V: Vector, const K: usize>(
     }
 }
 
-/// Updates the weights of inputs that are not zero, for a single sample. A function of its own, likewise.
+/// Updates the weights of inputs that are not zero, for a single sample. A function of its own, likewise. Where a weight is -0 it may
+/// become +0 or stay, other than by rows.
 #[inline(never)]
 fn columns_step<D: Element, X: Element, V: Vector, const K: usize, const LANES: usize>(
     vector: V,
@@ -178,7 +180,7 @@ fn columns_step<D: Element, X: Element, V: Vector, const K: usize, const LANES: 
     }
 }
 
-/// Updates a block of rows, known to be `many` or not, with one tile.
+/// Updates a block of rows with one tile; `whole` unless they are the few rows of a part of a step.
 ///
 /// Shapes: `weights` and `velocity` (or none) `[block, n_in]`; `deltas` `[block][LANES]`; `x` `[n_in][LANES]`.
 #[inline(always)]
@@ -187,13 +189,13 @@ pub(crate) fn weight_step<D: Element, X: Element, V: Vector, const K: usize, con
     step: TileUpdate,
     weights: &mut [f32],
     velocity: &mut [f32],
-    (deltas, many): (&[[D; LANES]], bool),
+    (deltas, whole): (&[[D; LANES]], bool),
     x: &[[X; LANES]],
 ) {
     let (deltas, x) = (D::rows::<V, K, LANES>(deltas), X::rows::<V, K, LANES>(x));
     let n_in = x.len().max(1);
     if V::SINGLE && velocity.is_empty() && step.update.is_plain() {
-        if many && !X::TABLES {
+        if whole && !X::TABLES {
             return columns_step::<D, X, V, K, LANES>(vector, weights, deltas, x);
         }
         for (weights, delta) in weights.chunks_exact_mut(n_in).zip(deltas) {

@@ -27,7 +27,7 @@ pub(crate) fn in_groups<P: Index, X: Element, const LANES: usize>(
     }
 }
 
-/// Less than a group, filled up. A function of its own: most layers do not have it on the stack.
+/// Less than a group, filled up. A function of its own: other calls need no stack for it.
 #[inline(never)]
 fn last_group<P: Index, X: Element, const LANES: usize>(
     indptr: &[P],
@@ -150,7 +150,7 @@ pub(crate) fn columns<I: Index>(cols: &[I], values: &[f32], mut work: impl FnMut
 
 /// As [`pairs`], putting the value that `work` returns in place, four at a time.
 #[inline(always)]
-pub(crate) fn pairs_mut<T, U: Copy>(items: &[T], values: &mut [U], mut work: impl FnMut(&T, U) -> U) {
+pub(crate) fn pairs_mut<T>(items: &[T], values: &mut [f32], mut work: impl FnMut(&T, f32) -> f32) {
     let len = items.len().min(values.len());
     let (mut items, mut values) = (items.get(..len).unwrap_or_default(), values.get_mut(..len).unwrap_or_default());
     while items.len() >= 4
@@ -175,7 +175,7 @@ pub(crate) fn columns_mut<I: Index>(cols: &[I], values: &mut [f32], mut work: im
         && let Some((four, last_cols)) = cols.split_first_chunk()
         && let Some(([v0, v1, v2, v3], last)) = core::mem::take(&mut values).split_first_chunk_mut()
     {
-        // Taken apart where each is used: that takes an instruction.
+        // Taken apart where each is used, which saves an instruction.
         let four = *four;
         work(I::to_usizes(&four)[0], v0);
         work(I::to_usizes(&four)[1], v1);

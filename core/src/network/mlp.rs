@@ -215,8 +215,9 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
     ///
     /// # Errors
     ///
-    /// As [`Mlp::step`]; a feature or a number that is infinite or NaN; an output without a number; a label that is no
-    /// output; an autoencoder with other outputs than inputs. The network is then unchanged.
+    /// A network built for inference, or a momentum for which it has no velocity; a feature or a number that is infinite or NaN; an
+    /// output without a number; a label that is no output; an autoencoder with other outputs than inputs. The network is then
+    /// unchanged. A loss that is infinite or NaN is no error: it is in the metrics.
     // Inlined: a program that always gives the same kind of answer contains its loss only.
     #[inline(always)]
     pub fn train_one<B: Backend>(

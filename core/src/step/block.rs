@@ -39,8 +39,8 @@ pub(crate) fn run_block<const LANES: usize, B: Backend, T: Block>(backend: &B, p
 
 /// How much of a block is run, and in how many parts.
 pub(crate) trait Run: Send {
-    /// Whether a run is of many rows.
-    const MANY: bool;
+    /// Whether it is all of a block, not a few rows for a part of a step.
+    const WHOLE: bool;
 
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T);
 }
@@ -49,7 +49,7 @@ pub(crate) trait Run: Send {
 pub(crate) struct Parts(pub(crate) usize);
 
 impl Run for Parts {
-    const MANY: bool = true;
+    const WHOLE: bool = true;
 
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
         run_block::<LANES, _, _>(backend, self.0, block);
@@ -57,7 +57,7 @@ impl Run for Parts {
 }
 
 impl Run for Range<usize> {
-    const MANY: bool = false;
+    const WHOLE: bool = false;
 
     fn run<const LANES: usize, B: Backend, T: Block>(self, backend: &B, block: T) {
         backend.dispatch::<LANES, _>(block.part(self));

@@ -23,10 +23,10 @@ use crate::sparse::chunks::{CHUNK, each_chunk};
 use crate::sparse::csr::{CsrRef, take_mut};
 use crate::sparse::index::InBlock;
 use crate::step::backward::differentiate;
+use crate::step::biases::Bias;
 use crate::step::block::Workers;
 use crate::step::forward::activate;
 use crate::step::sgd::Update;
-use crate::step::update::Bias;
 
 /// Parts that a layer is cut into for each thread: enough to share out evenly.
 const PARTS_PER_THREAD: usize = 4;

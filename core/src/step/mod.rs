@@ -19,9 +19,10 @@
 //! | `loss/` | what outputs are compared with, and what is measured |
 //! | `sgd.rs` | settings and arithmetic of gradient descent |
 //! | `look_ahead.rs` | Nesterov momentum |
-//! | `update.rs` | from deltas to weights, over all layers |
+//! | `update.rs`, `biases.rs` | from deltas to weights, over all layers, and to biases |
 
 pub(crate) mod backward;
+pub(crate) mod biases;
 pub(crate) mod block;
 pub(crate) mod blocks;
 pub(crate) mod forward;

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use crate::activation::batch_norm;
 use crate::activation::kind::Parameters;
-use crate::backend::vector::{Kernel, Vector, units};
+use crate::backend::vector::{Kernel, Vector};
 use crate::backend::{Backend, MatrixMultiply, Strided};
 use crate::kernel::dense;
 use crate::kernel::weight_step::{self, SparseRows, TileUpdate};
@@ -14,6 +14,7 @@ use crate::network::spec::Storage;
 use crate::samples::element::Element;
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
+use crate::step::biases::update_biases;
 use crate::step::block::{Block, Parts, Run, run_block};
 use crate::step::sgd::Update;
 use crate::step::tiles::LayerTiles;
@@ -89,18 +90,6 @@ pub(crate) fn update_layer<B: Backend, F: Format, X: Element, const LANES: usize
     update_weights(backend, update, tiles, layer, x, deltas, Parts(parts));
 }
 
-#[inline(always)]
-fn update_biases<B: Backend, F: Format, const LANES: usize>(
-    backend: &B,
-    update: Update,
-    tiles: usize,
-    layer: &mut Layer<'_, F>,
-    deltas: &[[f32; LANES]],
-) {
-    let bias = Bias { update, tiles, bias: layer.bias, velocity: layer.bias_velocity, deltas };
-    backend.dispatch::<LANES, _>(bias);
-}
-
 /// Adds a tile's gradients by weights and biases to the layer's velocities, which are zero; its weights stay.
 pub(crate) fn take_gradients<B: Backend, F: Format, X: Element, const LANES: usize>(
     backend: &B,
@@ -113,20 +102,6 @@ pub(crate) fn take_gradients<B: Backend, F: Format, X: Element, const LANES: usi
     update_biases(backend, Update::GRADIENT, tiles, layer, deltas);
     let parts = blocks(backend, layer.spec.connections * LANES);
     update_weights(backend, Update::GRADIENT, tiles, layer, x, deltas, Parts(parts));
-}
-
-/// Updates biases of a layer with the deltas of a single sample.
-pub(crate) fn update_bias_rows<B: Backend, F: Format, const LANES: usize>(
-    backend: &B,
-    update: Update,
-    layer: &mut Layer<'_, F>,
-    rows: Range<usize>,
-    deltas: &[[f32; LANES]],
-) {
-    let deltas = deltas.get(rows.clone()).unwrap_or_default();
-    let velocity = layer.bias_velocity.get_mut(rows.clone()).unwrap_or_default();
-    let bias = layer.bias.get_mut(rows).unwrap_or_default();
-    backend.dispatch::<LANES, _>(Bias { update, tiles: 1, bias, velocity, deltas });
 }
 
 /// Updates the weights of a layer's matrix, or of some of its rows.
@@ -345,31 +320,9 @@ impl<F: Format, R: Element, C: Element, S: Run, const LANES: usize> Kernel for R
                     );
                 }
                 Matrix::Dense { weights, velocity } => {
-                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, (rows, S::MANY), cols);
+                    dense::weight_step::<R, C, V, K, LANES>(vector, step, weights, velocity, (rows, S::WHOLE), cols);
                 }
             }
-        }
-    }
-}
-
-/// A layer's biases with all tiles of the minibatch.
-pub(crate) struct Bias<'a, const LANES: usize> {
-    pub(crate) update: Update,
-    pub(crate) tiles: usize,
-    pub(crate) bias: &'a mut [f32],
-    pub(crate) velocity: &'a mut [f32],
-    pub(crate) deltas: &'a [[f32; LANES]],
-}
-
-impl<const LANES: usize> Kernel for Bias<'_, LANES> {
-    type Output = ();
-    const NAME: &'static str = "update of biases";
-
-    #[inline(always)]
-    fn run<V: Vector, const K: usize>(self, vector: V) {
-        for (tile, deltas) in self.deltas.chunks_exact(self.bias.len().max(1)).take(self.tiles).enumerate() {
-            let step = TileUpdate { update: self.update, first: tile == 0, last: tile + 1 == self.tiles };
-            weight_step::bias(vector, step, self.bias, self.velocity, units::<V, K, LANES>(deltas));
         }
     }
 }

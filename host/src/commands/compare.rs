@@ -81,8 +81,10 @@ impl Arguments {
         let trained = self.train(&config, runs.into_iter().zip(states), &out, &interrupted)?;
         let failed: Vec<String> = trained.failed.iter().map(|(path, _)| path.display().to_string()).collect();
         let failed = failed.join(", ");
+        let dense = trained.failed.iter().any(|&(_, model)| model == ModelKind::Dense);
+        let advice = if dense { "; a dense model may need --dense-learning-rate" } else { "" };
         if trained.done.is_empty() {
-            bail!("no run finished, so there is no table; above is why: {failed}");
+            bail!("no run finished, so there is no table: {failed}{advice}");
         }
         let rows = conclude(&trained.done, &out)?;
         if self.json {
@@ -91,8 +93,6 @@ impl Arguments {
             print(format_args!("{}\nalso in {}", table(&rows), out.join("comparison.md").display()))?;
         }
         if !failed.is_empty() {
-            let dense = trained.failed.iter().any(|&(_, model)| model == ModelKind::Dense);
-            let advice = if dense { "; a dense model may need --dense-learning-rate" } else { "" };
             bail!("not in the table, because the run did not finish: {failed}{advice}");
         }
         Ok(())

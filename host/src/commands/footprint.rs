@@ -82,7 +82,7 @@ impl OnRanks {
 }
 
 impl Arguments {
-    /// Notes the flags on which no size depends.
+    /// Notes the flags that change no size.
     fn note_sizeless(&self, config: &Config, widths: (usize, usize)) {
         let defaults = Config::defaults_for(config.dataset.clone(), config.task);
         let prediction = account(config, widths);
@@ -101,7 +101,7 @@ impl Arguments {
         let given = TABLE.iter().filter(|setting| (setting.is_given)(&self.settings.given));
         let flags: Vec<_> = given.filter(is_sizeless).map(Setting::shown).collect();
         if !flags.is_empty() {
-            note(format_args!("no size depends on {}", flags.join(", ")));
+            note(format_args!("the sizes are the same without {}", flags.join(", ")));
         }
     }
 
@@ -114,10 +114,10 @@ impl Arguments {
             Some(run) => run.widths,
             None => self.data.widths(&config)?,
         };
-        self.note_sizeless(&config, widths);
         if let Some(name) = &self.board {
             return self.on_boards(name, &config, widths);
         }
+        self.note_sizeless(&config, widths);
         let prediction = account(&config, widths);
         // What was measured is of the run's own network, not of one that flags changed.
         let run = run.filter(|run| run.config == config);

@@ -183,10 +183,15 @@ fn table(summary: &Summary) -> Table {
 /// Says what is left to do where that may be a surprise.
 fn note_continuation(folder: &Path, checkpoint: &Checkpoint, config: &Config) -> Result<()> {
     let (out, done, before, epochs) = (folder.display(), checkpoint.epoch, checkpoint.config.epochs, config.epochs);
-    if config.patience > 0 && is_tired(config, &SavedRun::read(folder)?.epochs) {
+    let tired = config.patience > 0 && {
+        let mut rows = SavedRun::read(folder)?.epochs;
+        rows.retain(|row| row.epoch <= done);
+        is_tired(config, &rows)
+    };
+    if tired {
         note(format_args!(
-            "{out} ended after {done} of {epochs} epochs, because its loss did not fall for {} (--patience); nothing is left to \
-             train",
+            "{out} ended after {done} of {epochs} epochs, because its validation loss did not fall for {} epochs (--patience); \
+             nothing is left to train",
             config.patience
         ));
     } else if done == epochs {

@@ -69,7 +69,7 @@ choice! {
         Linear = "linear",
         /// Cosine decay to 0, or to --connections-end.
         Cosine = "cosine",
-        /// Multiplied by --step-factor after every --step-every epochs: of connections, what exceeds --connections-end.
+        /// Multiplied by --step-factor after every --step-every epochs.
         Step = "step",
     }
 
@@ -77,7 +77,7 @@ choice! {
     DecayKind {
         /// `w -= weight_decay * w` at each step, whatever the learning rate, as the SET reference does.
         Decoupled = "decoupled",
-        /// `gradient += weight_decay * w`, as Keras does, and PyTorch while the learning rate is constant.
+        /// `gradient += weight_decay * w`: L2 regularisation, as `weight_decay` of `SGD` in PyTorch.
         Coupled = "coupled",
         /// `w *= (1 - learning_rate * weight_decay)^64` after every 64th step of an epoch, which is cheap on a chip.
         Periodic = "periodic",

@@ -199,14 +199,14 @@ settings! { |dataset, source, task|
         topology: TopologyKind = TopologyKind::Random, { applies: &[SPARSE] }
 
         /// Fraction of the connections that an evolution replaces.
-        zeta: f32 = 0.3, { common: true, range: FRACTION, applies: &[SET, EVOLVES] }
+        zeta: f32 = 0.3, { common: true, range: FRACTION, applies: &[SET] }
 
         /// How zeta changes over the epochs.
         zeta_schedule: ScheduleKind = match dataset {
             Some(Cifar10) => ScheduleKind::Constant,
             _ => ScheduleKind::Cosine,
         }, {
-            applies: &[SET, EVOLVES, Condition { holds: |config| config.zeta > 0.0, otherwise: "with --zeta 0" }],
+            applies: &[SET, EPOCHS, Condition { holds: |config| config.zeta > 0.0, otherwise: "with --zeta 0" }],
         }
 
         /// Also evolve within an epoch, each time this many training samples have passed (0: only after epochs).
@@ -239,7 +239,7 @@ settings! { |dataset, source, task|
         importance_percentile: f32 = 0.0, {
             range: Range::Real(Bound::Included(0.0), Bound::Excluded(100.0)),
             applies: &[SET, EVOLVES, Condition {
-                holds: |config| config.evolves(config.importance_from),
+                holds: |config| config.importance_percentile == 0.0 || config.evolves(config.importance_from),
                 otherwise: "where --importance-from comes after the last evolution",
             }],
         }

@@ -150,14 +150,14 @@ fn warn_of_decay(session: &Session<'_>, warn: &Warn) {
     }
 }
 
-/// Warns of a sparse model whose layers have all connections.
+/// Warns of a sparse model whose hidden layers have all connections.
 fn warn_of_density(session: &Session<'_>, warn: &Warn) {
     let layers = session.layers();
     let evolving = layers.split_last().map_or(&[][..], |(_, hidden)| hidden);
     if session.config.model != ModelKind::Dense && evolving.iter().all(LayerSpec::is_dense) {
         warn.warn(
-            "every layer has all its connections, so no connection evolves and the settings of topology have no effect; lower \
-             --epsilon or --connections, or widen --hidden",
+            "every hidden layer has all its connections, so no connection evolves and the settings of topology have no effect; \
+             lower --epsilon or --connections, or widen --hidden",
         );
     }
 }

@@ -194,7 +194,11 @@ fn the_best_epoch_is_kept_and_a_run_without_progress_ends() {
     );
     let outcome = run(path, "train flowers.csv --out run --resume");
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("did not fall for 5 (--patience); nothing is left to train"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("did not fall for 5 epochs (--patience); nothing is left to train"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(fs::read_to_string(path.join("run/metrics.csv")).unwrap(), metrics);
 }
 

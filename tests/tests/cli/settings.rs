@@ -142,13 +142,13 @@ fn flags_without_effect_are_named() {
     // What a file says is no mistake of the one who typed the command.
     fs::write(folder.path().join("dense.toml"), "model = \"dense\"\nzeta = 0.1\nrotation = 3.0\n").unwrap();
     assert_eq!(notes("--config dense.toml"), ["--epsilon has no effect in a dense model"]);
-    let all = "every layer has all its connections, so no connection evolves and the settings of topology have no effect; \
+    let all = "every hidden layer has all its connections, so no connection evolves and the settings of topology have no effect; \
                lower --epsilon or --connections, or widen --hidden";
     let outcome =
         run(folder.path(), "train --train-samples 20 --test-samples 20 --hidden 16,12 --epochs 1 --out dense");
     assert!(outcome.stderr.contains(all), "{}", outcome.stderr);
     let outcome = run(folder.path(), "footprint --learning-rate 0.5 --hidden 20,10 --epochs 3 --dropout 0.2");
-    assert!(outcome.stderr.contains("no size depends on --learning-rate, --epochs"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the sizes are the same without --learning-rate, --epochs"), "{}", outcome.stderr);
     assert_eq!(notes("--augment --shift 0.2 --growth near --reach 3"), [""; 0]);
 }
 

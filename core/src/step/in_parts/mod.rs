@@ -17,13 +17,14 @@ use crate::samples::answers::{Answer, Answers, Labels, Unlabelled, Values};
 use crate::samples::one::OneSample;
 use crate::sparse::index::Format;
 use crate::step::backward::{backward_rows, spread_rows as spread_deltas};
+use crate::step::biases::update_bias_rows;
 use crate::step::forward::{TileSamples, forward_rows, spread_rows as spread_inputs};
 use crate::step::id::StepId;
 use crate::step::in_parts::stages::{Order, Stage};
 use crate::step::loss::Metrics;
 use crate::step::pass::{Measure, Minibatch, dropout_mask, dropout_scale};
 use crate::step::sgd::{Sgd, Update};
-use crate::step::update::{take_rate, update_activation, update_bias_rows, update_weights};
+use crate::step::update::{take_rate, update_activation, update_weights};
 
 /// A step of training on one sample, in parts: [`Mlp::train_one_in_parts`] begins it, and
 /// [`train_some`](StepInParts::train_some) goes on with it until it is done.
