@@ -112,6 +112,16 @@ fn defaults_named_by_help_are_those_of_a_run() {
     assert_eq!(model_bytes(folder.path(), "runs/mnist-mini-set-seed1"), first);
 }
 
+/// Help said that an evolution follows every epoch "in any case".
+#[test]
+fn help_says_that_no_evolution_follows_the_last_epoch() {
+    let folder = tempdir().unwrap();
+    let help = succeed(folder.path(), "train --help");
+    for words in ["evolve after every epoch but the last", "The last epoch never is"] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+}
+
 #[test]
 fn short_help_shows_what_most_people_change_first() {
     let folder = tempdir().unwrap();

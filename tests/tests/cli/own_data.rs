@@ -44,6 +44,21 @@ pub(crate) fn json(folder: &Path, arguments: &str) -> Value {
 }
 
 #[test]
+fn the_commands_of_the_readme_for_own_samples_run_as_they_stand() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("flowers.csv"), points(300, Some(&NAMES))).unwrap();
+    fs::write(path.join("new.csv"), points(9, None)).unwrap();
+    let readme = include_str!("../../../README.md");
+    let block = readme.split("```sh\n").find(|block| block.starts_with("rewire data describe flowers.csv")).unwrap();
+    let commands = block.lines().take_while(|line| *line != "```").map(|line| line.split('#').next().unwrap().trim());
+    let commands: Vec<_> = commands.map(|command| command.strip_prefix("rewire ").unwrap()).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let said: Vec<_> = commands.iter().map(|command| succeed(path, command)).collect();
+    assert!(said[2].contains("tulip") && said[3].lines().count() == 10, "{said:?}");
+}
+
+#[test]
 fn a_table_smaller_than_a_minibatch_is_trained_with_a_smaller_one() {
     let folder = tempdir().unwrap();
     let path = folder.path();
