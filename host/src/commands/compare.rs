@@ -246,7 +246,6 @@ mod tests {
         let long = table(&[row("SET (a-run-with-a-rather-long-name-seed1)")]).to_string();
         assert!(long.lines().all(|line| line.chars().count() <= 120), "{long}");
         let text = markdown(&rows);
-        let columns = broken_columns(&rows).len();
-        assert!(text.lines().all(|line| line.matches('|').count() == columns + 1), "{text}");
+        assert!(text.lines().all(|line| line.matches('|').count() == 13), "{text}");
     }
 }

@@ -93,7 +93,7 @@ fn an_autoencoder_has_as_many_outputs_as_inputs() {
     assert_eq!(run(&network, &data.values(), &data.unlabelled()), refused);
     assert_eq!(run(&network, &data.values(), &data.values()), Ok(Ended::Finished));
     assert_eq!(run(&layers(INPUT), &data.unlabelled(), &data.unlabelled()), Ok(Ended::Finished));
-    // The loss of a step that nobody checked is NaN.
+    // A step by itself, whose samples nobody checked, finds that its loss is NaN.
     let diverged = TrainError::Diverged { samples: SampleSet::Training, epoch: PLACE.epoch, step: PLACE.step };
     assert_eq!(try_step::<4>(&network, 5, &data.unlabelled()), Err(diverged));
 }
