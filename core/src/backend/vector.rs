@@ -332,6 +332,20 @@ pub(crate) fn multiply_add<V: Vector, const K: usize>(vector: V, sum: &mut [V::R
     }
 }
 
+/// As [`multiply_add`], with `x` in registers.
+#[inline(always)]
+pub(crate) fn add_product<V: Vector, const K: usize>(
+    vector: V,
+    sum: &mut [V::Register; K],
+    w: f32,
+    x: &[V::Register; K],
+) {
+    let w = vector.splat(w);
+    for (sum, &x) in sum.iter_mut().zip(x) {
+        *sum = vector.add(*sum, vector.mul(w, x));
+    }
+}
+
 /// The lane-wise products of two rows, added up over their units in order; folding them gives the dot product.
 #[inline(always)]
 pub(crate) fn partial_dot<V: Vector, const K: usize>(vector: V, a: &[V::Register; K], b: &[V::Unit; K]) -> V::Register {

@@ -5,7 +5,7 @@
 //! ([`Backend::matrix_multiply`](crate::backend::Backend::matrix_multiply)).
 
 use crate::activation::kind::Activation;
-use crate::backend::vector::{Vector, WIDTH, load, multiply_add, store};
+use crate::backend::vector::{Vector, WIDTH, add_product, load, multiply_add, store};
 use crate::kernel::nonzero;
 use crate::kernel::weight_step::TileUpdate;
 use crate::samples::element::Element;
@@ -38,7 +38,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
         return;
     }
     let (mut weights, mut out) = (weights, out);
-    // Five rows that read each input once.
+    // Five rows that look at each input once.
     while V::SINGLE && weights.len() >= 5 * n {
         let sums = five::<X, V, K, LANES>(vector, take(&mut weights, 5 * n), x);
         sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
@@ -58,7 +58,8 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     }
 }
 
-/// The sums of five rows for a single sample. A function of its own: its loop then has the registers to itself.
+/// The sums of five rows for a single sample. Inputs of zero, such as silent neurons, are skipped: no sum that starts at +0 can be
+/// -0. A function of its own: its loop then has the registers to itself.
 #[inline(never)]
 fn five<X: Element, V: Vector, const K: usize, const LANES: usize>(
     vector: V,
@@ -66,15 +67,24 @@ fn five<X: Element, V: Vector, const K: usize, const LANES: usize>(
     x: &[X::Row<V, K, LANES>],
 ) -> [[V::Register; K]; 5] {
     let [mut sa, mut sb, mut sc, mut sd, mut se] = [[vector.splat(0.0); K]; 5];
-    let mut rows = weights.chunks_exact(x.len().max(1));
-    let mut next = || rows.next().unwrap_or_default();
-    let (a, b, c, d, e) = (next(), next(), next(), next(), next());
-    for (((((x, &a), &b), &c), &d), &e) in x.iter().zip(a).zip(b).zip(c).zip(d).zip(e) {
-        X::multiply_add::<V, K, LANES>(vector, &mut sa, a, x);
-        X::multiply_add::<V, K, LANES>(vector, &mut sb, b, x);
-        X::multiply_add::<V, K, LANES>(vector, &mut sc, c, x);
-        X::multiply_add::<V, K, LANES>(vector, &mut sd, d, x);
-        X::multiply_add::<V, K, LANES>(vector, &mut se, e, x);
+    let n = x.len();
+    // Rows as long as `x`, and places below that length: no place is checked in the loop.
+    if let Some((a, rest)) = weights.split_at_checked(n)
+        && let Some((b, rest)) = rest.split_at_checked(n)
+        && let Some((c, rest)) = rest.split_at_checked(n)
+        && let Some((d, rest)) = rest.split_at_checked(n)
+        && let Some((e, _)) = rest.split_at_checked(n)
+    {
+        for i in 0..n {
+            if !X::are_zero::<V, K, LANES>(core::slice::from_ref(&x[i])) {
+                let x = X::load::<V, K, LANES>(vector, &x[i]);
+                add_product(vector, &mut sa, a[i], &x);
+                add_product(vector, &mut sb, b[i], &x);
+                add_product(vector, &mut sc, c[i], &x);
+                add_product(vector, &mut sd, d[i], &x);
+                add_product(vector, &mut se, e[i], &x);
+            }
+        }
     }
     [sa, sb, sc, sd, se]
 }

@@ -51,12 +51,15 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
     mut work: impl FnMut(Range<usize>, &X::Row<V, K, LANES>),
 ) {
     let (starts, _) = indptr.as_chunks::<GROUP>();
-    let (ends, _) = indptr.get(1..).unwrap_or_default().as_chunks::<GROUP>();
+    let Some((_, ends)) = indptr.split_first() else { return };
+    let (ends, _) = ends.as_chunks::<GROUP>();
     for ((rows, starts), ends) in groups.iter().zip(starts).zip(ends) {
         if X::are_zero::<V, K, LANES>(rows) {
             continue;
         }
-        for ((row, start), end) in rows.iter().zip(starts).zip(ends) {
+        let first = rows.first_chunk().map_or(0, X::zeros::<V, K, LANES>);
+        for i in first..GROUP {
+            let (row, start, end) = (&rows[i], &starts[i], &ends[i]);
             if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {
                 let (start, end) = (start.to_usize().wrapping_sub(base), end.to_usize().wrapping_sub(base));
                 if start <= end && end <= len {

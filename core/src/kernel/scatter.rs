@@ -1,7 +1,7 @@
 //! Computes the same sums as [`gather`](crate::kernel::gather), spread from the side that is stored in rows: what a
 //! microcontroller does, which keeps no transposed index and skips inputs that are zero.
 
-use crate::backend::vector::{Vector, load, store};
+use crate::backend::vector::{Vector, add_product, load, store};
 use crate::kernel::nonzero::{self, TableMut};
 use crate::samples::element::Element;
 use crate::sparse::csr::CsrRef;
@@ -54,10 +54,8 @@ pub(crate) fn rows<F: Format, X: Element, V: Vector, const K: usize, const LANES
 /// Adds `w * x` to a row.
 #[inline(always)]
 fn add<V: Vector, const K: usize>(vector: V, w: f32, x: &[V::Register; K], out: &mut [V::Unit; K]) {
-    let (mut sum, w) = (load(vector, out), vector.splat(w));
-    for (sum, &x) in sum.iter_mut().zip(x) {
-        *sum = vector.add(*sum, vector.mul(w, x));
-    }
+    let mut sum = load(vector, out);
+    add_product(vector, &mut sum, w, x);
     *out = store(vector, sum);
 }
 

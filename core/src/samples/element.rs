@@ -59,6 +59,12 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
     #[doc(hidden)]
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>]) -> bool;
 
+    /// How many rows come before the first that is not +0 in every lane.
+    #[doc(hidden)]
+    fn zeros<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>; 4]) -> usize {
+        rows.iter().take_while(|row| Self::are_zero::<V, K, LANES>(core::slice::from_ref(row))).count()
+    }
+
     /// The number that the kernels read.
     #[doc(hidden)]
     fn value(self) -> f32;
@@ -172,6 +178,15 @@ impl Element for u8 {
             return low | high == 0;
         }
         rows.as_flattened().iter().all(|&byte| byte == 0)
+    }
+
+    #[inline(always)]
+    fn zeros<V: Vector, const K: usize, const LANES: usize>(rows: &[[u8; LANES]; 4]) -> usize {
+        if let Ok(&bytes) = <&[u8; 4]>::try_from(rows.as_flattened()) {
+            // One load instead of four.
+            return u32::from_le_bytes(bytes).trailing_zeros() as usize / 8;
+        }
+        rows.iter().take_while(|row| **row == [0; LANES]).count()
     }
 
     #[inline(always)]

@@ -338,6 +338,10 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
                 Activation::Relu.apply_row(self.vector, &mut sum);
                 *y = store(self.vector, sum);
             }
+        } else if self.is_plain() && self.activation == Activation::Identity {
+            for (y, &bias) in out {
+                *y = store(self.vector, self.biased(load(self.vector, y), bias));
+            }
         } else {
             for (y, bias) in out {
                 let sum = load(self.vector, y);
