@@ -13,7 +13,7 @@ use rewire::settings::{Config, Given, Group, Kind, Setting, TABLE, TaskKind};
 use toml::Value;
 
 /// Settings about samples that mean something for arrays too.
-const OF_ARRAYS: [&str; 3] = ["shape", "scaling", "validation_samples"];
+const OF_ARRAYS: [&str; 4] = ["shape", "filter", "scaling", "validation_samples"];
 
 /// Settings of runs that have a directory.
 const OF_RUNS: [&str; 1] = ["average_weights"];

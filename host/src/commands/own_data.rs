@@ -10,7 +10,9 @@ use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::commands::shared::interruption;
 use crate::commands::shared::model_file;
+use crate::data::filter::NoPixel;
 use crate::data::formats::{self, Table, Wanted};
+use crate::data::samples::Features;
 use crate::data::{self, DataSource, Dataset, Names, missing};
 use crate::error::Usage;
 use crate::model::chip;
@@ -72,8 +74,8 @@ pub(super) fn check_names(model: &Names, dataset: &Dataset<'_>, advice: &str) ->
 
 /// A model, wherever its layers are.
 fn boxed<L: Layers + 'static>(model: Model<L>) -> Model<Box<dyn Layers>> {
-    let Model { dataset, task, shape, names, normaliser, targets, layers } = model;
-    Model { dataset, task, shape, names, normaliser, targets, layers: Box::new(layers) }
+    let Model { dataset, task, shape, names, filter, normaliser, targets, layers } = model;
+    Model { dataset, task, shape, names, filter, normaliser, targets, layers: Box::new(layers) }
 }
 
 /// A model, and the settings of its run where it lies beside them.
@@ -156,7 +158,9 @@ impl<L: Layers> Trained<L> {
             missing::fill_from(&mut table.features, &self.model.normaliser.mean, path)?;
             Ok(table)
         });
-        Ok(read.map_err(|error| if piped { error.of_standard_input() } else { error })?)
+        let table = read.map_err(|error| if piped { error.of_standard_input() } else { error })?;
+        self.check_pixels(path, &table.features)?;
+        Ok(table)
     }
 
     /// Reads samples of another path than the run's, all of them to be measured.
@@ -173,6 +177,16 @@ impl<L: Layers> Trained<L> {
         // Pictures get the channels that those of the training had.
         let reading = Config { shape: self.model.shape.or(reading.shape), ..reading.clone() };
         let means = &self.model.normaliser.mean;
-        Ok(data::open_for(path, &reading, means, names, &mut DataBar::new(interruption()?))?)
+        let dataset = data::open_for(path, &reading, means, names, &mut DataBar::new(interruption()?))?;
+        self.check_pixels(path, &dataset.test.features)?;
+        Ok(dataset)
+    }
+
+    /// Refuses features that cannot go through the model's filter.
+    fn check_pixels(&self, path: &Path, features: &Features<'_>) -> Result<(), Usage> {
+        self.model.filter.check(features).map_err(|NoPixel(value)| {
+            let advice = "the model's filter needs pixels, whole numbers from 0 to 255, as it was trained on";
+            Usage(format!("{}: a feature is {value}; {advice}", path.display()))
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Samples in a caller's arrays, and what can be wrong with them.
 
 use crate::data::dataset::Dataset;
+use crate::data::filter::NoPixel;
 use crate::data::name::ImageShape;
 use crate::data::samples::{Features, Split};
 use crate::settings::TaskKind;
@@ -140,6 +141,9 @@ pub enum ArrayError {
         /// Features of a sample.
         n_features: usize,
     },
+    /// A feature cannot go through the filter that the network was trained with.
+    #[error("the network was trained with a filter, which {0}")]
+    NoPixel(#[from] NoPixel),
     /// What is measured does not fit what was trained on.
     #[error(
         "these samples have {n_features} features and {classes} classes, but the network was trained on {trained_features} \

@@ -25,6 +25,7 @@
 //! | `samples` | how samples lie in memory: bytes or floats, borrowed or owned |
 //! | `arrays` | which samples a caller may bring |
 //! | `dataset` | what is trained on and what is measured |
+//! | `filter` | what images go through before they are scaled |
 //! | `normaliser` | how features become inputs of a network |
 //! | `source` | how samples come into a network's tiles |
 //! | `augment`, `mixup` | how images are changed in training, and how samples are blended |
@@ -46,6 +47,7 @@ mod dataset;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod filter;
 #[cfg(feature = "formats")]
 pub mod formats;
 pub mod idx;

@@ -23,8 +23,8 @@ pub fn average(models: &[Model]) -> Result<Model> {
             (first.specs() == other.specs(), "other layers"),
             (first.dataset == other.dataset && first.task == other.task, "another dataset or task"),
             (
-                first.normaliser == other.normaliser && first.targets == other.targets,
-                "inputs that are scaled otherwise",
+                (first.filter, &first.normaliser, &first.targets) == (other.filter, &other.normaliser, &other.targets),
+                "inputs that are filtered or scaled otherwise",
             ),
             (first.names == other.names && first.shape == other.shape, "other names or another shape of its inputs"),
         ];
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::data::Names;
     use crate::data::normaliser::Normaliser;
-    use crate::settings::TaskKind;
+    use crate::settings::{FilterKind, TaskKind};
     use rewire_core::activation::Activation;
     use rewire_core::network::LayerSpec;
 
@@ -150,6 +150,7 @@ mod tests {
             task: TaskKind::Classify,
             shape: None,
             names: Names::default(),
+            filter: FilterKind::None,
             normaliser: Normaliser { mean: vec![0.0; 4], scale: vec![1.0; 4] },
             targets: Normaliser::default(),
             layers: vec![layer],
@@ -189,7 +190,7 @@ mod tests {
             assert!(text.contains(words), "'{words}' is not in: {text}");
         };
         refused(std::slice::from_ref(&a), "two networks or more");
-        refused(&[a.clone(), a.clone(), scaled], "network 3 has inputs that are scaled otherwise");
+        refused(&[a.clone(), a.clone(), scaled], "network 3 has inputs that are filtered or scaled otherwise");
         refused(&[a, fewer], "network 2 has other layers");
     }
 }

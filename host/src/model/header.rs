@@ -6,7 +6,7 @@ use rewire_core::network::{LayerSpec, Storage};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DatasetName, ImageShape};
-use crate::settings::TaskKind;
+use crate::settings::{FilterKind, TaskKind};
 
 /// The JSON of the metadata's one entry.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(super) struct Header {
     /// The class whose samples are normal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) normal: String,
+    /// Absent without one, as in files that are older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<FilterKind>,
     pub(super) layers: Vec<LayerHeader>,
 }
 

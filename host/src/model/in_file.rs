@@ -18,7 +18,7 @@ use crate::model::header::{Header, LayerHeader};
 use crate::model::layers::Layers;
 use crate::model::safetensors::{KEY, Model, VERSION, parameters_name};
 use crate::model::tensor_file::TensorFile;
-use crate::settings::TaskKind;
+use crate::settings::{FilterKind, TaskKind};
 
 impl Model {
     /// Reads a file and checks all of it.
@@ -132,18 +132,19 @@ impl<'a> Model<InFile<'a>> {
             header.shape.is_none_or(|shape| shape.features() == n_in),
             "its inputs lie in a shape of another number of features than {n_in}"
         );
-        let Header { dataset, shape, features, outputs, normal, .. } = header;
+        let Header { dataset, shape, features, outputs, normal, filter, .. } = header;
+        let filter = filter.unwrap_or(FilterKind::None);
         let names = Names { features, outputs, normal };
         let layers = InFile { specs, file, path: path.to_owned() };
         Description::inference(&layers.specs, 1).validate::<Wide, 1>().map_err(|error| anyhow!("{error}"))?;
-        Ok(Self { dataset, task, shape, names, normaliser, targets, layers })
+        Ok(Self { dataset, task, shape, names, filter, normaliser, targets, layers })
     }
 
     /// The same with its layers in memory, all of them checked.
     fn read(self) -> Result<Model> {
-        let Self { dataset, task, shape, names, normaliser, targets, layers } = self;
+        let Self { dataset, task, shape, names, filter, normaliser, targets, layers } = self;
         let layers = (0..layers.specs.len()).map(|index| layers.layer(index)).collect::<Result<_>>()?;
-        let model = Model { dataset, task, shape, names, normaliser, targets, layers };
+        let model = Model { dataset, task, shape, names, filter, normaliser, targets, layers };
         model.check()?;
         Ok(model)
     }

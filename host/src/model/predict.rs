@@ -123,7 +123,9 @@ impl<L: Layers> Model<L> {
         native: &Native,
         mut each: impl FnMut(&[f32]) + Send,
     ) -> Result<Metrics, FitError> {
-        let source = Source::new(split, indices, &self.normaliser);
+        let pixels = self.filter.apply(self.plane(), &split.features).map_err(ArrayError::from)?;
+        let filtered = pixels.map(|pixels| Split { features: Features::Bytes(pixels.into()), ..split.view() });
+        let source = Source::new(filtered.as_ref().unwrap_or(split), indices, &self.normaliser);
         self.with_inference(|network| network.predict(native, &source, &mut each))
     }
 

@@ -26,7 +26,7 @@ use crate::model::blocks::arrays;
 use crate::model::header::{Header, LayerHeader};
 use crate::model::layers::Layers;
 use crate::model::tensors::{Data, Tensor, Tensors};
-use crate::settings::TaskKind;
+use crate::settings::{FilterKind, TaskKind};
 
 pub(super) const VERSION: u32 = 1;
 pub(super) const KEY: &str = "rewire";
@@ -44,6 +44,8 @@ pub struct Model<L = Vec<LayerData>> {
     pub shape: Option<ImageShape>,
     /// What inputs and outputs are called.
     pub names: Names,
+    /// What images go through first.
+    pub filter: FilterKind,
     /// From pixels to inputs.
     pub normaliser: Normaliser,
     /// From numbers to learn to outputs; empty but in a regression.
@@ -68,6 +70,8 @@ pub struct ModelView<'a> {
     pub shape: Option<ImageShape>,
     /// What inputs and outputs are called.
     pub names: &'a Names,
+    /// What images go through first.
+    pub filter: FilterKind,
     /// From pixels to inputs.
     pub normaliser: &'a Normaliser,
     /// From numbers to learn to outputs.
@@ -89,9 +93,9 @@ impl<'a> ModelView<'a> {
 
     /// The model with these layers in the place of its own.
     pub fn with_layers(self, layers: Vec<LayerData>) -> Model {
-        let Self { dataset, task, shape, names, normaliser, targets, .. } = self;
+        let Self { dataset, task, shape, names, filter, normaliser, targets, .. } = self;
         let (names, normaliser, targets) = (names.clone(), normaliser.clone(), targets.clone());
-        Model { dataset, task, shape, names, normaliser, targets, layers }
+        Model { dataset, task, shape, names, filter, normaliser, targets, layers }
     }
 
     /// The file's tensors and metadata.
@@ -113,6 +117,7 @@ impl<'a> ModelView<'a> {
             features: self.names.features.clone(),
             outputs: self.names.outputs.clone(),
             normal: self.names.normal.clone(),
+            filter: (self.filter != FilterKind::None).then_some(self.filter),
             layers: self.layers.iter().map(|layer| LayerHeader::new(&layer.spec)).collect(),
         };
         let mut tensors = Vec::new();
@@ -155,6 +160,7 @@ impl Model {
             task: self.task,
             shape: self.shape,
             names: &self.names,
+            filter: self.filter,
             normaliser: &self.normaliser,
             targets: &self.targets,
             layers: self.layers.iter().map(LayerData::view).collect(),

@@ -5,7 +5,7 @@ use rewire_engine::layer::MAX_LAYERS;
 
 use crate::data::DataSource;
 use crate::settings::choice::{
-    ActivationKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TopologyKind,
+    ActivationKind, FilterKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
@@ -62,6 +62,15 @@ impl Config {
             let setting = if self.batch_size == 1 { "batch_size" } else { "lanes" };
             let must_be = "larger: --activation batch-norm-relu normalises over the samples of a tile";
             return Err(Invalid::value(setting, 1, must_be));
+        }
+        if self.filter != FilterKind::None && self.task == TaskKind::Reconstruct {
+            return Err(Invalid::because("filter", "leaves no pixels that a network could reconstruct"));
+        }
+        if self.filter != FilterKind::None && self.augment && self.jitter > 0.0 {
+            return Err(Invalid::because(
+                "jitter",
+                "changes brightness and contrast, which are gone after --filter contrast",
+            ));
         }
         if self.augment && self.pixel_shift > 0 {
             let reason = "translates images, as --augment does; give one of them";

@@ -149,6 +149,14 @@ choice! {
         Blocked = "blocked",
     }
 
+    /// A filter that images go through before they are scaled.
+    FilterKind {
+        /// None.
+        None = "none",
+        /// Each pixel becomes its difference from the mean around it.
+        Contrast = "contrast",
+    }
+
     /// How features become inputs.
     Scaling {
         /// As they are.

@@ -25,8 +25,8 @@ mod value;
 mod value_of_data;
 
 pub use choice::{
-    ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind,
-    PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind, score_name, score_text,
+    ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, FilterKind, GrownKind, GrowthKind, Keep, Missing,
+    ModelKind, PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind, score_name, score_text,
 };
 pub use file::{RECORD, SettingsFile};
 pub use invalid::{Invalid, Place};

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use crate::data::DatasetName::{self, Cifar10, MnistMini};
 use crate::data::{DataSource, ImageShape};
 use crate::settings::choice::{
-    ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, Keep, Missing, ModelKind,
-    PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind,
+    ActivationKind, ClassWeights, DecayKind, EdgeKind, FanInKind, FilterKind, GrownKind, GrowthKind, Keep, Missing,
+    ModelKind, PruningKind, Scaling, ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::settings::setting::{self, Field, Group, settings};
 use crate::settings::value::{Bound, Range, Value};
@@ -114,6 +114,9 @@ settings! { |dataset, source, task|
 
         /// Seed of synthetic: which features are informative, and every sample. Runs of any --seed learn the same samples.
         data_seed: u64 = 1, { applies: &[SYNTHETIC] }
+
+        /// Filter that images go through before they are scaled.
+        filter: FilterKind = FilterKind::None, {}
 
         /// How features, such as pixels, become inputs.
         scaling: Scaling = if dataset == Some(Cifar10) || dataset.is_none() { Scaling::Feature } else { Scaling::Global }, {

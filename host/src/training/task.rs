@@ -10,7 +10,9 @@ use crate::data::samples::{Features, Split};
 use crate::data::source::{Source, draw};
 use crate::data::{Dataset, DatasetName, ImageShape};
 use crate::model::safetensors::ModelView;
-use crate::settings::{ClassWeights, Config, DecayKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
+use crate::settings::{
+    ClassWeights, Config, DecayKind, FilterKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind,
+};
 
 /// Streams of the draws of samples.
 const TRAIN_STREAM: u32 = 0;
@@ -21,6 +23,7 @@ const VALIDATION_STREAM: u32 = 2;
 #[derive(Debug)]
 pub struct Task<'a> {
     dataset: Dataset<'a>,
+    filter: FilterKind,
     normaliser: Normaliser,
     train: Vec<u32>,
     test: Vec<u32>,
@@ -43,6 +46,7 @@ impl<'a> Task<'a> {
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
+        let dataset = filtered(config.filter, dataset)?;
         let (mut train, validation) = split_samples(config, dataset.train.len());
         // A sample without weight is one that is not there.
         train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
@@ -65,8 +69,9 @@ impl<'a> Task<'a> {
             ClassWeights::None | ClassWeights::Balanced => Vec::new(),
         };
         let validation = held_out > 0;
-        let kind = config.task;
-        let mut task = Self { dataset, normaliser, train, test, validation, kind, targets, weights, spreads: [0.0; 2] };
+        let (filter, kind) = (config.filter, config.task);
+        let spreads = [0.0; 2];
+        let mut task = Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, spreads };
         task.spreads = task.spreads();
         Ok(task)
     }
@@ -171,7 +176,7 @@ impl<'a> Task<'a> {
         // What the names of a known dataset stand for is known.
         let shape = shape.filter(|_| name.is_none());
         let (normaliser, targets) = (&self.normaliser, &self.targets);
-        ModelView { dataset: *name, task: self.kind, shape, names, normaliser, targets, layers }
+        ModelView { dataset: *name, task: self.kind, shape, names, filter: self.filter, normaliser, targets, layers }
     }
 
     /// Inputs of a network, and its outputs.
@@ -214,6 +219,19 @@ fn used(config: &Config, dataset: &Dataset<'_>) -> usize {
     } else {
         dataset.train.len().saturating_sub(config.validation_samples)
     }
+}
+
+/// The samples as a network takes them, but for the scaling.
+fn filtered(filter: FilterKind, mut dataset: Dataset<'_>) -> Result<Dataset<'_>, Invalid> {
+    let shape = dataset.plane();
+    for split in [&mut dataset.train, &mut dataset.test] {
+        let pixels =
+            filter.apply(shape, &split.features).map_err(|error| Invalid::because("filter", error.to_string()))?;
+        if let Some(pixels) = pixels {
+            split.features = Features::Bytes(pixels.into());
+        }
+    }
+    Ok(dataset)
 }
 
 /// Checks that a dataset has the samples, and the images, that the settings ask for.
@@ -295,6 +313,7 @@ fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     }
     let sparse = config.model != ModelKind::Dense;
     let needs_image = [
+        (config.filter != FilterKind::None, "filter", ""),
         (config.augment, "augment", ""),
         (config.pixel_shift > 0, "pixel_shift", ""),
         (sparse && config.topology == TopologyKind::Local, "topology", "local "),

@@ -6,6 +6,7 @@ mod average;
 mod compare;
 mod datasets;
 mod equal;
+mod filter;
 mod help;
 mod images;
 mod interruption;

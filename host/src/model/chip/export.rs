@@ -17,7 +17,7 @@ use rewire_engine::memory::with_block;
 use crate::data::normaliser::Normaliser;
 use crate::files::write_atomically;
 use crate::model::safetensors::Model;
-use crate::settings::TaskKind;
+use crate::settings::{FilterKind, TaskKind};
 
 /// An image that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub fn export(model: &Model, path: &Path) -> Result<Exported> {
 ///
 /// When an activation has parameters, or a name is too long.
 pub fn encode(model: &Model) -> Result<Encoded> {
+    ensure!(
+        model.filter == FilterKind::None,
+        "its inputs go through a filter, which no image holds; train with --filter none"
+    );
     let mut model = model.folded();
     if let Some(layer) = model.layers.iter().position(|layer| layer.spec.activation == Activation::SRelu) {
         bail!("layer {layer} has an SReLU, whose parameters no image holds; train with another --activation");

@@ -12,7 +12,7 @@ use rewire_engine::layer::{LayerData, LayerView};
 use crate::data::normaliser::Normaliser;
 use crate::data::{ImageShape, Names};
 use crate::model::safetensors::Model;
-use crate::settings::TaskKind;
+use crate::settings::{FilterKind, TaskKind};
 
 /// An image, taken apart.
 pub(super) struct Contents {
@@ -95,7 +95,16 @@ fn model(layers: Vec<LayerData>, inputs: Inputs, about: Option<About<'_>>) -> Mo
     let bytes = Normaliser::unit(n_in);
     let Some(About { target, plane, scaling, targets, features, outputs }) = about else {
         let (task, shape, names, targets) = (TaskKind::Classify, None, Names::default(), Normaliser::default());
-        return Model { dataset: None, task, shape, names, normaliser: bytes, targets, layers };
+        return Model {
+            dataset: None,
+            task,
+            shape,
+            names,
+            filter: FilterKind::None,
+            normaliser: bytes,
+            targets,
+            layers,
+        };
     };
     let owned = |names: ImageNames<'_>| names.iter().map(str::to_owned).collect();
     let (task, targets) = match target {
@@ -110,7 +119,7 @@ fn model(layers: Vec<LayerData>, inputs: Inputs, about: Option<About<'_>>) -> Mo
     });
     let names = Names { features: owned(features), outputs: owned(outputs), normal: String::new() };
     let normaliser = if inputs == Inputs::Bytes { bytes } else { normaliser(scaling, n_in) };
-    Model { dataset: None, task, shape, names, normaliser, targets, layers }
+    Model { dataset: None, task, shape, names, filter: FilterKind::None, normaliser, targets, layers }
 }
 
 /// A mean and a factor for each of `len` numbers.
