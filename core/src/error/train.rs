@@ -3,6 +3,8 @@
 use core::fmt;
 
 use super::build::BuildError;
+use crate::step::id::StepId;
+use crate::step::loss::Metrics;
 
 /// Why samples make no table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,9 +141,13 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// A step of training whose loss is infinite or NaN.
-    pub(crate) const fn diverged(epoch: u32, step: u32) -> Self {
-        Self::Diverged { samples: SampleSet::Training, epoch, step }
+    /// What a step of training has measured, unless its loss is infinite or NaN.
+    pub(crate) fn check(metrics: Metrics, StepId { epoch, step, .. }: StepId) -> Result<Metrics, Self> {
+        if metrics.is_finite() {
+            Ok(metrics)
+        } else {
+            Err(Self::Diverged { samples: SampleSet::Training, epoch, step })
+        }
     }
 }
 

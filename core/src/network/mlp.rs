@@ -181,7 +181,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         self.check_training(sgd)?;
         self.check_ranks(backend)?;
         let metrics = self.train_minibatch(backend, samples, Some(order), start, sgd, id);
-        if metrics.is_finite() { Ok(metrics) } else { Err(TrainError::diverged(id.epoch, id.step)) }
+        TrainError::check(metrics, id)
     }
 
     /// Trains one sample that just arrived, such as a window of a sensor: a step of its own.
@@ -295,7 +295,7 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         (0..len.div_ceil(batch)).try_fold(Metrics::default(), |metrics, step| {
             let id = StepId { seed, epoch, step };
             let metrics = metrics.merge(self.train_minibatch(backend, samples, Some(&order), step * batch, sgd, id));
-            if metrics.is_finite() { Ok(metrics) } else { Err(TrainError::diverged(id.epoch, id.step)) }
+            TrainError::check(metrics, id)
         })
     }
 

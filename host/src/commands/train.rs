@@ -201,8 +201,8 @@ fn note_continuation(folder: &Path, checkpoint: &Checkpoint, config: &Config) ->
         ));
     } else if before != epochs {
         note(format_args!(
-            "{out} was to have {before} epochs and now has {epochs}, of which {done} are done; learning rate and zeta \
-             continue as in a run of {epochs} epochs"
+            "{out} had --epochs {before} and now has --epochs {epochs}, of which {done} are done; learning rate and zeta \
+             continue as in a run that had them from the start"
         ));
     }
     Ok(())

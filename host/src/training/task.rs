@@ -122,6 +122,10 @@ impl<'a> Task<'a> {
             return metrics.accuracy();
         }
         let spread = self.spreads[usize::from(!trained)];
+        // Where there is nothing to explain: all of it, or none.
+        if spread == 0.0 {
+            return if metrics.loss() == 0.0 { 1.0 } else { 0.0 };
+        }
         (1.0 - f64::from(metrics.loss()) / spread) as f32
     }
 

@@ -81,6 +81,21 @@ fn a_table_smaller_than_a_minibatch_is_trained_with_a_smaller_one() {
 }
 
 #[test]
+fn a_number_that_never_varies_leaves_nothing_to_explain() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let rows = (0..40).map(|i| format!("{},{},3\n", i % 7, i % 5));
+    fs::write(path.join("constant.csv"), ["a,b,y\n".to_owned()].into_iter().chain(rows).collect::<String>()).unwrap();
+    succeed(path, &format!("train constant.csv --task regress --target y {QUICK} --out run"));
+    let metrics = fs::read_to_string(path.join("run/metrics.csv")).unwrap();
+    let scores = metrics.lines().skip(1).flat_map(|line| line.split(',').skip(4).take(2));
+    assert!(
+        scores.clone().count() > 0 && scores.clone().all(|score| ["0.0", "0", "1.0", "1"].contains(&score)),
+        "{metrics}"
+    );
+}
+
+#[test]
 fn a_csv_is_described_trained_resumed_measured_and_predicted_by_class_name() {
     let folder = tempdir().unwrap();
     let path = folder.path();

@@ -109,7 +109,7 @@ fn a_run_that_is_made_longer_is_the_longer_run() {
         succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 3 --out {longer}"));
         let outcome = run(folder.path(), &format!("train --out {longer} --resume --epochs 6"));
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-        for words in ["was to have 3 epochs and now has 6", "continue as in a run of 6 epochs"] {
+        for words in ["had --epochs 3 and now has --epochs 6", "as in a run that had them from the start"] {
             assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
         }
         succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 6 --out {whole}"));
