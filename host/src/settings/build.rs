@@ -17,8 +17,8 @@ use crate::data::mixup::MixUp;
 use crate::data::synthetic::Synthetic;
 use crate::settings::Config;
 use crate::settings::choice::{
-    ActivationKind, DecayKind, EdgeKind, FanInKind, GrownKind, GrowthKind, ModelKind, PruningKind, ScheduleKind,
-    StorageKind, TaskKind, TopologyKind,
+    ActivationKind, DecayKind, EdgeKind, FanInKind, FilterKind, GrownKind, GrowthKind, ModelKind, PruningKind,
+    ScheduleKind, StorageKind, TaskKind, TopologyKind,
 };
 use crate::text::as_written;
 
@@ -188,6 +188,11 @@ impl Config {
         let Self { rotation, shift, flip, jitter, erase, seed, .. } = *self;
         let reflect = self.edge == EdgeKind::Reflect;
         self.augment.then_some(Augmentation { rotation, shift, reflect, flip, jitter, erase, shape, seed })
+    }
+
+    /// What images go through first. A network that reconstructs pixels takes them as they are.
+    pub fn filter(&self) -> FilterKind {
+        if self.task == TaskKind::Reconstruct { FilterKind::None } else { self.filter }
     }
 
     /// The training samples of the dataset `synthetic`.

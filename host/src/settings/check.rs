@@ -5,7 +5,7 @@ use rewire_engine::layer::MAX_LAYERS;
 
 use crate::data::DataSource;
 use crate::settings::choice::{
-    ActivationKind, FilterKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TaskKind, TopologyKind,
+    ActivationKind, FilterKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TopologyKind,
 };
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
@@ -63,10 +63,7 @@ impl Config {
             let must_be = "larger: --activation batch-norm-relu normalises over the samples of a tile";
             return Err(Invalid::value(setting, 1, must_be));
         }
-        if self.filter != FilterKind::None && self.task == TaskKind::Reconstruct {
-            return Err(Invalid::because("filter", "leaves no pixels that a network could reconstruct"));
-        }
-        if self.filter != FilterKind::None && self.augment && self.jitter > 0.0 {
+        if self.filter() != FilterKind::None && self.augment && self.jitter > 0.0 {
             return Err(Invalid::because(
                 "jitter",
                 "changes brightness and contrast, which are gone after --filter contrast",

@@ -116,7 +116,12 @@ settings! { |dataset, source, task|
         data_seed: u64 = 1, { applies: &[SYNTHETIC] }
 
         /// Filter that images go through before they are scaled.
-        filter: FilterKind = FilterKind::None, {}
+        filter: FilterKind = FilterKind::None, {
+            applies: &[Condition {
+                holds: |config| config.task != TaskKind::Reconstruct,
+                otherwise: "with --task reconstruct, whose network gives pixels",
+            }],
+        }
 
         /// How features, such as pixels, become inputs.
         scaling: Scaling = if dataset == Some(Cifar10) || dataset.is_none() { Scaling::Feature } else { Scaling::Global }, {

@@ -46,7 +46,7 @@ impl<'a> Task<'a> {
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
-        let dataset = filtered(config.filter, dataset)?;
+        let dataset = filtered(config.filter(), dataset)?;
         let (mut train, validation) = split_samples(config, dataset.train.len());
         // A sample without weight is one that is not there.
         train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
@@ -69,7 +69,7 @@ impl<'a> Task<'a> {
             ClassWeights::None | ClassWeights::Balanced => Vec::new(),
         };
         let validation = held_out > 0;
-        let (filter, kind) = (config.filter, config.task);
+        let (filter, kind) = (config.filter(), config.task);
         let spreads = [0.0; 2];
         let mut task = Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, spreads };
         task.spreads = task.spreads();
@@ -317,7 +317,7 @@ fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     }
     let sparse = config.model != ModelKind::Dense;
     let needs_image = [
-        (config.filter != FilterKind::None, "filter", ""),
+        (config.filter() != FilterKind::None, "filter", ""),
         (config.augment, "augment", ""),
         (config.pixel_shift > 0, "pixel_shift", ""),
         (sparse && config.topology == TopologyKind::Local, "topology", "local "),
