@@ -197,3 +197,43 @@ pub(crate) fn alike<'a, A, B>(a: &'a [A], b: &'a [B]) -> (&'a [A], &'a [B]) {
     let len = a.len().min(b.len());
     (a.get(..len).unwrap_or_default(), b.get(..len).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::vector::One;
+
+    #[test]
+    fn each_row_that_is_not_zero_is_visited_once_in_order_with_its_connections() {
+        // Row `i` has `i % 3` connections.
+        let lengths = (0..20u16).map(|row| row % 3);
+        let indptr: std::vec::Vec<u16> = core::iter::once(7)
+            .chain(lengths.scan(7, |end, len| {
+                *end += len;
+                Some(*end)
+            }))
+            .collect();
+        // Every pattern of zeros in a group, beside groups that are zero, are not, and are not whole.
+        for pattern in 0..256u32 {
+            let rows: std::vec::Vec<[u8; 1]> = (0..20u32)
+                .map(|row| {
+                    [u8::from(match row {
+                        0..8 => pattern >> row & 1 == 1,
+                        8..16 => pattern & 1 == 1,
+                        _ => row % 2 == pattern % 2,
+                    }) * 128]
+                })
+                .collect();
+            let mut visited = std::vec::Vec::new();
+            in_groups::<u16, u8, 1>(&indptr, &rows, |indptr, rows| {
+                let groups = <u8 as Element>::rows::<One, 1, 1>(rows).as_chunks().0;
+                each_of::<u16, u8, One, 1, 1>(indptr, 7, groups, 19, |range, row| visited.push((range, *row)));
+            });
+            let expected = (0..20usize).filter(|&row| rows[row] != [0]);
+            let expected: std::vec::Vec<_> = expected
+                .map(|row| (usize::from(indptr[row]) - 7..usize::from(indptr[row + 1]) - 7, rows[row]))
+                .collect();
+            assert_eq!(visited, expected, "{pattern:08b}");
+        }
+    }
+}
