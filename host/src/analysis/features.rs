@@ -15,7 +15,7 @@ use crate::analysis::saved::SavedRun;
 use crate::data::{Dataset, ImageShape, Names};
 use crate::error::Usage;
 use crate::files::write_atomically;
-use crate::settings::{Config, GrowthKind, TopologyKind};
+use crate::settings::{Config, FilterKind, GrowthKind, TopologyKind};
 
 /// Stream of the random ranking.
 const STREAM: u32 = 3;
@@ -168,7 +168,7 @@ pub struct Outcome {
 }
 
 /// Has `train` train a fresh network for every ranking and share, and one on all inputs; the recipe is the run's, without
-/// what needs whole images (augmentation, shifts, local connections).
+/// what needs whole images (filter, augmentation, shifts, local connections). The samples of the dataset are filtered already.
 ///
 /// `train` gets a name, settings and samples, and returns the test accuracy.
 ///
@@ -185,6 +185,7 @@ pub fn measure(
 ) -> Result<Vec<Outcome>> {
     let epochs = epochs.unwrap_or(run.config.epochs);
     let config = Config {
+        filter: FilterKind::None,
         augment: false,
         pixel_shift: 0,
         topology: TopologyKind::Random,

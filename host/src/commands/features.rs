@@ -18,6 +18,7 @@ use crate::data::Dataset;
 use crate::error::Interrupted;
 use crate::settings::Config;
 use crate::training::Surroundings;
+use crate::training::task::filtered;
 use crate::training::warn::Warn;
 
 /// Which inputs to select.
@@ -60,6 +61,9 @@ impl Arguments {
         let run = SavedRun::read(&self.run)?;
         let interrupted = interruption()?;
         let data = self.data.load(&run.config, &interrupted)?;
+        let image = data.train.image(1).map(<[u8]>::to_vec);
+        // Single features go through no filter, and those of the network have gone.
+        let data = filtered(&run.config, data)?;
         let scores = Scores::new(&run, &data)?;
         warn_of_missing(&run.missing);
         let outcomes = if self.no_training {
@@ -71,10 +75,9 @@ impl Arguments {
             };
             measure(&run, &data, &scores, &percents, self.epochs, train)?
         };
-        let image = data.train.image(1);
         let folder = self.out.clone().unwrap_or_else(|| self.run.join("features"));
         let mut files = save(&run, &scores, &outcomes, &folder)?;
-        files.extend(crate::figures::features::save(&run, &scores, &percents, &outcomes, image, &folder)?);
+        files.extend(crate::figures::features::save(&run, &scores, &percents, &outcomes, image.as_deref(), &folder)?);
         if self.json {
             let files = files.iter().map(|file| file.display().to_string()).collect();
             return print_json(&Json { outcomes: &outcomes, files });

@@ -46,7 +46,7 @@ impl<'a> Task<'a> {
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
-        let dataset = filtered(config.filter(), dataset)?;
+        let dataset = filtered(config, dataset)?;
         let (mut train, validation) = split_samples(config, dataset.train.len());
         // A sample without weight is one that is not there.
         train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
@@ -225,13 +225,16 @@ fn used(config: &Config, dataset: &Dataset<'_>) -> usize {
     }
 }
 
-/// The samples as a network takes them, but for the scaling.
-fn filtered(filter: FilterKind, mut dataset: Dataset<'_>) -> Result<Dataset<'_>, Invalid> {
+/// The same samples, as they come out of the filter of the settings.
+///
+/// # Errors
+///
+/// Features that are no pixels.
+pub fn filtered<'a>(config: &Config, mut dataset: Dataset<'a>) -> Result<Dataset<'a>, Invalid> {
     let shape = dataset.plane();
     for split in [&mut dataset.train, &mut dataset.test] {
-        let pixels =
-            filter.apply(shape, &split.features).map_err(|error| Invalid::because("filter", error.to_string()))?;
-        if let Some(pixels) = pixels {
+        let pixels = config.filter().apply(shape, &split.features);
+        if let Some(pixels) = pixels.map_err(|error| Invalid::because("filter", error.to_string()))? {
             split.features = Features::Bytes(pixels.into());
         }
     }

@@ -47,6 +47,20 @@ fn a_model_filters_what_it_measures_and_predicts_as_in_training() {
 }
 
 #[test]
+fn features_are_selected_of_filtered_images() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    succeed(path, &format!("train mnist-mini {SMALL} --out run"));
+    succeed(path, "features run --top 50% --epochs 1 --out features");
+    let table = fs::read_to_string(path.join("features/features.csv")).unwrap();
+    let variance = |line: &str| line.split(',').nth(7).unwrap().parse::<f64>().unwrap();
+    // Pixels in a corner are 0 in all images, and so is their difference from the mean around them.
+    let corner = table.lines().find(|line| line.split(',').nth(1) == Some("0")).unwrap();
+    let highest = table.lines().skip(1).map(variance).fold(0.0, f64::max);
+    assert!(variance(corner) == 0.0 && (100.0..6000.0).contains(&highest), "{highest}");
+}
+
+#[test]
 fn a_filter_needs_images_of_pixels() {
     let folder = tempdir().unwrap();
     let path = folder.path();
