@@ -18,7 +18,6 @@ use crate::data::Dataset;
 use crate::error::Interrupted;
 use crate::settings::Config;
 use crate::training::Surroundings;
-use crate::training::task::filtered;
 use crate::training::warn::Warn;
 
 /// Which inputs to select.
@@ -63,7 +62,7 @@ impl Arguments {
         let data = self.data.load(&run.config, &interrupted)?;
         let image = data.train.image(1).map(<[u8]>::to_vec);
         // Single features go through no filter, and those of the network have gone.
-        let data = filtered(&run.config, data)?;
+        let data = data.filtered(run.config.filter())?;
         let scores = Scores::new(&run, &data)?;
         warn_of_missing(&run.missing);
         let outcomes = if self.no_training {

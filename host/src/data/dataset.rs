@@ -1,8 +1,10 @@
 //! Samples to train on and samples to measure on, and what is known of both.
 
+use crate::data::filter::NoPixel;
 use crate::data::name::{DatasetName, ImageShape};
 use crate::data::samples::{Features, Split};
 use crate::data::synthetic::Synthetic;
+use crate::settings::FilterKind;
 
 /// A dataset in memory: its own, or the caller's.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +60,21 @@ impl Dataset<'_> {
             train: train.view(),
             test: test.view(),
         }
+    }
+
+    /// The same samples, as they come out of a filter.
+    ///
+    /// # Errors
+    ///
+    /// A feature that is no pixel, where there is a filter.
+    pub fn filtered(mut self, filter: FilterKind) -> Result<Self, NoPixel> {
+        let shape = self.plane();
+        for split in [&mut self.train, &mut self.test] {
+            if let Some(pixels) = filter.apply(shape, &split.features)? {
+                split.features = Features::Bytes(pixels.into());
+            }
+        }
+        Ok(self)
     }
 
     /// Features of each sample: inputs of a network.

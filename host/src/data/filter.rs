@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::data::ImageShape;
 use crate::data::samples::Features;
-use crate::settings::FilterKind;
+use crate::settings::{FilterKind, Invalid};
 
 /// Weights of the mean around a pixel, in rows and in columns: binomial coefficients, whose sum is 2^8 and whose standard deviation
 /// is √2 pixels.
@@ -20,6 +20,12 @@ const SUBTRACTED: i32 = 15;
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("needs pixels, whole numbers from 0 to 255, but a feature is {0}")]
 pub struct NoPixel(pub f32);
+
+impl From<NoPixel> for Invalid {
+    fn from(error: NoPixel) -> Self {
+        Self::because("filter", error.to_string())
+    }
+}
 
 impl FilterKind {
     /// The filtered images, in bytes; `None` where there is no filter.

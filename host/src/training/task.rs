@@ -46,7 +46,7 @@ impl<'a> Task<'a> {
     /// When there are not as many as asked for, or the settings need images and these are none.
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
-        let dataset = filtered(config, dataset)?;
+        let dataset = dataset.filtered(config.filter())?;
         let (mut train, validation) = split_samples(config, dataset.train.len());
         // A sample without weight is one that is not there.
         train.retain(|&index| dataset.train.weights.get(index as usize).is_none_or(|&weight| weight > 0.0));
@@ -69,8 +69,7 @@ impl<'a> Task<'a> {
             ClassWeights::None | ClassWeights::Balanced => Vec::new(),
         };
         let validation = held_out > 0;
-        let (filter, kind) = (config.filter(), config.task);
-        let spreads = [0.0; 2];
+        let (filter, kind, spreads) = (config.filter(), config.task, [0.0; 2]);
         let mut task = Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, spreads };
         task.spreads = task.spreads();
         Ok(task)
@@ -223,22 +222,6 @@ fn used(config: &Config, dataset: &Dataset<'_>) -> usize {
     } else {
         dataset.train.len().saturating_sub(config.validation_samples)
     }
-}
-
-/// The same samples, as they come out of the filter of the settings.
-///
-/// # Errors
-///
-/// Features that are no pixels.
-pub fn filtered<'a>(config: &Config, mut dataset: Dataset<'a>) -> Result<Dataset<'a>, Invalid> {
-    let shape = dataset.plane();
-    for split in [&mut dataset.train, &mut dataset.test] {
-        let pixels = config.filter().apply(shape, &split.features);
-        if let Some(pixels) = pixels.map_err(|error| Invalid::because("filter", error.to_string()))? {
-            split.features = Features::Bytes(pixels.into());
-        }
-    }
-    Ok(dataset)
 }
 
 /// Checks that a dataset has the samples, and the images, that the settings ask for.
