@@ -94,7 +94,7 @@ pub fn export(model: &Model, path: &Path) -> Result<Exported> {
 ///
 /// # Errors
 ///
-/// When an activation has parameters, or a name is too long.
+/// When an activation has parameters, inputs go through a filter, or a name is too long.
 pub fn encode(model: &Model) -> Result<Encoded> {
     ensure!(
         model.filter == FilterKind::None,
