@@ -326,10 +326,7 @@ pub(crate) fn store<V: Vector, const K: usize>(vector: V, row: [V::Register; K])
 /// Adds `w * x` to every lane of `sum`.
 #[inline(always)]
 pub(crate) fn multiply_add<V: Vector, const K: usize>(vector: V, sum: &mut [V::Register; K], w: f32, x: &[V::Unit; K]) {
-    let w = vector.splat(w);
-    for (sum, x) in sum.iter_mut().zip(x) {
-        *sum = vector.add(*sum, vector.mul(w, vector.load(x)));
-    }
+    add_product(vector, sum, w, &load(vector, x));
 }
 
 /// As [`multiply_add`], with `x` in registers.

@@ -57,7 +57,7 @@ pub(crate) fn each_of<P: Index, X: Element, V: Vector, const K: usize, const LAN
         if X::are_zero::<V, K, LANES>(rows) {
             continue;
         }
-        let first = rows.first_chunk().map_or(0, X::zeros::<V, K, LANES>);
+        let first = rows.first_chunk().map_or(0, X::leading_zeros::<V, K, LANES>);
         for i in first..GROUP {
             let (row, start, end) = (&rows[i], &starts[i], &ends[i]);
             if !X::are_zero::<V, K, LANES>(core::slice::from_ref(row)) {

@@ -59,10 +59,11 @@ pub trait Element: sealed::Sealed + Pod + Debug + Default + Send + Sync {
     #[doc(hidden)]
     fn are_zero<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>]) -> bool;
 
-    /// How many rows come before the first that is not +0 in every lane.
+    /// How many of the rows that come first are +0 in every lane, as far as one look tells: none where it does not.
     #[doc(hidden)]
-    fn zeros<V: Vector, const K: usize, const LANES: usize>(rows: &[Self::Row<V, K, LANES>; 4]) -> usize {
-        rows.iter().take_while(|row| Self::are_zero::<V, K, LANES>(core::slice::from_ref(row))).count()
+    #[inline(always)]
+    fn leading_zeros<V: Vector, const K: usize, const LANES: usize>(_rows: &[Self::Row<V, K, LANES>; 4]) -> usize {
+        0
     }
 
     /// The number that the kernels read.
@@ -181,12 +182,10 @@ impl Element for u8 {
     }
 
     #[inline(always)]
-    fn zeros<V: Vector, const K: usize, const LANES: usize>(rows: &[[u8; LANES]; 4]) -> usize {
-        if let Ok(&bytes) = <&[u8; 4]>::try_from(rows.as_flattened()) {
-            // One load instead of four.
-            return u32::from_le_bytes(bytes).trailing_zeros() as usize / 8;
-        }
-        rows.iter().take_while(|row| **row == [0; LANES]).count()
+    fn leading_zeros<V: Vector, const K: usize, const LANES: usize>(rows: &[[u8; LANES]; 4]) -> usize {
+        // Four bytes are a word.
+        let word = <[u8; 4]>::try_from(rows.as_flattened()).map(u32::from_le_bytes);
+        word.map_or(0, |word| word.trailing_zeros() as usize / 8)
     }
 
     #[inline(always)]

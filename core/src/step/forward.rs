@@ -331,22 +331,27 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
     #[inline(always)]
     fn rows(&mut self, y: &mut [[V::Unit; K]], bias: &[f32]) {
         let out = y.iter_mut().zip(bias);
-        if self.is_plain() && self.activation == Activation::Relu {
+        match self.activation {
             // What a chip does most, with nothing to decide inside the loop.
-            for (y, &bias) in out {
-                let mut sum = self.biased(load(self.vector, y), bias);
-                Activation::Relu.apply_row(self.vector, &mut sum);
-                *y = store(self.vector, sum);
-            }
-        } else if self.is_plain() && self.activation == Activation::Identity {
-            for (y, &bias) in out {
-                *y = store(self.vector, self.biased(load(self.vector, y), bias));
-            }
-        } else {
-            for (y, bias) in out {
+            Activation::Relu if self.is_plain() => self.plain_rows(out, Activation::Relu),
+            Activation::Identity if self.is_plain() => self.plain_rows(out, Activation::Identity),
+            _ => out.for_each(|(y, bias)| {
                 let sum = load(self.vector, y);
                 self.row((y, bias), sum);
-            }
+            }),
+        }
+    }
+
+    /// The same where sums become activations by a bias and this activation alone, which the compiler knows.
+    #[inline(always)]
+    fn plain_rows<'r>(&self, out: impl Iterator<Item = (&'r mut [V::Unit; K], &'r f32)>, activation: Activation)
+    where
+        V: 'r,
+    {
+        for (y, &bias) in out {
+            let mut sum = self.biased(load(self.vector, y), bias);
+            activation.apply_row(self.vector, &mut sum);
+            *y = store(self.vector, sum);
         }
     }
 
