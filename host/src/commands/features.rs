@@ -61,7 +61,7 @@ impl Arguments {
         let interrupted = interruption()?;
         let data = self.data.load(&run.config, &interrupted)?;
         let image = data.train.image(1).map(<[u8]>::to_vec);
-        // Single features go through no filter, and those of the network have gone.
+        // The run's network took filtered pixels. The networks that are trained on some of them have no image to filter.
         let data = data.filtered(run.config.filter())?;
         let scores = Scores::new(&run, &data)?;
         warn_of_missing(&run.missing);

@@ -92,34 +92,36 @@ fn contents<F: Format>(bytes: &[u8]) -> Result<Contents, ImageError> {
 fn model(layers: Vec<LayerData>, inputs: Inputs, about: Option<About<'_>>) -> Model {
     let n_in = layers.first().map_or(0, |layer| layer.spec.n_in);
     let n_out = layers.last().map_or(0, |layer| layer.spec.n_out);
-    let bytes = Normaliser::unit(n_in);
-    let Some(About { target, plane, scaling, targets, features, outputs }) = about else {
-        let (task, shape, names, targets) = (TaskKind::Classify, None, Names::default(), Normaliser::default());
-        return Model {
-            dataset: None,
-            task,
-            shape,
-            names,
-            filter: FilterKind::None,
-            normaliser: bytes,
-            targets,
-            layers,
-        };
+    let mut model = Model {
+        dataset: None,
+        task: TaskKind::Classify,
+        shape: None,
+        names: Names::default(),
+        filter: FilterKind::None,
+        normaliser: Normaliser::unit(n_in),
+        targets: Normaliser::default(),
+        layers,
     };
-    let owned = |names: ImageNames<'_>| names.iter().map(str::to_owned).collect();
-    let (task, targets) = match target {
-        Target::Class => (TaskKind::Classify, Normaliser::default()),
-        Target::Values => (TaskKind::Regress, normaliser(targets, n_out)),
-        Target::Input => (TaskKind::Reconstruct, Normaliser::default()),
+    let Some(About { target, plane, scaling, targets, features, outputs }) = about else { return model };
+    model.task = match target {
+        Target::Class => TaskKind::Classify,
+        Target::Values => TaskKind::Regress,
+        Target::Input => TaskKind::Reconstruct,
     };
-    let shape = plane.map(|plane| ImageShape {
+    if model.task == TaskKind::Regress {
+        model.targets = normaliser(targets, n_out);
+    }
+    model.shape = plane.map(|plane| ImageShape {
         channels: plane.channels as usize,
         height: plane.height as usize,
         width: plane.width as usize,
     });
-    let names = Names { features: owned(features), outputs: owned(outputs), normal: String::new() };
-    let normaliser = if inputs == Inputs::Bytes { bytes } else { normaliser(scaling, n_in) };
-    Model { dataset: None, task, shape, names, filter: FilterKind::None, normaliser, targets, layers }
+    let owned = |names: ImageNames<'_>| names.iter().map(str::to_owned).collect();
+    model.names = Names { features: owned(features), outputs: owned(outputs), normal: String::new() };
+    if inputs != Inputs::Bytes {
+        model.normaliser = normaliser(scaling, n_in);
+    }
+    model
 }
 
 /// A mean and a factor for each of `len` numbers.
