@@ -11,8 +11,8 @@ mod geometry;
 use rewire_core::random::{Generator, Purpose};
 
 use crate::data::ImageShape;
+pub use geometry::FRACTION_BITS;
 use geometry::Motion;
-pub use geometry::{FRACTION_BITS, MAX_CHANNELS};
 
 /// How much images change.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,6 +123,17 @@ mod tests {
             count += usize::from(out == mirrored);
         }
         assert!((420..580).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn the_channels_of_an_image_move_together_however_many_there_are() {
+        let plane: Vec<u8> = image()[..1024].to_vec();
+        for channels in [1, 4, 5, 9] {
+            let shape = ImageShape { channels, ..SHAPE };
+            let all = Augmentation { rotation: 10.0, shift: 0.1, flip: true, ..Augmentation::none(shape, 1) };
+            let out = apply(all, &plane.repeat(channels), 5, 1);
+            assert!(out.chunks(1024).all(|channel| channel == &out[..1024]), "{channels} channels");
+        }
     }
 
     #[test]
