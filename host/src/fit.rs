@@ -10,7 +10,8 @@ use crate::data::{ArrayError, Arrays, Dataset, Names};
 use crate::error::FitError;
 use crate::model::safetensors::Model;
 use crate::settings::Config;
-use crate::training::trained::{EpochDone, TrainObserver, Trained};
+use crate::training::in_memory::{EpochDone, TrainObserver};
+use crate::training::trained::Trained;
 
 /// Trains a network on arrays in memory, on every processor.
 ///

@@ -24,6 +24,10 @@ pub struct Description<'a> {
 const NO_SUMS: &str =
     " is in a network with blocks, which keeps no sums: choose ReLU, or leaky ReLU with a positive slope";
 
+/// Why a network with blocks refuses a sparse layer without them: where connections are drawn, it would have no memory.
+const NO_DELTAS: &str =
+    " is in a network with blocks, and only its last two layers may be sparse without: store it in blocks too";
+
 impl<'a> Description<'a> {
     /// A network that trains minibatches of up to `batch_size` samples, with the least state: no velocity, no
     /// transposed index.
@@ -225,8 +229,13 @@ impl<'a> Description<'a> {
                 if let Err(reason) = self.check_blocks::<F, LANES>(layer) {
                     return Err(BuildError::Blocked { layer, reason });
                 }
-            } else if F::BLOCKS && self.training && spec.activation.hides_sign() && self.has_blocks() {
-                return Err(BuildError::Blocked { layer, reason: NO_SUMS });
+            } else if F::BLOCKS && self.training && self.has_blocks() {
+                if spec.activation.hides_sign() {
+                    return Err(BuildError::Blocked { layer, reason: NO_SUMS });
+                }
+                if !spec.is_dense() && layer + 2 < self.layers.len() {
+                    return Err(BuildError::Blocked { layer, reason: NO_DELTAS });
+                }
             }
             let (connections, cells) = (spec.connections, spec.cells());
             if connections == 0 || connections > cells || (spec.is_dense() && connections != cells) {

@@ -6,17 +6,25 @@ use crate::network::spec::Storage;
 use crate::sparse::index::{Format, Index};
 
 /// A hash of a model that does not depend on its format: FNV-1a, 64 bits, over each layer's row pointers and columns as
-/// 32-bit integers, its weights and its biases, all little-endian.
+/// 32-bit integers, its weights and its biases, all little-endian. Of a layer in blocks, weights are integers too: their
+/// bits.
 ///
 /// Two networks with the same hash compute the same function. A NaN counts as the one quiet NaN, whose sign differs
 /// between machines.
 pub fn hash<F: Format, const LANES: usize, const LAYERS: usize>(network: &Mlp<'_, F, LANES, LAYERS>) -> u64 {
-    hash_layers(network.layers())
+    network.layers().enumerate().fold(START, |hash, (index, layer)| {
+        let blocks = network.blocks(index).map(|blocks| [blocks.pointers, blocks.columns, blocks.weights]);
+        let words = blocks.into_iter().flatten().flatten();
+        hash_layer(words.fold(hash, |hash, &word| add(hash, word.into())), &layer)
+    })
 }
+
+/// The hash of nothing.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// As [`hash`], of layers wherever they lie.
 pub fn hash_layers<'a, F: Format>(layers: impl Iterator<Item = LayerRef<'a, F>>) -> u64 {
-    layers.fold(0xcbf2_9ce4_8422_2325, |hash, layer| hash_layer(hash, &layer))
+    layers.fold(START, |hash, layer| hash_layer(hash, &layer))
 }
 
 fn hash_layer<F: Format>(mut hash: u64, layer: &LayerRef<'_, F>) -> u64 {

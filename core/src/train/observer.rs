@@ -73,6 +73,10 @@ pub trait Observer<F: Format, const LANES: usize, const LAYERS: usize = MAX_LAYE
     /// of the step which follows, or step 0 for the evolution at the end of the epoch.
     fn pruned(&mut self, _id: StepId, _layer: usize, _survivors: CsrRef<'_, F>) {}
 
+    /// The network that was measured after the last step of an epoch: before the evolution that follows, which `epoch` does
+    /// not count yet.
+    fn measured(&mut self, _epoch: &Epoch, _network: &Mlp<'_, F, LANES, LAYERS>) {}
+
     /// After each epoch. `Break` ends the run, for instance when the test loss no longer falls.
     fn epoch(&mut self, _epoch: &Epoch, _network: &Mlp<'_, F, LANES, LAYERS>) -> ControlFlow<()> {
         ControlFlow::Continue(())
@@ -90,6 +94,10 @@ impl<F: Format, O: Observer<F, LANES, LAYERS> + ?Sized, const LANES: usize, cons
 
     fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
         O::pruned(self, id, layer, survivors);
+    }
+
+    fn measured(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, LAYERS>) {
+        O::measured(self, epoch, network);
     }
 
     fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, LAYERS>) -> ControlFlow<()> {

@@ -198,15 +198,16 @@ impl<'s> Trainer<'s> {
         if !measured.is_finite() {
             return Err(diverged(SampleSet::Test, steps));
         }
-        let connections = network.connections();
+        let (connections, trained) = (network.connections(), self.trained);
+        let finished = Epoch { epoch, learning_rate, trained, measured, connections, replaced: self.replaced };
+        observer.measured(&finished, network);
         // Step 0: within the epoch, evolutions precede steps from 1 on.
         let id = StepId { seed: settings.seed, epoch, step: 0 };
         if let (Some(thinning), Some(_)) = (self.thinning, evolution) {
             thin_layers(network, backend, thinning, epoch, settings.last_evolution());
         }
         self.replaced += evolve(network, backend, evolution, zeta, id, (train, &settings.sgd), observer);
-        let finished =
-            Epoch { epoch, learning_rate, trained: self.trained, measured, connections, replaced: self.replaced };
+        let finished = Epoch { replaced: self.replaced, ..finished };
         (self.at, self.trained, self.replaced) = (finished.progress(), Metrics::default(), 0);
         Ok(observer.epoch(&finished, network))
     }

@@ -1,18 +1,15 @@
 //! A network whose format and tile width are known at run time only.
 
-use std::ops::ControlFlow;
-
 use rewire_core::backend::Shares;
 use rewire_core::error::{BuildError, LoadError, TrainError};
 use rewire_core::network::Mlp;
 use rewire_core::network::{BlockArrays, Description, Footprint};
 use rewire_core::network::{LayerSpec, Storage};
 use rewire_core::samples::Samples;
-use rewire_core::sparse::CsrRef;
-use rewire_core::sparse::{Format, Index, Standard, Wide};
+use rewire_core::sparse::{Format, Standard, Wide};
 use rewire_core::step::{Metrics, Sgd, StepId};
 use rewire_core::topology::{Evolution, FanIn, Placement, Thinning, survivors};
-use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
+use rewire_core::train::{Ended, Trainer};
 
 pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
@@ -20,60 +17,8 @@ pub use crate::load::load_layer;
 use crate::memory::with_block;
 pub use crate::minibatch::{AnySamples, Minibatch};
 use crate::native::Native;
-
-/// An observer of a run that need not know the network's format and tile width: see [`Observer`].
-pub trait RunObserver {
-    /// After each step, and the evolution that may follow it; may end the run.
-    fn step(&mut self, step: &Step<'_>, network: &dyn Network) -> ControlFlow<()>;
-    /// After pruning has left `survivors` connections of a layer, in the evolution after an epoch. `cells` are their rows
-    /// and columns.
-    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
-        let _ = (layer, survivors, cells);
-    }
-    /// Connections of a layer were replaced within an epoch.
-    fn evolved(&mut self) {}
-    /// After each epoch; may end the run.
-    fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
-}
-
-/// A [`RunObserver`] as the core's. Of several ranks, each observes alone, and all end where one does.
-struct Adapter<'a>(&'a Native, &'a mut (dyn RunObserver + Send));
-
-impl Adapter<'_> {
-    fn observe(&mut self, work: impl FnOnce(&mut dyn RunObserver) -> ControlFlow<()>) -> ControlFlow<()> {
-        let Self(native, observer) = self;
-        match native.ranks() {
-            Some(ranks) => ranks.agree(ranks.during(false, || work(*observer))),
-            None => work(*observer),
-        }
-    }
-}
-
-impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_>
-where
-    for<'s> dyn AnySamples + 's: Samples<LANES>,
-{
-    fn step(&mut self, step: &Step<'_>, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
-        self.observe(|observer| observer.step(step, network))
-    }
-
-    fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
-        // Step 0 is the evolution after an epoch.
-        if id.step == 0 {
-            let mut cells = survivors
-                .rows()
-                .enumerate()
-                .flat_map(|(row, (columns, _))| columns.iter().map(move |column| (row, column.to_usize())));
-            self.1.pruned(layer, survivors.nnz(), &mut cells);
-        } else {
-            self.1.evolved();
-        }
-    }
-
-    fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
-        self.observe(|observer| observer.epoch(epoch, network))
-    }
-}
+use crate::observer::Adapter;
+pub use crate::observer::RunObserver;
 
 /// What a program does with a network.
 pub trait Network: Send {
@@ -195,7 +140,7 @@ where
         test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError> {
-        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter(native, observer));
+        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter::new(native, observer));
         let Some(ranks) = native.ranks() else { return train() };
         let ended = ranks.during(true, train);
         ranks.end();
@@ -345,7 +290,17 @@ macro_rules! by_type {
     }};
 }
 
-/// Bytes that a network will need.
+/// Checks that there is code for a network of these layers with tiles of this width.
+///
+/// # Errors
+///
+/// [`NetworkError::Lanes`] where there is none.
+pub fn check_lanes(layers: &[LayerSpec], lanes: usize) -> Result<(), NetworkError> {
+    // Wide networks have 1 and 64 lanes only: each pair of format and width is compiled for every instruction set.
+    if is_wide(layers) && lanes != 1 && lanes != 64 { Err(NetworkError::Lanes { lanes }) } else { Ok(()) }
+}
+
+/// Bytes that a network will need, if [`check_lanes`] passes.
 pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'_>) -> Footprint {
     by_type!(layers, lanes, F, L => description.footprint::<F, L>())
 }
@@ -366,10 +321,7 @@ pub fn with_network<R>(
     description: &Description<'_>,
     work: impl FnOnce(&mut dyn Network) -> R,
 ) -> Result<R, NetworkError> {
-    // Wide networks have 1 and 64 lanes only: each pair of format and width is compiled for every instruction set.
-    if is_wide(layers) && lanes != 1 && lanes != 64 {
-        return Err(NetworkError::Lanes { lanes });
-    }
+    check_lanes(layers, lanes)?;
     with_block(&footprint(layers, lanes, description), |block| {
         Ok(work(&mut *network_in(layers, lanes, description, block)?))
     })?

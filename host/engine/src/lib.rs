@@ -18,6 +18,8 @@ pub mod memory;
 #[cfg(not(test))]
 mod minibatch;
 pub mod native;
+#[cfg(not(test))]
+mod observer;
 pub mod probe;
 pub mod ranks;
 #[cfg(target_arch = "x86_64")]

@@ -219,7 +219,7 @@ impl Network {
 
     /// Writes an image for a microcontroller; returns its bytes.
     fn to_chip(&self, py: Python<'_>, path: PathBuf) -> PyResult<usize> {
-        detached(py, || Ok(chip::export(self.model(), &path)?.bytes))
+        detached(py, || Ok(chip::export(&self.model().clone().in_rows(), &path)?.bytes))
     }
 
     /// Writes a Cargo project that runs the network on a board and goes on training it there.
@@ -237,12 +237,12 @@ impl Network {
             return Err(PyValueError::new_err(format!("run_on is '{run_on}', but must be {must_be}")));
         };
         let split = samples.split()?;
-        let (model, config) = (self.model(), &self.trained.config);
+        let (model, config) = (self.model().clone().in_rows(), &self.trained.config);
         detached(py, || {
             let board = project::board(board).map_err(anyhow::Error::from)?;
             project::check_folder(&folder)?;
             let core = project::Core::find(None)?;
-            let fitted = Fitted::new(Path::new("a training in Python"), model, board, run_on)?;
+            let fitted = Fitted::new(Path::new("a training in Python"), &model, board, run_on)?;
             let samples: Vec<u32> = (0..split.len() as u32).collect();
             fitted.project(core, config, trained_on, &split, &samples)?.write(&folder)?;
             Ok(())

@@ -15,7 +15,8 @@ use rewire::data::{Dataset, Names};
 use rewire::engine::native::Native;
 use rewire::settings::{Config, TaskKind};
 use rewire::training::directory::Epoch;
-use rewire::training::trained::{EpochDone, Step, TrainObserver, Trained};
+use rewire::training::in_memory::{EpochDone, Step, TrainObserver};
+use rewire::training::trained::Trained;
 
 use crate::error::{Failure, internal};
 use crate::history::row;

@@ -71,7 +71,8 @@ mod tests {
     use super::*;
     use crate::data::{DatasetName, Names};
     use crate::settings::Config;
-    use crate::training::trained::{EpochDone, TrainObserver, Trained};
+    use crate::training::in_memory::{EpochDone, TrainObserver};
+    use crate::training::trained::Trained;
 
     struct Nobody;
 

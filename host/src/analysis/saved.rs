@@ -113,10 +113,10 @@ impl SavedRun {
         let meaning = start.as_ref().or(now.as_ref()).map(|model| (model.shape, model.names.clone()));
         let [start, mut now] = [start, now].map(|model| model.map(|model| model.layers));
         // A model of a run that goes on is from within an epoch.
-        let unfinished = epochs.len() < config.epochs as usize;
-        if (now.is_none() || unfinished) && Checkpoint::exists(path) {
+        let goes_on = epochs.len() < config.epochs as usize && !is_tired(&config, &epochs);
+        if (now.is_none() || goes_on) && Checkpoint::exists(path) {
             match Checkpoint::load(path, |_| {}).and_then(|checkpoint| checkpoint.all_layers()) {
-                Ok(layers) => now = Some(layers),
+                Ok(layers) => now = Some(layers.into_iter().map(LayerData::in_rows).collect()),
                 Err(error) => missing.push(format!("{shown}: {error:#}")),
             }
         }

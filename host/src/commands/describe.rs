@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::commands::output::{print, print_json};
 use crate::commands::progress::DataBar;
-use crate::commands::settings::DataSettings;
+use crate::commands::settings::PathSettings;
 use crate::commands::shared::interruption;
 use crate::data::formats::{self, Contents, Table, Target, Wanted};
 use crate::data::samples::Split;
@@ -20,7 +20,7 @@ use crate::text::thousands;
 pub struct Arguments {
     /// The path, and how it is read.
     #[command(flatten)]
-    pub settings: DataSettings,
+    pub settings: PathSettings,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

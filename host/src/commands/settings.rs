@@ -186,8 +186,13 @@ macro_rules! arguments_of {
 }
 
 arguments_of! {
-    /// The settings by which a path is read.
-    DataSettings: |command| add(command, |setting| setting.group == Group::Data);
+    /// A path, and the settings by which it is read.
+    PathSettings: |command| {
+        add(command, |setting| setting.group == Group::Data).mut_arg("dataset", |path| {
+            let help = "CSV, TSV, LIBSVM, NPY or NPZ file, or folder of pictures or IDX files [default: that of --config]";
+            path.value_name("PATH").help(help).long_help(help).hide_possible_values(true).required_unless_present("config")
+        })
+    };
     /// The settings of a training step.
     StepSettings: |command| {
         let defaults = Config::defaults(DatasetName::Cifar10);
@@ -240,11 +245,12 @@ impl StepSettings {
 
 /// Settings that networks of several sizes cannot share, that need other samples than those that are computed, or that need
 /// a run directory.
-const NOT_OF_SCALE: [&str; 12] = [
+const NOT_OF_SCALE: [&str; 13] = [
     "dataset",
     "task",
     "hidden",
     "connections",
+    "filter",
     "scaling",
     "validation_samples",
     "average_weights",

@@ -10,9 +10,9 @@ use crate::error::Usage;
 use crate::settings::Config;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
+use crate::training::fitting::has_default_batch;
 use crate::training::lock::Lock;
 use crate::training::resumable;
-use crate::training::task::has_default_batch;
 use crate::training::warn::Warn;
 
 /// How far a run is.

@@ -50,6 +50,14 @@ pub enum ArrayError {
         /// Features of a sample.
         n_features: usize,
     },
+    /// Test samples are of another width than training samples.
+    #[error("the test samples have {test} features, but the training samples have {n_features}")]
+    TestFeatures {
+        /// Features of a test sample.
+        test: usize,
+        /// Features of a training sample.
+        n_features: usize,
+    },
     /// There are not as many labels as samples.
     #[error("{labels} labels were given, but the features are those of {samples} samples")]
     Labels {
@@ -211,6 +219,10 @@ pub(crate) fn check(dataset: &Dataset<'_>, task: TaskKind) -> Result<(), ArrayEr
     }
     if !dataset.test.is_empty() {
         check_split(&dataset.test, dataset.outputs, task)?;
+        let test = dataset.test.width();
+        if test != n_features {
+            return Err(ArrayError::TestFeatures { test, n_features });
+        }
     }
     Ok(())
 }

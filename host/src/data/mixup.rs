@@ -7,6 +7,10 @@ use rewire_core::random::Generator;
 
 use crate::data::augment::Draw;
 
+/// The least parameter of the beta distribution but 0. With it a blend has less than a hundredth of a second sample in 95 %
+/// of all cases.
+pub const LEAST: f32 = 0.01;
+
 /// Blends of the samples of a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MixUp {
@@ -54,7 +58,7 @@ impl MixUp {
     }
 }
 
-/// A number of the symmetric beta distribution (Jöhnk 1964).
+/// A number of the symmetric beta distribution (Jöhnk 1964). Far below [`LEAST`], powers become 0 and no pair is taken.
 fn beta(alpha: f32, generator: &mut Generator) -> f32 {
     loop {
         let [x, y] = [(); 2].map(|()| libm::powf(generator.unit(), 1.0 / alpha));

@@ -29,9 +29,9 @@ impl Normaliser {
         let width = split.width();
         let global = match scaling {
             Scaling::None => return Self::uniform(width, 0.0, 1.0),
-            Scaling::Unit => return Self::unit(width),
+            Scaling::Unit if !matches!(split.features, Features::Synthetic(_)) => return Self::unit(width),
+            Scaling::Unit | Scaling::Feature => false,
             Scaling::Global => true,
-            Scaling::Feature => false,
         };
         match &split.features {
             // Standardised as they are.
@@ -100,12 +100,13 @@ fn of_bytes<'v, T: 'v>(
 
 /// Mean and reciprocal standard deviation from exact sums; a constant feature has scale 0.
 fn standard(sum: u64, square: u64, n: usize) -> (f32, f32) {
-    let n = n.max(1) as f64;
-    let mean = sum as f64 / n;
-    let variance = square as f64 / n - mean * mean;
-    // The sums are exact, so what is left of a constant feature is rounding far below this.
-    let scale = if variance > 1e-6 { 1.0 / variance.sqrt() } else { 0.0 };
-    (mean as f32, scale as f32)
+    let exact = [sum, square, n.max(1) as u64].map(u128::from);
+    let [sum, square, n] = exact;
+    // In whole numbers: the variance of a feature that is rarely anything but 0 would drown in rounding.
+    let spread = n * square - sum * sum;
+    let [sum, n, spread] = [sum, n, spread].map(|number| number as f64);
+    let scale = if spread > 0.0 { n / spread.sqrt() } else { 0.0 };
+    ((sum / n) as f32, scale as f32)
 }
 
 /// What is measured of a feature, or of all features.
@@ -160,6 +161,7 @@ fn of_floats<'v>(rows: impl Iterator<Item = &'v [f32]> + Clone, width: usize, gl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::synthetic::Synthetic;
 
     fn floats(values: &[f32], samples: usize) -> Split<'_> {
         Split::labelled(Features::Floats(values.into()), vec![0; samples])
@@ -186,6 +188,27 @@ mod tests {
         let near = [-0.5f32, 1e-5, 0.5, -1e-5];
         let normaliser = Normaliser::fit(Scaling::Feature, &floats(&near, 2), &[0, 1]);
         assert_eq!((normaliser.mean, normaliser.scale), (vec![0.0; 2], vec![2.0, 1e5]));
+    }
+
+    #[test]
+    fn a_feature_that_is_rarely_there_is_no_constant() {
+        let mut rare = vec![0u8; 2_000_000];
+        rare[7] = 1;
+        let indices: Vec<u32> = (0..2_000_000).collect();
+        let normaliser = Normaliser::fit(Scaling::Feature, &Split::of_images(rare, vec![0; 2_000_000]), &indices);
+        // Its variance is (1 - 1 / n) / n.
+        assert_eq!(normaliser.mean, [5e-7]);
+        assert!((normaliser.scale[0] / 2e6f32.sqrt() - 1.0).abs() < 1e-6, "{:?}", normaliser.scale);
+    }
+
+    #[test]
+    fn synthetic_samples_are_standardised_as_they_are() {
+        let data = Synthetic { features: 20, classes: 2, informative: 4, samples: 2, seed: 1, first: 0 };
+        let split = Split::labelled(Features::Synthetic(data), vec![0; data.samples]);
+        for scaling in [Scaling::None, Scaling::Unit, Scaling::Global, Scaling::Feature] {
+            let Normaliser { mean, scale } = Normaliser::fit(scaling, &split, &[0, 1]);
+            assert_eq!((mean, scale), (vec![0.0; 20], vec![1.0; 20]), "{scaling:?}");
+        }
     }
 
     #[test]

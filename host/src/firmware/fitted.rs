@@ -64,7 +64,7 @@ impl<'a> Fitted<'a> {
             Ok(samples)
         };
         let samples = checked().with_context(|| failed(run, board))?;
-        let training = Training::of(config, trained_on, model.plane());
+        let training = Training::of(config, trained_on, model.plane()).with_context(|| failed(run, board))?;
         let (names, targets) = (model.output_names(model.widths().1), model.targets.clone());
         Ok(Project { run, board, run_on, core, task, network, training, seed, names, targets, samples })
     }

@@ -1,6 +1,6 @@
 //! The networks of `firmware/`, which train from the start: the settings of a run as Rust.
 
-use rewire_core::error::SettingError;
+use anyhow::{Result, anyhow};
 
 use crate::data::ImageShape;
 use crate::firmware::project::fill;
@@ -12,9 +12,9 @@ use crate::text::as_written;
 ///
 /// # Errors
 ///
-/// A setting outside its range.
-pub fn from_start(config: &Config, shape: ImageShape, classes: usize) -> Result<String, SettingError> {
-    let settings = config.training(shape)?;
+/// A setting outside its range, here or on the chip.
+pub fn from_start(config: &Config, shape: ImageShape, classes: usize) -> Result<String> {
+    let settings = config.training(shape).map_err(|error| anyhow!("{error}"))?;
     let placement = match config.topology {
         TopologyKind::Random => "Placement::Random".into(),
         TopologyKind::Local => format!("Placement::Local(Locality::new(IMAGE, &{:?})?)", config.sigma),
@@ -31,7 +31,7 @@ pub fn from_start(config: &Config, shape: ImageShape, classes: usize) -> Result<
         ("evolve_until", share_of_epochs(as_written(config.evolve_until))),
     ];
     // A run from the start evolves by `evolve_every`, not by the samples of an epoch.
-    let training = Training::of(config, 1, shape).values(&config.layers(shape.features(), classes), config.seed);
+    let training = Training::of(config, 1, shape)?.values(&config.layers(shape.features(), classes), config.seed);
     let text = concat!(include_str!("../../template/src/training.rs"), include_str!("../../template/from_start.part"));
     Ok(fill(text, &[training, start.into()].concat()))
 }

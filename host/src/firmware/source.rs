@@ -4,6 +4,7 @@ use rewire_core::activation::Activation;
 use rewire_core::network::{LayerSpec, Storage};
 
 use crate::data::ImageShape;
+use crate::error::Usage;
 use crate::settings::{Config, DecayKind, FanInKind, GrownKind, GrowthKind, ModelKind, TaskKind};
 use crate::text::as_written;
 
@@ -52,7 +53,11 @@ impl Training {
     }
 
     /// What a run of `samples` training samples comes to for single ones.
-    pub fn of(config: &Config, samples: usize, plane: ImageShape) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Decoupled weight decay that a step of the rate of single samples cannot have.
+    pub fn of(config: &Config, samples: usize, plane: ImageShape) -> Result<Self, Usage> {
         let Config { learning_rate, momentum, batch_size, weight_decay, dropout, label_smoothing, .. } = *config;
         // In a steady state each sample of a minibatch moves a weight by this much of its gradient.
         let exact = as_written(learning_rate) / ((1.0 - as_written(momentum)) * batch_size as f64);
@@ -67,6 +72,12 @@ impl Training {
             DecayKind::Decoupled if rate > 0.0 => weight_decay / (batch_size as f32 * rate),
             DecayKind::Decoupled => 0.0,
         };
+        if decay >= 1.0 {
+            return Err(Usage(format!(
+                "the run's decoupled weight decay of {weight_decay} becomes a coupled one of {decay} on the chip, which must be \
+                 below 1: train with a smaller --weight-decay, a larger --learning-rate, or --decay coupled"
+            )));
+        }
         let smoothing = if config.task == TaskKind::Classify { label_smoothing } else { 0.0 };
         let steps = [
             (true, format!("Sgd::new({rate:?})")),
@@ -78,14 +89,14 @@ impl Training {
         let sgd = steps.join("?.");
         if config.model != ModelKind::Set {
             let (every, evolution) = (0, "Ok(None)".to_owned());
-            return Self { sgd, rate_reason, every, every_reason: "none, as in the run", evolution };
+            return Ok(Self { sgd, rate_reason, every, every_reason: "none, as in the run", evolution });
         }
         let (every, every_reason) = match config.evolve_every {
             0 => (samples, "an epoch of the run, which evolved after each"),
             every => (every, "as in the run"),
         };
         let every = u32::try_from(every).unwrap_or(u32::MAX).max(1);
-        Self { sgd, rate_reason, every, every_reason, evolution: evolution(config, plane) }
+        Ok(Self { sgd, rate_reason, every, every_reason, evolution: evolution(config, plane) })
     }
 }
 
@@ -150,10 +161,12 @@ mod tests {
             ..Config::defaults(DatasetName::MnistMini)
         };
         // 0.5 / (0.25 * 16), and a decay that takes a 16th of the minibatch's: 0.125 * 0.125 = 0.25 / 16.
-        let training = Training::of(&config, 40, plane);
+        let training = Training::of(&config, 40, plane).unwrap();
         assert_eq!(training.sgd, "Sgd::new(0.125)?.with_weight_decay(0.125, WeightDecay::Periodic)");
         assert_eq!(training.every, 40);
-        let fixed = Training::of(&Config { model: ModelKind::Fixprob, ..config }, 40, plane);
+        let fixed = Training::of(&Config { model: ModelKind::Fixprob, ..config.clone() }, 40, plane).unwrap();
         assert_eq!((fixed.every, fixed.evolution.as_str()), (0, "Ok(None)"));
+        let heavy = Training::of(&Config { weight_decay: 2.0, ..config }, 40, plane).unwrap_err().to_string();
+        assert!(heavy.contains("becomes a coupled one of 1 on the chip, which must be below 1"), "{heavy}");
     }
 }

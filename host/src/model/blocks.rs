@@ -25,7 +25,7 @@ pub(crate) fn arrays(blocks: BlocksRef<'_>) -> [(&'static str, Data<'_>); 3] {
 /// # Errors
 ///
 /// A tensor that is missing or holds something else, or more connections than blocks have.
-pub(super) fn read(file: &TensorFile<'_>, index: usize, (n_in, n_out): (usize, usize)) -> Result<BlockData> {
+pub(crate) fn read(file: &TensorFile<'_>, index: usize, (n_in, n_out): (usize, usize)) -> Result<BlockData> {
     let name = |part| format!("layers.{index}.{part}");
     let weights = file.halves(&name(WEIGHTS), Dtype::BF16)?;
     let geometry = Geometry::of(n_in, n_out, weights.len(), index)

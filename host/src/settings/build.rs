@@ -11,10 +11,10 @@ use rewire_core::topology::{
 };
 use rewire_core::train::{TrainSettings, evolves, last_evolution};
 
-use crate::data::ImageShape;
 use crate::data::augment::Augmentation;
 use crate::data::mixup::MixUp;
 use crate::data::synthetic::Synthetic;
+use crate::data::{DataSource, ImageShape};
 use crate::settings::Config;
 use crate::settings::choice::{
     ActivationKind, DecayKind, EdgeKind, FanInKind, FilterKind, GrownKind, GrowthKind, ModelKind, PruningKind,
@@ -272,13 +272,18 @@ impl Config {
         }
         match (self.model, self.batch_size) {
             // What such networks are built with, see `supports`.
-            (_, 2..) if self.hidden.iter().any(|&width| width > 1 << 16) => 64,
+            (_, 2..) if self.hidden.iter().any(|&width| width > 1 << 16) || self.has_wide_samples() => 64,
             (ModelKind::Dense, 65..) => 128,
             (ModelKind::Dense, 33..=64) | (_, 65..) => 64,
             (_, 33..=64) => 32,
             (_, 2..=32) => 16,
             (_, _) => 1,
         }
+    }
+
+    /// Whether samples are known to be wider than a column of two bytes; of one's own data that shows when they are read.
+    fn has_wide_samples(&self) -> bool {
+        self.dataset == DataSource::Synthetic && self.features > 1 << 16
     }
 
     /// Whether a run records which connections survive: not where there are blocks, which are for networks too large for it.

@@ -4,11 +4,15 @@ use rewire_core::network::MAX_LAYERS as MOST_SIGMAS;
 use rewire_engine::layer::MAX_LAYERS;
 
 use crate::data::DataSource;
+use crate::data::mixup::LEAST;
 use crate::settings::choice::{
     ActivationKind, FilterKind, GrowthKind, ModelKind, PruningKind, ScheduleKind, StorageKind, TopologyKind,
 };
 use crate::settings::invalid::Invalid;
 use crate::settings::{Config, TABLE};
+
+/// The longest side of a picture that is resized.
+const LONGEST_SIDE: usize = 1 << 24;
 
 impl Config {
     /// Checks every setting against its range and the others.
@@ -68,6 +72,14 @@ impl Config {
                 "jitter",
                 "changes brightness and contrast, which are gone after --filter contrast",
             ));
+        }
+        if self.mixup > 0.0 && self.mixup < LEAST {
+            let must_be = format!("0 or from {LEAST} to 2: below, blends are no blends");
+            return Err(Invalid::value("mixup", self.mixup, must_be));
+        }
+        if let Some(size) = self.resize.filter(|size| size.channels > 1 || size.height.max(size.width) > LONGEST_SIDE) {
+            let must_be = format!("a height and a width of up to {LONGEST_SIDE} pixels, such as 64x64");
+            return Err(Invalid::value("resize", size, must_be));
         }
         if self.augment && self.pixel_shift > 0 {
             let reason = "translates images, as --augment does; give one of them";

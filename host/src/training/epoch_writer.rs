@@ -7,13 +7,13 @@ use anyhow::Result;
 use rewire_core::train::{Epoch as Done, Step, TrainSettings};
 use rewire_engine::clock::{EpochTimes, Stage};
 use rewire_engine::dynamic::{Network, RunObserver};
-use rewire_engine::layer::LayerView;
+use rewire_engine::layer::{LayerData, LayerView};
 use rewire_engine::ranks::Ranks;
 
 use crate::settings::Keep;
 use crate::training::average::Average;
 use crate::training::checkpoint::State;
-use crate::training::directory::{AverageRow, BEST, Epoch, Phases, RunDirectory};
+use crate::training::directory::{AVERAGE, AverageRow, BEST, Epoch, MODEL, Phases, RunDirectory};
 use crate::training::early_stopping::{is_tired, kept};
 use crate::training::monitor::{resident_between, resident_bytes};
 use crate::training::recorder::Recorder;
@@ -50,7 +50,20 @@ impl EpochWriter<'_> {
         }
     }
 
-    /// Writes what is kept of an epoch.
+    /// Writes the network that was measured, where it is kept: an evolution may follow, which changes it.
+    fn keep(&self, network: &dyn Network) -> Result<()> {
+        let config = self.session.config;
+        let is_last = |kept: Option<&Epoch>| kept.map(|row| row.epoch) == self.epochs.last().map(|row| row.epoch);
+        if config.keep == Keep::Best && is_last(kept(config, &self.epochs)) {
+            self.session.model(network).save(&self.directory.path().join(BEST))?;
+        }
+        if self.tired {
+            self.session.model(network).save(&self.directory.path().join(MODEL))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is recorded of an epoch.
     fn record(&mut self, done: &Done, network: &dyn Network) -> Result<()> {
         let Session { config, native, .. } = self.session;
         let (clock, epoch) = (native.clock(), done.epoch);
@@ -61,9 +74,9 @@ impl EpochWriter<'_> {
         let row = self.session.row(done);
         self.directory.append(&row)?;
         self.watcher.epoch(&row);
-        self.epochs.push(row);
-        if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == epoch) {
-            self.session.model(network).save(&self.directory.path().join(BEST))?;
+        if let Some(last) = self.epochs.last_mut() {
+            // Now with the time of the evolution.
+            *last = row;
         }
         let (recorded, record_time) = clock.during(Stage::Record, || -> Result<()> {
             let layers = network.views();
@@ -80,6 +93,9 @@ impl EpochWriter<'_> {
                 let measured = self.session.measure(average.layers())?;
                 let (test_loss, test_accuracy) = (measured.loss(), self.session.task.score(&measured, false));
                 self.directory.append_average(&AverageRow { epoch, test_loss, test_accuracy })?;
+                if self.tired {
+                    save_average(average, self.session, self.directory)?;
+                }
                 average.follow(&layers);
                 averages = average.values();
             }
@@ -125,11 +141,16 @@ impl RunObserver for EpochWriter<'_> {
         self.evolved = true;
     }
 
+    fn measured(&mut self, epoch: &Done, network: &dyn Network) {
+        self.epochs.push(self.session.row(epoch));
+        self.tired = is_tired(self.session.config, &self.epochs);
+        self.failed = self.keep(network).err();
+    }
+
     fn epoch(&mut self, epoch: &Done, network: &dyn Network) -> ControlFlow<()> {
-        match self.record(epoch, network) {
+        match self.failed.take().map_or_else(|| self.record(epoch, network), Err) {
             Ok(()) => {
                 self.begin(epoch.epoch + 1);
-                self.tired = is_tired(self.session.config, &self.epochs);
                 if self.tired { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
             Err(error) => {
@@ -138,6 +159,12 @@ impl RunObserver for EpochWriter<'_> {
             }
         }
     }
+}
+
+/// Writes the network of averaged weights.
+pub(super) fn save_average(average: &Average, session: &Session<'_>, directory: &RunDirectory) -> Result<()> {
+    let layers = average.layers().iter().map(LayerData::view).collect();
+    session.task.model(layers).save(&directory.path().join(AVERAGE))
 }
 
 /// Adds the connections after an epoch to the record.

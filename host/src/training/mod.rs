@@ -3,8 +3,10 @@
 //! | file | question |
 //! |---|---|
 //! | `task` | which samples are trained on and measured |
+//! | `fitting` | which settings and samples fit each other |
 //! | `session` | how a network is trained in memory, whoever observes it |
-//! | `trained` | how a network in memory is trained, at once or an epoch at a time |
+//! | `trained` | a network in memory, trained at once or an epoch at a time |
+//! | `in_memory` | how that goes, and who hears of it |
 //! | `run` | how a run with a directory begins, continues and ends |
 //! | `ranks`, `follower` | a run on several ranks: what they must have in common, and what all but the first do |
 //! | `epoch_writer` | what is written after each epoch, and when |
@@ -25,7 +27,9 @@ pub mod checkpoint;
 pub mod directory;
 pub(crate) mod early_stopping;
 mod epoch_writer;
+pub mod fitting;
 mod follower;
+pub mod in_memory;
 pub mod lock;
 pub mod memory;
 pub mod monitor;

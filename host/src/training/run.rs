@@ -11,7 +11,6 @@ use rewire_core::error::{SampleSet, TrainError};
 use rewire_core::network::LayerSpec;
 use rewire_core::train::Ended as Reason;
 use rewire_engine::dynamic::Network;
-use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
 use crate::data::Dataset;
@@ -22,14 +21,15 @@ use crate::training::average::Average;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{AVERAGE, BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::training::early_stopping::is_tired;
-use crate::training::epoch_writer::{EpochWriter, record_topology};
+use crate::training::epoch_writer::{EpochWriter, record_topology, save_average};
+use crate::training::fitting::fitting;
 use crate::training::monitor::{Monitor, resident_bytes};
 use crate::training::ranks::meet;
 use crate::training::recorder::Recorder;
 use crate::training::saver::Saver;
 use crate::training::session::Session;
 use crate::training::summary::Summary;
-use crate::training::task::{Task, with_fitting_batch};
+use crate::training::task::Task;
 use crate::training::warn::Warn;
 use crate::training::watch::{Extent, Watcher};
 
@@ -59,8 +59,8 @@ pub struct Surroundings<'a> {
 /// interruption: whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
-    let fitting = prepare(config, &dataset, checkpoint.as_ref(), &native, &warn)?;
-    let config = &*fitting;
+    let fitted = prepare(config, &dataset, checkpoint.as_ref(), &native, &warn)?;
+    let config = &*fitted;
     let task = Task::new(config, dataset)?;
     let session = Session::new(config, &task, native);
     let before = resident_bytes().map(|(now, _)| now);
@@ -84,14 +84,15 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
             return Err(Interrupted(text).into());
         }
         let (model, best) = (directory.path().join(MODEL), directory.path().join(BEST));
+        // Where its patience ended the run, what was measured last is there already.
+        let is_there = |file: &Path| ended.tired && file.exists();
         if config.keep == Keep::Best && best.exists() {
             stream_atomically(&model, |draft| std::io::copy(&mut File::open(&best)?, draft).map(|_| ()))?;
-        } else {
+        } else if !is_there(&model) {
             session.model(network).save(&model)?;
         }
-        if let Some(average) = &ended.average {
-            let layers = average.layers().iter().map(LayerData::view).collect();
-            task.model(layers).save(&directory.path().join(AVERAGE))?;
+        if let Some(average) = ended.average.as_ref().filter(|_| !is_there(&directory.path().join(AVERAGE))) {
+            save_average(average, &session, &directory)?;
         }
         let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs)
             .map(|summary| summary.measured_on(task.test().count()).on_ranks(session.shares(), config));
@@ -124,17 +125,17 @@ pub(super) fn prepare<'c>(
             "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
         return Err(Invalid::because("test_share", reason).into());
     }
-    let fitting = with_fitting_batch(config, dataset);
-    if fitting.batch_size != config.batch_size {
+    let fitted = fitting(config, dataset);
+    if fitted.batch_size != config.batch_size {
         warn.warn(&format!(
             "--batch-size is {} instead of {}, because there are fewer training samples than that",
-            fitting.batch_size, config.batch_size
+            fitted.batch_size, config.batch_size
         ));
     }
     if let Some(ranks) = native.ranks() {
-        meet(ranks, &fitting, dataset, checkpoint)?;
+        meet(ranks, &fitted, dataset, checkpoint)?;
     }
-    Ok(fitting)
+    Ok(fitted)
 }
 
 /// Warns of weight decay that goes on where the learning rate no longer makes up for it.
@@ -214,6 +215,8 @@ type Begun = (RunDirectory, Option<Recorder>, Option<Average>, Vec<Epoch>);
 struct Ended {
     epochs: Vec<Epoch>,
     average: Option<Average>,
+    /// By its patience.
+    tired: bool,
     interrupted: bool,
 }
 
@@ -322,12 +325,11 @@ impl Run<'_> {
         };
         writer.watcher.end();
         let EpochWriter { directory, mut saver, epochs, average, tired, failed, .. } = writer;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        saver.write(directory)?;
+        // Also where something else could not be written.
+        let saved = saver.write(directory);
+        failed.map_or(saved, Err)?;
         match ended {
-            Ok(ended) => Ok(Ended { epochs, average, interrupted: ended == Reason::Stopped && !tired }),
+            Ok(ended) => Ok(Ended { epochs, average, tired, interrupted: ended == Reason::Stopped && !tired }),
             Err(TrainError::Diverged { samples, epoch, step }) => {
                 let (loss, step) = match samples {
                     SampleSet::Training => ("training", step + 1),

@@ -1,12 +1,8 @@
 //! A network in memory with all that its training needs to go on: its velocities, and how many epochs are done.
 
-use std::ops::ControlFlow;
-
 use rewire_core::activation::Parameters;
 use rewire_core::error::TrainError;
-pub use rewire_core::train::Step;
-use rewire_core::train::{Epoch as Done, TrainSettings};
-use rewire_engine::dynamic::{Network, RunObserver};
+use rewire_engine::dynamic::Network;
 use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
@@ -14,39 +10,11 @@ use crate::data::Dataset;
 use crate::data::arrays::{ArrayError, check, check_classes};
 use crate::error::FitError;
 use crate::model::safetensors::Model;
-use crate::settings::{Config, Invalid, Keep, ScheduleKind, TaskKind};
-use crate::training::directory::Epoch;
-use crate::training::early_stopping::{is_tired, kept};
-use crate::training::recorder::Recorder;
+use crate::settings::{Config, ScheduleKind, TaskKind};
+use crate::training::fitting::fitting;
+use crate::training::in_memory::{TrainObserver, train};
 use crate::training::session::Session;
-use crate::training::task::{Task, with_fitting_batch};
-
-/// An epoch that has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct EpochDone<'a> {
-    /// What the core measured.
-    pub epoch: &'a Done,
-    /// The same as `metrics.csv` has it.
-    pub row: &'a Epoch,
-    /// The first layer's connections that pruning left, by input; only if the observer asked for them.
-    pub input_connections: Option<&'a [u16]>,
-}
-
-/// Who hears of steps and epochs, and may end the training.
-pub trait TrainObserver: Send {
-    /// After each step, with the epoch's score so far: the accuracy of a classifier, else R².
-    fn step(&mut self, _step: &Step<'_>, _score: f32) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-    /// Whether the connections of inputs are to be counted, which takes time after each epoch.
-    fn counts_inputs(&self) -> bool {
-        false
-    }
-    /// The connections of inputs before the first epoch, where they are counted.
-    fn begin(&mut self, _input_connections: &[u16]) {}
-    /// After each epoch.
-    fn epoch(&mut self, epoch: &EpochDone<'_>) -> ControlFlow<()>;
-}
+use crate::training::task::Task;
 
 /// A trained network that can be trained further.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +71,7 @@ impl Trained {
         if config.task == TaskKind::Classify {
             check_classes(&dataset.train)?;
         }
-        let config = &*with_fitting_batch(config, &dataset);
+        let config = &*fitting(config, &dataset);
         let task = Task::new(config, dataset)?;
         let session = &Session::new(config, &task, native);
         session.with_network(|network| {
@@ -132,13 +100,14 @@ impl Trained {
             epochs: done + 1,
             schedule: ScheduleKind::Constant,
             zeta_schedule: ScheduleKind::Constant,
+            connections_schedule: ScheduleKind::Constant,
             warmup: 0,
             evolve_until: if config.evolve_until > 0.0 { 1.0 } else { 0.0 },
             ..config.clone()
         };
         config.validate()?;
         check(&dataset, config.task)?;
-        let config = &*with_fitting_batch(config, &dataset);
+        let config = &*fitting(config, &dataset);
         let task = Task::new(config, dataset)?;
         let Some(before) = before else {
             let session = &Session::new(config, &task, native);
@@ -194,82 +163,24 @@ fn run(
     next: u32,
     observer: &mut dyn TrainObserver,
 ) -> Result<Trained, FitError> {
-    let Session { config, task, .. } = session;
-    if config.average_weights > 0.0 {
-        return Err(Invalid::because("average_weights", "is kept in a run directory: use rewire train").into());
-    }
-    let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
-    let mut recorder = None;
-    if observer.counts_inputs() && config.records_topology() {
-        let recorder: &mut Recorder = recorder.insert(Recorder::of_survivors(&session.layers()));
-        session.would_prune(recorder, network, &settings, next);
-        observer.begin(recorder.input_connections());
-    }
-    let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs: Vec::new(), best: None };
-    epochs.begin(next);
-    session.train(network, next, &mut epochs)?;
-    let Epochs { epochs, best, .. } = epochs;
-    let done = epochs.last().map_or(next - 1, |row| row.epoch);
-    let mut layers = best.unwrap_or_else(|| network.export());
+    let (epochs, mut layers) = train(session, network, next, observer)?;
     let velocities = layers.iter_mut().map(Velocities::take).collect();
-    let model = task.model(Vec::new()).with_layers(layers);
-    Ok(Trained { config: (*config).clone(), epochs: done, model, velocities })
-}
-
-/// The epochs of a training in memory.
-struct Epochs<'a> {
-    session: &'a Session<'a>,
-    settings: &'a TrainSettings,
-    observer: &'a mut dyn TrainObserver,
-    recorder: Option<Recorder>,
-    epochs: Vec<Epoch>,
-    /// The network of the best epoch, where that is kept.
-    best: Option<Vec<LayerData>>,
-}
-
-impl Epochs<'_> {
-    fn begin(&mut self, epoch: u32) {
-        self.session.native.clock().begin(epoch);
-        if let Some(recorder) = &self.recorder {
-            recorder.begin();
-        }
-    }
-}
-
-impl RunObserver for Epochs<'_> {
-    fn step(&mut self, step: &Step<'_>, _network: &dyn Network) -> ControlFlow<()> {
-        self.observer.step(step, self.session.task.score(step.trained, true))
-    }
-
-    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
-        if let Some(recorder) = &self.recorder {
-            recorder.pruned(layer, survivors, cells);
-        }
-    }
-
-    fn epoch(&mut self, done: &Done, network: &dyn Network) -> ControlFlow<()> {
-        let config = self.session.config;
-        let row = self.session.row(done);
-        self.epochs.push(row);
-        if config.keep == Keep::Best && kept(config, &self.epochs).is_some_and(|kept| kept.epoch == row.epoch) {
-            self.best = Some(network.export());
-        }
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| !self.settings.evolves(row.epoch)) {
-            self.session.would_prune(recorder, network, self.settings, row.epoch);
-        }
-        let input_connections = self.recorder.as_mut().map(Recorder::input_connections);
-        let flow = self.observer.epoch(&EpochDone { epoch: done, row: &row, input_connections });
-        self.begin(row.epoch + 1);
-        if is_tired(config, &self.epochs) { ControlFlow::Break(()) } else { flow }
-    }
+    let model = session.task.model(Vec::new()).with_layers(layers);
+    Ok(Trained { config: session.config.clone(), epochs, model, velocities })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
     use crate::data::samples::{Features, Split};
     use crate::data::{DatasetName, Names};
+    use crate::settings::Keep;
     use crate::settings::ModelKind;
+    use crate::training::directory::Epoch;
+    use crate::training::early_stopping::kept;
+    use crate::training::in_memory::EpochDone;
 
     /// Who hears nothing.
     struct Nobody;
@@ -365,6 +276,20 @@ mod tests {
         assert_eq!(shuffled(&whole), fitted(&whole, samples()));
         // Minibatches are of the samples in their order.
         assert_ne!(shuffled(&config()), fitted(&config(), samples()));
+    }
+
+    #[test]
+    fn the_network_that_is_kept_is_the_one_that_was_measured() {
+        for (keep, patience) in [(Keep::Best, 0), (Keep::Best, 2), (Keep::Last, 2)] {
+            let config = Config { validation_samples: 10, epochs: 30, keep, patience, learning_rate: 0.05, ..config() };
+            let mut rows = Rows::default();
+            let trained = Trained::fit(native(), &config, samples(), &mut rows).unwrap();
+            let row = kept(&config, &rows.0).unwrap();
+            assert!(row.epoch < 30, "an evolution followed");
+            let task = Task::new(&config, samples()).unwrap();
+            let measured = Session::new(&config, &task, native()).measure(&trained.model.layers).unwrap();
+            assert_eq!(measured.loss(), row.test_loss, "{keep} {patience}");
+        }
     }
 
     #[test]

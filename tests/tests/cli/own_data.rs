@@ -210,18 +210,28 @@ fn the_best_epoch_is_kept_and_a_run_without_progress_ends() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     fs::write(path.join("flowers.csv"), points(120, Some(&NAMES))).unwrap();
-    let flags = "--label kind --hidden 24 --epochs 200 --validation-samples 30 --patience 5 --keep best --learning-rate 0.3 \
-                 --monitor-interval 0";
-    let summary = json(path, &format!("train flowers.csv {flags} --out run --json"));
+    let flags = "--label kind --hidden 24 --validation-samples 30 --learning-rate 0.3 --monitor-interval 0 \
+                 --schedule constant --zeta-schedule constant --average-weights 0.9";
+    let patient = "--epochs 200 --patience 5";
+    let summary = json(path, &format!("train flowers.csv {flags} {patient} --keep best --out run --json"));
     let metrics = fs::read_to_string(path.join("run/metrics.csv")).unwrap();
     let losses: Vec<f64> =
         metrics.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().parse().unwrap()).collect();
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap() + 1;
     assert_eq!(summary["epochs"].as_u64(), Some(best as u64));
     assert_eq!(losses.len(), best + 5, "{losses:?}");
-    assert!(
-        fs::read(path.join("run/model.safetensors")).unwrap() == fs::read(path.join("run/best.safetensors")).unwrap()
-    );
+    let same =
+        |a: &str, b: &str| assert!(fs::read(path.join(a)).unwrap() == fs::read(path.join(b)).unwrap(), "{a} {b}");
+    same("run/model.safetensors", "run/best.safetensors");
+    // No evolution follows what was measured: as where the run had no more epochs.
+    succeed(path, &format!("train flowers.csv {flags} --epochs {best} --out best"));
+    same("run/model.safetensors", "best/model.safetensors");
+    succeed(path, &format!("train flowers.csv {flags} {patient} --out last"));
+    succeed(path, "train flowers.csv --out last --resume");
+    succeed(path, &format!("train flowers.csv {flags} --epochs {} --out whole", best + 5));
+    for model in ["model", "model-average"] {
+        same(&format!("last/{model}.safetensors"), &format!("whole/{model}.safetensors"));
+    }
     let outcome = run(path, "train flowers.csv --out run --resume");
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(

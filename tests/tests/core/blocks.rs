@@ -297,6 +297,9 @@ fn what_blocks_do_not_know_is_refused_by_name() {
     let before =
         [LayerSpec::dense(9, 8, Activation::SRelu), LayerSpec::sparse(8, 4, 9, Activation::Identity).blocked()];
     assert!(reason(&before, false).contains("keeps no sums"));
+    let mixed =
+        [LayerSpec::sparse(9, 8, 20, Activation::Relu), LayerSpec::sparse(8, 8, 20, Activation::Relu).blocked(), last];
+    assert!(reason(&mixed, false).contains("only its last two layers may be sparse without"));
     let many = [LayerSpec::sparse(100_001, 3, 300_002, Activation::Identity).blocked()];
     assert!(reason(&many, false).contains("too many connections"));
     let relu = layer(Activation::Relu);

@@ -137,7 +137,7 @@ impl<'a, F: Format, const LAYERS: usize> StepInParts<'_, 'a, F, LAYERS> {
     /// answer in one part. On a Cortex-M4, a part takes some 1,500 instructions beside what its rows take: about 6 to 20 a
     /// connection; see `firmware/README.md` for counts.
     pub fn train_some<B: Backend>(&mut self, backend: &B, budget: usize) -> Option<Metrics> {
-        let mut left = budget;
+        let mut left = budget.max(1);
         loop {
             if self.stage == Stage::Done {
                 return Some(self.metrics);

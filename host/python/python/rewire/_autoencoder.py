@@ -119,11 +119,12 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
 
     def _train(self, X, sample_weight, validation, one_epoch):
         weights = self._weights(sample_weight, X)
+        before = getattr(self, "_network", None)
         try:
             self._fit(X, None, None, weights, validation, [], one_epoch)
         finally:
-            # Also of a network whose training was interrupted.
-            if hasattr(self, "_network"):
+            # Also of a network whose training was interrupted; not where none began.
+            if getattr(self, "_network", None) is not before:
                 self.offset_ = self._threshold(-self._errors(X), weights)
 
     def _threshold(self, scores, weights):

@@ -17,6 +17,9 @@ pub const FRACTION_BITS: u32 = 8;
 /// The most channels whose bytes share a 64-bit word, 16 bits each.
 const CHANNELS_OF_WORD: usize = 4;
 
+/// The longest side of an image that moves, in pixels: rotated and translated by all of it, positions still fit 32 bits.
+pub const MAX_SIDE: usize = 1 << 13;
+
 /// How far images move.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Motion {

@@ -11,8 +11,8 @@ mod geometry;
 use rewire_core::random::{Generator, Purpose};
 
 use crate::data::ImageShape;
-pub use geometry::FRACTION_BITS;
 use geometry::Motion;
+pub use geometry::{FRACTION_BITS, MAX_SIDE};
 
 /// How much images change.
 #[derive(Clone, Copy, Debug, PartialEq)]

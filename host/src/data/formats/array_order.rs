@@ -59,10 +59,17 @@ impl Transposition {
 }
 
 /// The plane that images of this shape have. Images whose channels come last, as Keras has them, are rewritten channel by
-/// channel.
-pub(super) fn planes(shape: &[usize], values: Features<'static>) -> (Option<ImageShape>, Features<'static>) {
+/// channel, unless the axes as they are have the plane that is wanted.
+pub(super) fn planes(
+    shape: &[usize],
+    wanted: Option<ImageShape>,
+    values: Features<'static>,
+) -> (Option<ImageShape>, Features<'static>) {
     let plane = |channels, height, width| Some(ImageShape { channels, height, width });
     match *shape {
+        [_, channels, height, width] if wanted.is_some() && wanted == plane(channels, height, width) => {
+            (wanted, values)
+        }
         [_, height, width] => (plane(1, height, width), values),
         [_, height, width, channels @ 1..=4] => {
             let values = match values {

@@ -113,6 +113,10 @@ pub fn read(path: &Path, wanted: &Wanted, progress: &mut dyn Progress) -> Result
     if let Some(like) = &wanted.like {
         like.check(train.n_features, path)?;
     }
+    if let Some(test) = test.as_ref().filter(|test| test.n_features != train.n_features) {
+        let found = format!("{} features in the test samples, but {} in the others", test.n_features, train.n_features);
+        return Err(ReadError::whole(path, found, "give both the same; --resize brings pictures to one size"));
+    }
     Ok(Contents { kind, train, test })
 }
 

@@ -155,7 +155,7 @@ fn table(x: Array, y: Option<Array>, file: &Path, name: &str, wanted: &Wanted) -
         }
         Some(y) => Target::Classes(classes(&y, file)?),
     };
-    let (shape, features) = planes(&x.shape, x.values);
+    let (shape, features) = planes(&x.shape, wanted.shape, x.values);
     Ok(Table { features, n_features, names: Vec::new(), shape, target })
 }
 

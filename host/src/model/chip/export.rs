@@ -11,7 +11,7 @@ use rewire_core::sparse::{Bytes, Compact, Format, Narrow, Standard, Wide};
 use rewire_core::storage::image::{self, About, Inputs, Names, Scaling};
 use rewire_core::topology::ImagePlane;
 use rewire_engine::dynamic::load_layer;
-use rewire_engine::layer::LayerData;
+use rewire_engine::layer::{LayerData, MAX_LAYERS};
 use rewire_engine::memory::with_block;
 
 use crate::data::normaliser::Normaliser;
@@ -65,7 +65,7 @@ fn bytes<F: Format>(layers: &[LayerData], about: &About<'_>) -> Result<Vec<u8>> 
     let specs: Vec<LayerSpec> = layers.iter().map(|layer| layer.spec).collect();
     let description = Description::inference(&specs, 1);
     with_block(&description.footprint::<F, 1>(), |block| -> Result<Vec<u8>> {
-        let mut network = Mlp::<F, 1>::new(&description, block).map_err(|error| anyhow!("{error}"))?;
+        let mut network = Mlp::<F, 1, MAX_LAYERS>::new(&description, block).map_err(|error| anyhow!("{error}"))?;
         for (index, layer) in layers.iter().enumerate() {
             load_layer(&mut network, index, layer)?;
         }

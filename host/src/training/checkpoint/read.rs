@@ -11,7 +11,7 @@ use rewire_engine::layer::LayerData;
 use sha2::{Digest, Sha256};
 
 use crate::files::remove_unfinished;
-use crate::model::blocks::read_into;
+use crate::model::blocks::{self, read_into};
 use crate::model::tensor_file::TensorFile;
 use crate::settings::Config;
 use crate::training::checkpoint::format::{ARRAYS, HEADER, Header, KEY, MAGIC, NAMES, VERSION};
@@ -117,7 +117,7 @@ impl Checkpoint {
         read_into(&self.file, index, network)
     }
 
-    /// A layer that is not in blocks, with its velocities. The network checks that its arrays fit.
+    /// A layer with its velocities. The network checks that its arrays fit.
     ///
     /// # Errors
     ///
@@ -125,8 +125,11 @@ impl Checkpoint {
     pub fn layer(&self, index: usize) -> Result<LayerData> {
         let name = |part| format!("layers.{index}.{part}");
         let floats = |part| self.file.floats(&name(part));
+        let spec = self.specs[index];
+        let blocked = spec.is_blocked().then(|| blocks::read(&self.file, index, (spec.n_in, spec.n_out)));
+        let blocks = blocked.transpose()?;
         Ok(LayerData {
-            spec: self.specs[index],
+            spec,
             indptr: self.file.integers(&name("indptr"))?,
             indices: self.file.integers(&name("indices"))?,
             weights: floats("weights")?,
@@ -135,7 +138,7 @@ impl Checkpoint {
             bias_velocity: floats("bias_velocity")?,
             activation_parameters: floats("activation_parameters")?.as_chunks().0.to_vec(),
             activation_velocity: floats("activation_velocity")?.as_chunks().0.to_vec(),
-            blocks: None,
+            blocks,
         })
     }
 

@@ -28,6 +28,7 @@ use crate::files::{write_atomically, write_new};
 use crate::npy;
 use crate::settings::{Config, RECORD};
 use crate::training::checkpoint::{self, Checkpoint};
+use crate::training::early_stopping::is_tired;
 use crate::training::lock::Lock;
 use crate::training::recorder::LayerRow;
 use log::Log;
@@ -183,7 +184,7 @@ impl RunDirectory {
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
-    /// it was interrupted is removed, since training overtakes it. `warn` hears of what is no longer recorded, because
+    /// it was interrupted is removed, since training overtakes it; not where its patience has ended. `warn` hears of what is no longer recorded, because
     /// the epochs before were not.
     ///
     /// # Errors
@@ -215,7 +216,7 @@ impl RunDirectory {
         record_epochs(path, config)?;
         let metrics = Log::reopen(file.clone(), |row: &Epoch| row.epoch <= epoch, &mut warn)?;
         for model in [MODEL, AVERAGE].map(|name| path.join(name)) {
-            if model.exists() && epoch < config.epochs {
+            if model.exists() && epoch < config.epochs && !is_tired(config, &epochs) {
                 std::fs::remove_file(&model).with_context(|| format!("cannot remove {}", model.display()))?;
             }
         }
