@@ -7,7 +7,7 @@ The wheels come from `pip download --no-deps aeon scikit-learn`; nothing of them
 
   motions-train.csv, motions-test.csv  BasicMotions: statistics of six axes, and the activity
   motions-turned.bin                   its test windows, as a watch delivers them that is mounted turned
-  calm.bin                             windows of standing and walking to learn; of all four activities to measure
+  calm.bin                             windows of standing, walking and running to learn; of all four activities to measure
   digits.bin                           digits of 8 x 8 pixels
 """
 

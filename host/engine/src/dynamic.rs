@@ -1,24 +1,86 @@
 //! A network whose format and tile width are known at run time only.
 
-use rewire_core::backend::Shares;
-use rewire_core::error::{BuildError, LoadError, TrainError};
-use rewire_core::network::Mlp;
-use rewire_core::network::{BlockArrays, Description, Footprint};
-use rewire_core::network::{LayerSpec, Storage};
+use std::ops::ControlFlow;
+
+use rewire_core::error::{LoadError, TrainError};
+use rewire_core::network::{BlockArrays, LayerSpec, Mlp};
 use rewire_core::samples::Samples;
-use rewire_core::sparse::{Format, Standard, Wide};
+use rewire_core::sparse::{CsrRef, Format, Index};
 use rewire_core::step::{Metrics, Sgd, StepId};
 use rewire_core::topology::{Evolution, FanIn, Placement, Thinning, survivors};
-use rewire_core::train::{Ended, Trainer};
+use rewire_core::train::{Ended, Epoch, Observer, Step, Trainer};
 
 pub use crate::error::NetworkError;
 use crate::layer::{LayerData, LayerView, MAX_LAYERS};
 pub use crate::load::load_layer;
-use crate::memory::with_block;
 pub use crate::minibatch::{AnySamples, Minibatch};
 use crate::native::Native;
-use crate::observer::Adapter;
-pub use crate::observer::RunObserver;
+
+/// An observer of a run that need not know the network's format and tile width: see [`Observer`].
+pub trait RunObserver {
+    /// After each step, and the evolution that may follow it; may end the run.
+    fn step(&mut self, step: &Step<'_>, network: &dyn Network) -> ControlFlow<()>;
+    /// After pruning has left `survivors` connections of a layer, in the evolution after an epoch. `cells` are their rows
+    /// and columns.
+    fn pruned(&mut self, layer: usize, survivors: usize, cells: &mut dyn Iterator<Item = (usize, usize)>) {
+        let _ = (layer, survivors, cells);
+    }
+    /// Connections of a layer were replaced within an epoch.
+    fn evolved(&mut self) {}
+    /// The network that was measured, before the evolution after its epoch.
+    fn measured(&mut self, epoch: &Epoch, network: &dyn Network) {
+        let _ = (epoch, network);
+    }
+    /// After each epoch; may end the run.
+    fn epoch(&mut self, epoch: &Epoch, network: &dyn Network) -> ControlFlow<()>;
+}
+
+/// A [`RunObserver`] as the core's. Of several ranks, each observes alone, and all end where one does.
+struct Adapter<'a>(&'a Native, &'a mut (dyn RunObserver + Send));
+
+impl Adapter<'_> {
+    fn observe(&mut self, work: impl FnOnce(&mut dyn RunObserver) -> ControlFlow<()>) -> ControlFlow<()> {
+        let Self(native, observer) = self;
+        match native.ranks() {
+            Some(ranks) => ranks.agree(ranks.during(false, || work(*observer))),
+            None => work(*observer),
+        }
+    }
+}
+
+impl<F: Format<Input = f32>, const LANES: usize> Observer<F, LANES, MAX_LAYERS> for Adapter<'_>
+where
+    for<'s> dyn AnySamples + 's: Samples<LANES>,
+{
+    fn step(&mut self, step: &Step<'_>, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
+        self.observe(|observer| observer.step(step, network))
+    }
+
+    fn pruned(&mut self, id: StepId, layer: usize, survivors: CsrRef<'_, F>) {
+        // Step 0 is the evolution after an epoch.
+        if id.step == 0 {
+            let mut cells = survivors
+                .rows()
+                .enumerate()
+                .flat_map(|(row, (columns, _))| columns.iter().map(move |column| (row, column.to_usize())));
+            self.1.pruned(layer, survivors.nnz(), &mut cells);
+        } else {
+            self.1.evolved();
+        }
+    }
+
+    fn measured(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) {
+        let Self(native, observer) = self;
+        match native.ranks() {
+            Some(ranks) => ranks.during(false, || observer.measured(epoch, network)),
+            None => observer.measured(epoch, network),
+        }
+    }
+
+    fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
+        self.observe(|observer| observer.epoch(epoch, network))
+    }
+}
 
 /// What a program does with a network.
 pub trait Network: Send {
@@ -140,7 +202,7 @@ where
         test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError> {
-        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter::new(native, observer));
+        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter(native, observer));
         let Some(ranks) = native.ranks() else { return train() };
         let ended = ranks.during(true, train);
         ranks.end();
@@ -260,84 +322,4 @@ impl From<LoadError> for Reading {
     fn from(error: LoadError) -> Self {
         Self::Refused(error)
     }
-}
-
-/// Whether the widest layer needs four bytes a column.
-fn is_wide(layers: &[LayerSpec]) -> bool {
-    // A layer in blocks has narrow ones, and a dense one has none.
-    let has_columns = |layer: &&LayerSpec| matches!(layer.storage, Storage::OutputMajor | Storage::InputMajor);
-    layers.iter().filter(has_columns).any(|layer| layer.n_in.max(layer.n_out) > 1 << 16)
-}
-
-macro_rules! by_type {
-    ($layers:expr, $lanes:expr, $F:ident, $L:ident => $body:expr) => {{
-        macro_rules! with {
-            ($format:ty, $width:literal) => {{
-                type $F = $format;
-                const $L: usize = $width;
-                $body
-            }};
-        }
-        match ($lanes, is_wide($layers)) {
-            (16, false) => with!(Standard, 16),
-            (64, false) => with!(Standard, 64),
-            (32, false) => with!(Standard, 32),
-            (128, false) => with!(Standard, 128),
-            (64, true) => with!(Wide, 64),
-            (_, false) => with!(Standard, 1),
-            (_, true) => with!(Wide, 1),
-        }
-    }};
-}
-
-/// Checks that there is code for a network of these layers with tiles of this width.
-///
-/// # Errors
-///
-/// [`NetworkError::Lanes`] where there is none.
-pub fn check_lanes(layers: &[LayerSpec], lanes: usize) -> Result<(), NetworkError> {
-    // Wide networks have 1 and 64 lanes only: each pair of format and width is compiled for every instruction set.
-    if is_wide(layers) && lanes != 1 && lanes != 64 { Err(NetworkError::Lanes { lanes }) } else { Ok(()) }
-}
-
-/// Bytes that a network will need, if [`check_lanes`] passes.
-pub fn footprint(layers: &[LayerSpec], lanes: usize, description: &Description<'_>) -> Footprint {
-    by_type!(layers, lanes, F, L => description.footprint::<F, L>())
-}
-
-/// What so many ranks that share the network's steps work in, send and receive.
-pub fn exchanged(layers: &[LayerSpec], lanes: usize, description: &Description<'_>, ranks: usize) -> Shares {
-    by_type!(layers, lanes, F, L => description.exchanged::<F, L>(ranks))
-}
-
-/// Builds a network in a block of its own and hands it to `work`.
-///
-/// # Errors
-///
-/// A description that is wrong, a tile width that there is no code for, or memory that is not there.
-pub fn with_network<R>(
-    layers: &[LayerSpec],
-    lanes: usize,
-    description: &Description<'_>,
-    work: impl FnOnce(&mut dyn Network) -> R,
-) -> Result<R, NetworkError> {
-    check_lanes(layers, lanes)?;
-    with_block(&footprint(layers, lanes, description), |block| {
-        Ok(work(&mut *network_in(layers, lanes, description, block)?))
-    })?
-}
-
-/// Builds a network in `block`, which is as large and aligned as [`footprint`] says.
-///
-/// # Errors
-///
-/// A description that is wrong, or another block.
-// Not generic: whoever trains a network would compile every format and tile width once more.
-pub fn network_in<'a>(
-    layers: &[LayerSpec],
-    lanes: usize,
-    description: &Description<'_>,
-    block: &'a mut [u8],
-) -> Result<Box<dyn Network + 'a>, BuildError> {
-    by_type!(layers, lanes, F, L => Ok(Box::new(Mlp::<F, L, MAX_LAYERS>::new(description, block)?)))
 }

@@ -5,9 +5,11 @@
 //! else does: programs and tests go through [`dynamic::Network`].
 
 mod blocks;
+// The tests of this package do without: they would compile every kernel again.
+#[cfg(not(test))]
+pub mod build;
 pub mod clock;
 mod deferred;
-// The tests of this package do without: they would compile every kernel again.
 #[cfg(not(test))]
 pub mod dynamic;
 pub mod error;
@@ -18,8 +20,6 @@ pub mod memory;
 #[cfg(not(test))]
 mod minibatch;
 pub mod native;
-#[cfg(not(test))]
-mod observer;
 pub mod probe;
 pub mod ranks;
 #[cfg(target_arch = "x86_64")]

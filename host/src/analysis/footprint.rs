@@ -51,7 +51,7 @@ type BytesOf = fn(&Footprint) -> usize;
 pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
     let [sparse, dense] = layers(config, widths);
     let lanes = config.lanes();
-    let of = |layers: &[LayerSpec]| rewire_engine::dynamic::footprint(layers, lanes, &description(config, layers));
+    let of = |layers: &[LayerSpec]| rewire_engine::build::footprint(layers, lanes, &description(config, layers));
     let (s, d) = (of(&sparse), of(&dense));
     let parts: [(&str, BytesOf); 16] = [
         ("weights", |f| f.weights),

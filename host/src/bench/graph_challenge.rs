@@ -21,7 +21,7 @@ use rewire_core::random::Permutation;
 use rewire_core::samples::{SampleSource, Samples};
 use serde::Serialize;
 
-use rewire_engine::dynamic::{footprint, network_in};
+use rewire_engine::build::{footprint, network_in};
 use rewire_engine::layer::LayerData;
 use rewire_engine::memory::with_memory;
 use rewire_engine::native::Native;

@@ -19,7 +19,8 @@ use rewire_core::random::Permutation;
 use rewire_core::samples::{SampleSource, Samples};
 use rewire_core::step::StepId;
 use rewire_core::topology::Placement;
-use rewire_engine::dynamic::{self, Minibatch, with_network};
+use rewire_engine::build::with_network;
+use rewire_engine::dynamic::{self, Minibatch};
 use rewire_engine::native::{Native, SimdLevel};
 use serde::Serialize;
 

@@ -2,7 +2,8 @@
 
 use rewire_core::network::{Description, LayerSpec};
 use rewire_core::step::Metrics;
-use rewire_engine::dynamic::{Network, with_network};
+use rewire_engine::build::with_network;
+use rewire_engine::dynamic::Network;
 use rewire_engine::native::Native;
 
 use crate::data::arrays::{ArrayError, Arrays, check_features};

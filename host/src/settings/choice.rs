@@ -65,9 +65,9 @@ choice! {
     ScheduleKind {
         /// The same in every epoch.
         Constant = "constant",
-        /// Linear decay to 0, or to --connections-end.
+        /// Linear decay: to 0, or of --connections-schedule to --connections-end.
         Linear = "linear",
-        /// Cosine decay to 0, or to --connections-end.
+        /// Cosine decay: to 0, or of --connections-schedule to --connections-end.
         Cosine = "cosine",
         /// Multiplied by --step-factor after every --step-every epochs.
         Step = "step",

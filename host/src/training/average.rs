@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::data::DatasetName;
     use crate::settings::Config;
-    use rewire_engine::dynamic::with_network;
+    use rewire_engine::build::with_network;
 
     fn config() -> Config {
         Config { hidden: vec![4], connections: vec![6, 8], ..Config::defaults(DatasetName::MnistMini) }

@@ -2,7 +2,8 @@
 
 use rewire_core::backend::Shares;
 use rewire_core::network::{Description, Footprint, LayerSpec};
-use rewire_engine::dynamic::{self, NetworkError, footprint};
+use rewire_engine::build::{self, footprint};
+use rewire_engine::dynamic::NetworkError;
 
 use crate::settings::{Config, ModelKind};
 use crate::training::monitor::available_bytes;
@@ -33,7 +34,7 @@ pub fn footprints(config: &Config, features: usize, classes: usize) -> (Footprin
 
 /// What so many ranks that share the network's steps work in, send and receive.
 pub fn exchanged(config: &Config, layers: &[LayerSpec], ranks: usize) -> Shares {
-    dynamic::exchanged(layers, config.lanes(), &description(config, layers), ranks)
+    build::exchanged(layers, config.lanes(), &description(config, layers), ranks)
 }
 
 /// Steps from nothing to the whole of each width: how close to the largest network the one comes that is named.

@@ -7,8 +7,9 @@ use rewire_core::error::TrainError;
 use rewire_core::network::{Description, LayerSpec};
 use rewire_core::step::{Metrics, Progress, StepId};
 use rewire_core::train::{Ended, Epoch as Done, TrainSettings, Trainer};
+use rewire_engine::build::with_network;
 use rewire_engine::clock::EpochTimes;
-use rewire_engine::dynamic::{Network, NetworkError, RunObserver, with_network};
+use rewire_engine::dynamic::{Network, NetworkError, RunObserver};
 use rewire_engine::layer::LayerData;
 use rewire_engine::native::Native;
 
