@@ -95,7 +95,7 @@ pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
         }
     }
     let widths = sparse.iter().map(|layer| layer.n_in).chain(sparse.last().map(|layer| layer.n_out)).collect();
-    let count = |layers: &[LayerSpec]| layers.iter().map(|layer| layer.connections).sum();
+    let count = |layers: &[LayerSpec]| layers.iter().fold(0usize, |sum, layer| sum.saturating_add(layer.connections));
     Accounting {
         widths,
         connections: [count(&sparse), count(&dense)],

@@ -150,6 +150,10 @@ impl Arguments {
             ));
         }
         let run = run.filter(|_| !self.all);
+        if dataset.test.is_empty() {
+            let reason = "has no test samples to measure on: name a path of samples after it";
+            return Err(Usage(format!("{} {reason}", self.model.display())).into());
+        }
         let samples = crate::training::task::test_samples(run, &dataset);
         let (metrics, evaluation) = evaluate(model, &dataset, &samples, &native, self.false_alarms)?;
         let flips = self.with_flips(model, &dataset, &samples, &native)?;

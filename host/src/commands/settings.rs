@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, val
 use crate::commands::output::note;
 use crate::commands::parse::SettingText;
 use crate::data::DatasetName;
-use crate::settings::{Config, Given, Group, Invalid, Kind, ModelKind, Setting, SettingsFile, TABLE, TaskKind, shown};
+use crate::settings::{Config, Given, Group, Invalid, Kind, Setting, SettingsFile, TABLE, shown};
 
 /// Settings of a run; what is absent comes from --config, then from the dataset's defaults.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +29,7 @@ impl SettingsArguments {
         let file = recorded.or(self.config.as_deref()).map(SettingsFile::read).transpose()?;
         let nothing = Given::default();
         let from_file = file.as_ref().map_or(&nothing, SettingsFile::given);
-        let dataset = self.given.dataset.clone().or_else(|| from_file.dataset.clone());
-        let dataset = dataset.unwrap_or(DatasetName::MnistMini.into());
-        let over = |defaults: Config| defaults.with(from_file).with(&self.given);
-        let task = self.given.task.or(from_file.task).unwrap_or(TaskKind::Classify);
-        let defaults = Config::defaults_for(dataset, task);
-        let mut config = over(defaults.clone());
-        if config.model == ModelKind::Dense {
-            config = over(Config { activation: defaults.dense_activation(), ..defaults });
-        }
+        let config = Config::over(&[from_file, &self.given]);
         config.validate().map_err(|error| self.place(error, file.as_ref()))?;
         Ok(config)
     }

@@ -10,7 +10,7 @@ use crate::error::Usage;
 use crate::settings::Config;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{MODEL, RunDirectory};
-use crate::training::fitting::has_default_batch;
+use crate::training::fitting::{WIDE_LANES, has_default_batch};
 use crate::training::lock::Lock;
 use crate::training::resumable;
 use crate::training::warn::Warn;
@@ -45,7 +45,9 @@ pub(super) fn state(path: &Path, config: &Config) -> Result<State> {
     // A minibatch of the default size may have been fitted to few samples.
     let fitted = has_default_batch(config) && saved.config.batch_size < config.batch_size;
     let batch_size = if fitted { saved.config.batch_size } else { config.batch_size };
-    let config = &Config { batch_size, ..config.clone() };
+    // And tiles to wide samples.
+    let lanes = if config.lanes == 0 && saved.config.lanes == WIDE_LANES { WIDE_LANES } else { config.lanes };
+    let config = &Config { batch_size, lanes, ..config.clone() };
     let same_length = Config { epochs: config.epochs, ..saved.config.clone() };
     let differences = same_length.differences(config);
     let shown = path.display();

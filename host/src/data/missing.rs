@@ -1,21 +1,35 @@
-//! Missing values, which readers leave as NaN: each becomes the mean of its feature over the training samples.
+//! Missing values, which readers leave as NaN: each becomes the mean of its feature over the samples that are trained on.
 
 use std::path::Path;
 
 use crate::data::formats::ReadError;
 use crate::data::samples::Features;
 
-/// Fills in the missing values of training and test samples; returns how many there were.
-pub(super) fn fill(train: &mut Features<'static>, test: &mut Features<'static>, width: usize) -> usize {
-    let Features::Floats(values) = &*train else { return 0 };
+/// Fills in the missing values of training and test samples, with means over the samples that are `trained` on; returns how many
+/// there were.
+pub(super) fn fill(
+    train: &mut Features<'static>,
+    test: &mut Features<'static>,
+    width: usize,
+    trained: &[u32],
+) -> usize {
     if count(train) + count(test) == 0 {
         return 0;
     }
     let (mut sums, mut counts) = (vec![0.0f64; width], vec![0u32; width]);
-    for row in values.chunks_exact(width) {
-        for ((sum, count), &value) in sums.iter_mut().zip(&mut counts).zip(row).filter(|(_, value)| !value.is_nan()) {
-            *sum += f64::from(value);
-            *count += 1;
+    for &sample in trained {
+        let row = sample as usize * width..(sample as usize + 1) * width;
+        let mut add = |feature: usize, value: f32| {
+            if !value.is_nan() {
+                sums[feature] += f64::from(value);
+                counts[feature] += 1;
+            }
+        };
+        match &*train {
+            Features::Bytes(values) => (0..).zip(&values[row]).for_each(|(at, &value)| add(at, value.into())),
+            Features::Floats(values) => (0..).zip(&values[row]).for_each(|(at, &value)| add(at, value)),
+            // It misses none.
+            Features::Synthetic(_) => {}
         }
     }
     // A feature that is never there becomes zero.
@@ -75,9 +89,16 @@ mod tests {
     #[test]
     fn missing_values_become_the_mean_of_the_training_samples() {
         let (mut train, mut test) = (floats(&[1.0, f32::NAN, 3.0, f32::NAN]), floats(&[f32::NAN, 7.0]));
-        assert_eq!(fill(&mut train, &mut test, 2), 3);
+        assert_eq!(fill(&mut train, &mut test, 2, &[0, 1]), 3);
         assert_eq!(train, floats(&[1.0, 0.0, 3.0, 0.0]));
         assert_eq!(test, floats(&[2.0, 7.0]));
+        // What is held out has no say, and bytes miss nothing.
+        let (mut train, mut test) = (floats(&[1.0, 9.0]), floats(&[f32::NAN]));
+        assert_eq!(fill(&mut train, &mut test, 1, &[0]), 1);
+        assert_eq!(test, floats(&[1.0]));
+        let (mut train, mut test) = (Features::Bytes(vec![4, 8].into()), floats(&[f32::NAN]));
+        assert_eq!(fill(&mut train, &mut test, 1, &[0, 1]), 1);
+        assert_eq!(test, floats(&[6.0]));
     }
 
     #[test]

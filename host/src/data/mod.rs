@@ -25,6 +25,7 @@
 //! | `samples` | how samples lie in memory: bytes or floats, borrowed or owned |
 //! | `arrays` | which samples a caller may bring |
 //! | `dataset` | what is trained on and what is measured |
+//! | `draw` | which samples are drawn to be trained on, held out or measured |
 //! | `filter` | what images go through before they are scaled |
 //! | `normaliser` | how features become inputs of a network |
 //! | `source` | how samples come into a network's tiles |
@@ -44,6 +45,7 @@ pub mod augment;
 pub mod cifar10;
 mod data_source;
 mod dataset;
+pub mod draw;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;

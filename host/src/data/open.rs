@@ -7,6 +7,7 @@ use std::path::Path;
 use rewire_core::random::{Permutation, Purpose};
 
 use crate::data::dataset::{Dataset, Names};
+use crate::data::draw::split_samples;
 use crate::data::formats::{self, Classes, Contents, Kind, ReadError, Table, Target, Wanted};
 use crate::data::missing;
 use crate::data::progress::Progress;
@@ -55,7 +56,7 @@ pub fn arrange(
     let mut source = String::new();
     let mut test = match (&config.test, test) {
         (Some(file), _) => {
-            let like = Wanted { shape: train.shape, ..wanted.like(train.n_features, &train.names) };
+            let like = Wanted { shape: config.shape.or(train.shape), ..wanted.like(train.n_features, &train.names) };
             let _ = write!(source, "{}", file.display());
             Some((file.as_path(), formats::read(file, &like, progress)?.measured()))
         }
@@ -105,7 +106,8 @@ pub fn arrange(
         let whole = split(train, labels);
         if chosen.is_empty() { (whole, Split::EMPTY) } else { set_apart(whole, &chosen) }
     };
-    let filled = missing::fill(&mut train.features, &mut test.features, n_features);
+    let (trained, _) = split_samples(config, train.len());
+    let filled = missing::fill(&mut train.features, &mut test.features, n_features, &trained);
     let mut understood = format!(
         "{}: {kind} with {} samples of {} features",
         path.display(),
@@ -230,6 +232,10 @@ fn renamed(trained: &Target, test: &Table, file: &Path) -> Result<Vec<u16>, Read
         }
         (Target::None, _) => Ok(vec![0; test.len()]),
         (Target::Values { names: trained, .. }, Target::Values { names, .. }) if trained.len() == names.len() => {
+            if trained != names && names.iter().all(|name| trained.contains(name)) {
+                let found = format!("the numbers {}, which were learned in another order", names.join(", "));
+                return Err(ReadError::whole(file, found, format!("give --target {}", trained.join(","))));
+            }
             Ok(vec![0; test.len()])
         }
         _ => Err(ReadError::whole(file, "no labels for the test samples", "give the columns of the training samples")),

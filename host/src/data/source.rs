@@ -2,24 +2,12 @@
 
 use std::cell::RefCell;
 
-use rewire_core::random::{Permutation, Purpose};
 use rewire_core::samples::{PixelShift, SampleSource, Samples, Target};
 
 use crate::data::augment::{Augmentation, FRACTION_BITS};
 use crate::data::mixup::MixUp;
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
-
-/// `n` distinct indices below `len`, drawn by the seed, in ascending order; all of them when `n` is 0.
-pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
-    if n == 0 || n >= len {
-        return (0..len as u32).collect();
-    }
-    let order = Permutation::with_purpose(seed, Purpose::Subset, stream, len as u32);
-    let mut indices: Vec<u32> = (0..n as u32).map(|position| order.at(position)).collect();
-    indices.sort_unstable();
-    indices
-}
 
 /// Some samples of a split, normalised, and changed in training where that is asked for.
 #[derive(Clone, Debug)]
@@ -35,6 +23,8 @@ pub struct Source<'a> {
     targets: Option<&'a Normaliser>,
     /// Of each class in training.
     weights: &'a [f32],
+    /// What erased pixels become.
+    erased: &'a [f32],
 }
 
 impl<'a> Source<'a> {
@@ -50,6 +40,7 @@ impl<'a> Source<'a> {
             target: Target::Class,
             targets: None,
             weights: &[],
+            erased: &normaliser.mean,
         }
     }
 
@@ -58,6 +49,12 @@ impl<'a> Source<'a> {
     pub fn with_augmentation(mut self, augmentation: Option<Augmentation>) -> Self {
         self.augmentation = augmentation;
         self
+    }
+
+    /// The same samples; where augmentation erases pixels, they become these.
+    #[must_use]
+    pub fn with_erased(self, erased: &'a [f32]) -> Self {
+        Self { erased, ..self }
     }
 
     /// The same samples, each moved anew in every epoch of training.
@@ -167,14 +164,7 @@ impl Source<'_> {
             fit_scratch(augmentation, words, changed);
             for (stage, samples) in samples.chunks(STAGE).enumerate() {
                 for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
-                    augmentation.apply(
-                        self.sample(pixels, sample),
-                        &self.normaliser.mean,
-                        sample,
-                        epoch,
-                        words,
-                        changed,
-                    );
+                    augmentation.apply(self.sample(pixels, sample), self.erased, sample, epoch, words, changed);
                 }
                 let mut images: [&[u16]; STAGE] = [&[]; STAGE];
                 for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {
@@ -343,15 +333,5 @@ mod tests {
             assert_eq!(bytes, floats);
             assert_eq!(bytes.1[..3], [2, 0, 1]);
         }
-    }
-
-    #[test]
-    fn draws_are_distinct_and_repeatable() {
-        let drawn = draw(3, 0, 1000, 100);
-        assert_eq!(drawn.len(), 100);
-        assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!(drawn, draw(3, 0, 1000, 100));
-        assert_ne!(drawn, draw(4, 0, 1000, 100));
-        assert_eq!(draw(3, 0, 5, 0), [0, 1, 2, 3, 4]);
     }
 }

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 
 use super::figure::{Figure, Panel};
 use super::inputs::{Example, example_panel, highest, maps, panel, rows};
-use super::maps::{AT, SIZE, cell};
+use super::maps::{AT, SIZE, cell, cells, means};
 use super::style::{Area, INK, LABEL, PAPER, UNIT, failed, heat, text};
 use crate::analysis::saved::SavedRun;
 
@@ -170,16 +170,16 @@ fn encode(run: &SavedRun, rows: &[&[u16]], frames: &[usize], example: Example<'_
     let mut encoder = gif::Encoder::new(&mut gif, wide, high, &palette.colours.concat()).context(cannot)?;
     encoder.set_repeat(gif::Repeat::Infinite).context(cannot)?;
     let stay = (DURATION / frames.len().max(1)).clamp(4, 50) as u16;
-    let (last, side) = (rows.len() - 1, cell(shape));
+    let (last, side, columns_of_map) = (rows.len() - 1, cell(shape), cells(shape).width);
     for (i, &epoch) in frames.iter().enumerate() {
         canvas.draw(&line(format!("SET on {}: epoch {epoch} of {last}", run.config.dataset.short()), width), 0)?;
         for (i, map) in maps(shape, rows[epoch]).into_iter().enumerate() {
             let (highest, place) = (highest[usize::from(i > 0)], before + i);
             let left = (place % columns) as u32 * SIZE.0 + AT.0;
             let top = (place / columns) as u32 * SIZE.1 + AT.1 + HEAD;
-            for (at, value) in map.values.into_iter().enumerate() {
+            for (at, value) in means(shape, &map.values).into_iter().enumerate() {
                 let shade = (value / highest * (SHADES - 1) as f64).round().clamp(0.0, (SHADES - 1) as f64) as u8;
-                let (x, y) = ((at % shape.width) as u32 * side, (at / shape.width) as u32 * side);
+                let (x, y) = ((at % columns_of_map) as u32 * side, (at / columns_of_map) as u32 * side);
                 canvas.fill([left + x, top + y, side, side], shade);
             }
         }

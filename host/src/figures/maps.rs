@@ -20,9 +20,35 @@ const SIDE: u32 = 256;
 /// Top and height of the colour bar.
 const BAR: (u32, u32) = (AT.1 + SIDE + 8, 12);
 
-/// The side of a pixel, in CSS pixels.
+/// The side of a cell, in CSS pixels.
 pub fn cell(shape: ImageShape) -> u32 {
-    (SIDE / shape.height.max(shape.width).max(1) as u32).max(1)
+    let ImageShape { height, width, .. } = cells(shape);
+    (SIDE / height.max(width).max(1) as u32).max(1)
+}
+
+/// The pixels of each direction that share a cell, where an image has more than a panel.
+fn shared(shape: ImageShape) -> usize {
+    shape.height.max(shape.width).div_ceil(SIDE as usize).max(1)
+}
+
+/// The cells that an image is drawn with.
+pub fn cells(shape: ImageShape) -> ImageShape {
+    let shared = shared(shape);
+    ImageShape { height: shape.height.div_ceil(shared), width: shape.width.div_ceil(shared), ..shape }
+}
+
+/// The number of each cell: the mean of those of its pixels.
+pub fn means(shape: ImageShape, values: &[f64]) -> Vec<f64> {
+    let shared = shared(shape);
+    let ImageShape { height, width, .. } = cells(shape);
+    let extent = |at: usize, all: usize| at * shared..((at + 1) * shared).min(all);
+    let mean = |at: usize| {
+        let (rows, columns) = (extent(at / width, shape.height), extent(at % width, shape.width));
+        let pixels = rows.len() * columns.len();
+        let sum: f64 = rows.flat_map(|row| &values[row * shape.width..][columns.clone()]).sum();
+        sum / pixels.max(1) as f64
+    };
+    (0..height * width).map(mean).collect()
 }
 
 fn write(area: &Area<'_>, words: &str, (x, y): (u32, u32), style: TextStyle<'_>) -> Result<()> {
@@ -30,13 +56,13 @@ fn write(area: &Area<'_>, words: &str, (x, y): (u32, u32), style: TextStyle<'_>)
 }
 
 fn raster(shape: ImageShape, colours: Vec<RGBColor>) -> Raster {
-    Raster { at: AT, cell: (cell(shape), cell(shape)), columns: shape.width, colours }
+    Raster { at: AT, cell: (cell(shape), cell(shape)), columns: cells(shape).width, colours }
 }
 
 /// A map of numbers by pixel from 0 to `highest`, with a colour bar below.
 pub fn map<'f>(title: String, shape: ImageShape, values: &[f64], highest: f64, label: &'static str) -> Panel<'f> {
-    let colours = values.iter().map(|value| heat(value / highest)).collect();
-    let long = cell(shape) * shape.width as u32;
+    let colours = means(shape, values).iter().map(|value| heat(value / highest)).collect();
+    let long = cell(shape) * cells(shape).width as u32;
     let shades = (0..long).map(|i| heat(f64::from(i) / f64::from(long.max(2) - 1))).collect();
     let bar = Raster { at: (AT.0, BAR.0), cell: (1, BAR.1), columns: long as usize, colours: shades };
     let head = title.clone();
@@ -75,10 +101,31 @@ pub fn image<'f>(title: String, shape: ImageShape, image: &[u8], kept: impl Fn(u
         // Grey images are drawn as ink on paper.
         channel(0).map_or(LEFT_OUT, |value| RGBColor(255 - value, 255 - value, 255 - value))
     };
+    let (shared, ImageShape { height, width, .. }) = (shared(shape), cells(shape));
+    // Of the pixels of a cell.
+    let first = |at: usize| at / width * shared * shape.width + at % width * shared;
     let head = title.clone();
     Panel {
         title,
         draw: Box::new(move |area| write(area, &head, (AT.0, 8), text(LABEL, INK))),
-        rasters: vec![raster(shape, (0..plane).map(pixel).collect())],
+        rasters: vec![raster(shape, (0..height * width).map(first).map(pixel).collect())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_images_are_drawn_with_cells_of_several_pixels() {
+        let shape = |height, width| ImageShape { channels: 1, height, width };
+        let drawn = |height, width| (cell(shape(height, width)), cells(shape(height, width)));
+        assert_eq!(drawn(28, 28), (9, shape(28, 28)));
+        assert_eq!(drawn(256, 200), (1, shape(256, 200)));
+        assert_eq!(drawn(257, 300), (1, shape(129, 150)));
+        assert_eq!(drawn(1, 95_000), (1, shape(1, 256)));
+        let values: Vec<f64> = (0..3 * 300).map(f64::from).collect();
+        let means = means(shape(3, 300), &values);
+        assert_eq!((means.len(), means[0], means[150], means[299]), (300, 150.5, 600.5, 898.5));
     }
 }

@@ -11,7 +11,7 @@ use crate::data::DatasetName;
 use crate::error::Usage;
 use crate::settings::invalid::{Invalid, Place};
 use crate::settings::setting::shown;
-use crate::settings::{Config, Given, Setting, TABLE, TaskKind};
+use crate::settings::{Config, Given, ModelKind, Setting, TABLE, TaskKind};
 use crate::text::similar;
 
 /// The table of a recorded `config.toml` that is not settings.
@@ -124,8 +124,21 @@ impl Config {
 
     /// What is given, over the defaults of its dataset and task.
     pub fn of(given: &Given) -> Self {
-        let dataset = given.dataset.clone().unwrap_or(DatasetName::MnistMini.into());
-        Self::defaults_for(dataset, given.task.unwrap_or(TaskKind::Classify)).with(given)
+        Self::over(&[given])
+    }
+
+    /// The settings that were given, the last before the others, over the defaults of their dataset and model.
+    pub fn over(given: &[&Given]) -> Self {
+        let dataset = given.iter().rev().find_map(|given| given.dataset.clone());
+        let dataset = dataset.unwrap_or(DatasetName::MnistMini.into());
+        let task = given.iter().rev().find_map(|given| given.task).unwrap_or(TaskKind::Classify);
+        let defaults = Self::defaults_for(dataset, task);
+        let with = |defaults: Self| given.iter().fold(defaults, |config, given| config.with(given));
+        let config = with(defaults.clone());
+        if config.model != ModelKind::Dense {
+            return config;
+        }
+        with(Self { activation: defaults.dense_activation(), ..defaults })
     }
 
     /// The settings in which another differs: a phrase each.

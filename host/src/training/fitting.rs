@@ -9,12 +9,16 @@ use crate::data::augment::MAX_SIDE;
 use crate::data::samples::Features;
 use crate::settings::{Config, DecayKind, FilterKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
 
+/// Tiles of samples that are wider than a column of two bytes.
+pub const WIDE_LANES: usize = 64;
+
 /// The settings with a minibatch and tiles that suit the samples. Where there are fewer samples than a minibatch of the
 /// default size has, it has the largest power of two of which an epoch has four, or 1. Samples wider than a column of two
-/// bytes have tiles of 64. What was chosen stays.
+/// bytes have tiles of [`WIDE_LANES`]. A size other than the
+/// default stays.
 pub fn fitting<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
     if config.lanes == 0 && config.batch_size > 1 && dataset.features() > 1 << 16 && config.model != ModelKind::Dense {
-        let config = Config { lanes: 64, ..config.clone() };
+        let config = Config { lanes: WIDE_LANES, ..config.clone() };
         return Cow::Owned(fitting(&config, dataset).into_owned());
     }
     let used = used(config, dataset);
@@ -103,10 +107,8 @@ fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
         return Err(Invalid::because("augment", "changes images in bytes, but these features are floats"));
     }
     if let Some(shape) = dataset.shape {
-        let is_moved = config.augment && (config.rotation > 0.0 || config.shift > 0.0);
-        if is_moved && shape.height.max(shape.width) > MAX_SIDE {
-            let reason =
-                format!("rotates and translates images of up to {MAX_SIDE} pixels a side, but these are {shape}");
+        if config.augment && shape.height.max(shape.width) > MAX_SIDE {
+            let reason = format!("changes images of up to {MAX_SIDE} pixels a side, but these are {shape}");
             return Err(Invalid::because("augment", reason));
         }
         return Ok(());

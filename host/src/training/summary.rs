@@ -93,7 +93,7 @@ impl Summary {
         let averages = rows::<AverageRow>(&out.join(AVERAGES)).map_or_else(|_| Vec::new(), |(rows, _)| rows);
         let average = averages.last();
         let (sparse, dense) = footprints(config, inputs, outputs);
-        let dense_connections: usize = layers.iter().map(LayerSpec::cells).sum();
+        let dense_connections = layers.iter().map(LayerSpec::cells).fold(0, usize::saturating_add);
         let total = |part: fn(&Epoch) -> f64| epochs.iter().map(part).sum();
         Some(Self {
             dataset: config.dataset.clone(),

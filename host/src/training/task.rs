@@ -3,18 +3,17 @@
 use rewire_core::step::Metrics;
 use rewire_engine::layer::LayerView;
 
+use crate::data::draw::{draw, split_samples};
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::Split;
-use crate::data::source::{Source, draw};
+use crate::data::source::Source;
 use crate::data::{Dataset, DatasetName, ImageShape};
 use crate::model::safetensors::ModelView;
-use crate::settings::{ClassWeights, Config, FilterKind, Invalid, TaskKind};
+use crate::settings::{ClassWeights, Config, FilterKind, Invalid, Scaling, TaskKind};
 use crate::training::fitting::check;
 
-/// Streams of the draws of samples.
-const TRAIN_STREAM: u32 = 0;
+/// Stream of the draw of test samples that are there.
 const TEST_STREAM: u32 = 1;
-const VALIDATION_STREAM: u32 = 2;
 
 /// The samples that a run trains on and is measured on.
 #[derive(Debug)]
@@ -31,6 +30,8 @@ pub struct Task<'a> {
     targets: Normaliser,
     /// Of each class in training; empty where all weigh the same.
     weights: Vec<f32>,
+    /// What erased pixels become; none where the mean of the scaling is that of the training images.
+    erased: Option<Vec<f32>>,
     /// Mean squared distance of what is to be given from its mean, over the training samples and over the measured ones.
     spreads: [f64; 2],
 }
@@ -58,6 +59,9 @@ impl<'a> Task<'a> {
             draw(config.seed, TEST_STREAM, dataset.test.len(), config.test_samples)
         };
         let normaliser = Normaliser::fit(config.scaling, &dataset.train, &train);
+        let keeps_no_mean = matches!(config.scaling, Scaling::None | Scaling::Unit);
+        let erased = (config.augment && config.erase > 0.0 && keeps_no_mean)
+            .then(|| Normaliser::fit(Scaling::Feature, &dataset.train, &train).mean);
         let targets = Normaliser::of_values(&dataset.train, &train);
         let weights = match config.class_weights {
             ClassWeights::Balanced if config.task == TaskKind::Classify => {
@@ -67,7 +71,8 @@ impl<'a> Task<'a> {
         };
         let validation = held_out > 0;
         let (filter, kind, spreads) = (config.filter(), config.task, [0.0; 2]);
-        let mut task = Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, spreads };
+        let mut task =
+            Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, erased, spreads };
         task.spreads = task.spreads();
         Ok(task)
     }
@@ -151,6 +156,7 @@ impl<'a> Task<'a> {
         self.source(&self.dataset.train, &self.train)
             .with_weights(&self.weights)
             .with_augmentation(config.augmentation(shape))
+            .with_erased(self.erased.as_ref().unwrap_or(&self.normaliser.mean))
             .with_pixel_shift(config.pixel_shift(shape))
             .with_mixup(config.mixup())
     }
@@ -205,16 +211,6 @@ fn balanced(labels: &[u16], indices: &[u32], classes: usize) -> Vec<f32> {
     let there = counts.iter().filter(|&&count| count > 0).count();
     let weight = |&count: &u32| indices.len() as f32 / (there as f32 * count.max(1) as f32);
     counts.iter().map(weight).collect()
-}
-
-/// Of `available` training samples those that a run trains on, and those it holds out for validation, in ascending order.
-pub fn split_samples(config: &Config, available: usize) -> (Vec<u32>, Vec<u32>) {
-    let held_out = config.validation_samples;
-    // What is held out does not depend on the seed, so that runs with different seeds never train on it.
-    let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
-    let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
-    let train = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples);
-    (train.into_iter().map(|i| rest[i as usize]).collect(), validation)
 }
 
 /// How many training samples a run draws.

@@ -58,31 +58,38 @@ impl Transposition {
     }
 }
 
-/// The plane that images of this shape have. Images whose channels come last, as Keras has them, are rewritten channel by
-/// channel, unless the axes as they are have the plane that is wanted.
+/// The most channels that axes are taken for where nobody says what they are.
+const MOST_CHANNELS: usize = 4;
+
+/// The plane that samples of these axes have: images, or a time axis where `wanted` has one. Samples whose channels come last,
+/// as Keras has them, are rewritten channel by channel. Axes that have the wanted plane either way are taken as where none is wanted.
 pub(super) fn planes(
     shape: &[usize],
     wanted: Option<ImageShape>,
     values: Features<'static>,
 ) -> (Option<ImageShape>, Features<'static>) {
-    let plane = |channels, height, width| Some(ImageShape { channels, height, width });
-    match *shape {
-        [_, channels, height, width] if wanted.is_some() && wanted == plane(channels, height, width) => {
-            (wanted, values)
+    let plane = |channels, height, width| ImageShape { channels, height, width };
+    let (first, last) = match *shape {
+        [_, a, b, c] => (plane(a, b, c), plane(c, a, b)),
+        [_, a, b] if wanted.is_some_and(|wanted| wanted.height == 1 && wanted.channels > 1) => {
+            (plane(a, 1, b), plane(b, 1, a))
         }
-        [_, height, width] => (plane(1, height, width), values),
-        [_, height, width, channels @ 1..=4] => {
-            let values = match values {
-                Features::Bytes(values) => {
-                    Features::Bytes(channels_first(values.into_owned(), height * width, channels).into())
-                }
-                numbers => Features::Floats(channels_first(numbers.into_floats(), height * width, channels).into()),
-            };
-            (plane(channels, height, width), values)
-        }
-        [_, channels @ 1..=4, height, width] => (plane(channels, height, width), values),
-        _ => (None, values),
+        [_, a, b] => return (Some(plane(1, a, b)), values),
+        _ => return (None, values),
+    };
+    let [is_first, is_last] = [first, last].map(|plane| Some(plane) == wanted);
+    let is_usual = |plane: ImageShape| (1..=MOST_CHANNELS).contains(&plane.channels);
+    if if is_first == is_last { is_usual(last) } else { is_last } {
+        let pixels = last.height * last.width;
+        let values = match values {
+            Features::Bytes(values) => {
+                Features::Bytes(channels_first(values.into_owned(), pixels, last.channels).into())
+            }
+            numbers => Features::Floats(channels_first(numbers.into_floats(), pixels, last.channels).into()),
+        };
+        return (Some(last), values);
     }
+    ((is_first || is_usual(first)).then_some(first), values)
 }
 
 /// Rewrites each image in place, with room for one.
@@ -96,4 +103,39 @@ fn channels_first<T: Copy>(mut values: Vec<T>, pixels: usize, channels: usize) -
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plane(channels: usize, height: usize, width: usize) -> ImageShape {
+        ImageShape { channels, height, width }
+    }
+
+    #[test]
+    fn channels_come_first_or_last_as_the_wanted_plane_says() {
+        let found = |shape: &[usize], wanted: Option<ImageShape>| {
+            let len = shape.iter().product::<usize>() as u8;
+            let values = Features::Bytes((0..len).collect::<Vec<_>>().into());
+            let (found, after) = planes(shape, wanted, values.clone());
+            (found, after != values)
+        };
+        let six = Some(plane(6, 2, 3));
+        // Without a wish, few channels may come last or first.
+        assert_eq!(found(&[1, 2, 3, 4], None), (Some(plane(4, 2, 3)), true));
+        assert_eq!(found(&[1, 3, 5, 6], None), (Some(plane(3, 5, 6)), false));
+        assert_eq!(found(&[1, 2, 3, 6], None), (Some(plane(2, 3, 6)), false));
+        assert_eq!(found(&[1, 5, 6, 7], None), (None, false));
+        assert_eq!(found(&[1, 2, 3, 6], six), (six, true));
+        assert_eq!(found(&[1, 6, 2, 3], six), (six, false));
+        assert_eq!(found(&[1, 3, 5, 4], Some(plane(3, 5, 4))), (Some(plane(3, 5, 4)), false));
+        // What training found without a wish is found again with it.
+        assert_eq!(found(&[1, 3, 3, 3], None), (Some(plane(3, 3, 3)), true));
+        assert_eq!(found(&[1, 3, 3, 3], Some(plane(3, 3, 3))), (Some(plane(3, 3, 3)), true));
+        // A time axis.
+        assert_eq!(found(&[1, 16, 3], Some(plane(3, 1, 16))), (Some(plane(3, 1, 16)), true));
+        assert_eq!(found(&[1, 3, 16], Some(plane(3, 1, 16))), (Some(plane(3, 1, 16)), false));
+        assert_eq!(found(&[1, 8, 6], None), (Some(plane(1, 8, 6)), false));
+    }
 }

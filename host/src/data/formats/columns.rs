@@ -47,7 +47,8 @@ impl Columns {
     }
 }
 
-/// Whether the first line names columns: it holds a name that is wanted, or a text above a number.
+/// Whether the first line names columns: it holds a name that is wanted, or a text above a number. In a column of labels or one
+/// that is left out, a text above a number tells only where no other column begins with a number: it may be a class.
 pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
     let targets: Vec<&String> = match &wanted.target {
         WantedTarget::Class(label) | WantedTarget::Nothing(label) => label.iter().collect(),
@@ -62,16 +63,33 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
     // A number with a decimal comma too, so that it is the number that is refused, not the name above it.
     let is_value = |field: &[u8]| number(field).is_some() || is_missing(field) || has_decimal_comma(field);
-    match second {
-        Some(second) => first.iter().zip(second).any(|(a, b)| is_text(a) && is_value(b)),
-        None => first.iter().any(is_text),
-    }
+    let Some(second) = second else { return first.iter().any(is_text) };
+    let is_above = |at: &usize| first.get(*at).zip(second.get(*at)).is_some_and(|(a, b)| is_text(a) && is_value(b));
+    let (apart, features): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(|at| is_apart(wanted, first, *at));
+    let begins_with_numbers = || features.iter().any(|&at| first.get(at).is_some_and(|field| number(field).is_some()));
+    features.iter().any(is_above) || (apart.iter().any(is_above) && !begins_with_numbers())
+}
+
+/// Whether a column of a file without a header is no feature: it is named by its number, or the last one, of labels. A name that
+/// labels go by is none of a class.
+fn is_apart(wanted: &Wanted, first: &ByteRecord, at: usize) -> bool {
+    let (named, last) = match &wanted.target {
+        WantedTarget::Class(label) => (label.as_slice(), true),
+        WantedTarget::Nothing(label) => (label.as_slice(), false),
+        WantedTarget::Values(names) | WantedTarget::LeftOut(names) => (names.as_slice(), true),
+    };
+    let is_name = first.get(at).is_some_and(is_label_name);
+    let is_last = last && named.is_empty() && at + 1 == first.len();
+    !is_name && (is_last || named.iter().chain(&wanted.ignore).any(|name| name.parse() == Ok(at)))
+}
+
+fn is_label_name(field: &[u8]) -> bool {
+    LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()))
 }
 
 /// Whether these are the default names of pandas, 0, 1, 2 and so on, beside a name that a column of labels goes by.
 fn are_defaults(first: &ByteRecord) -> bool {
-    let is_label = |field: &&[u8]| LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()));
-    let (labels, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(is_label);
+    let (labels, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(|field| is_label_name(field));
     let [label] = labels[..] else { return false };
     // "y" may be a class as well, and 0 and 1 two features.
     let least = if label.eq_ignore_ascii_case(b"y") { 3 } else { 1 };
@@ -116,18 +134,19 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
             Err(_) => {}
         }
     }
-    let is_free = |&at: &usize| roles[at].is_none();
+    // The columns of features are known where the samples before have names; else they are what is left.
+    let by_name = wanted.like.as_ref().filter(|like| !like.names.is_empty() && !names.is_empty());
+    let is_feature = |at: usize| by_name.is_some_and(|like| like.names.contains(&names[at]));
+    let is_free = |&at: &usize| roles[at].is_none() && !is_feature(at);
     let known = || {
         let called = |label: &&str| (0..names.len()).filter(is_free).find(|&at| names[at].eq_ignore_ascii_case(label));
         LABELS.iter().find_map(called)
     };
-    // The columns of features are known where the samples before have names; else they are what is left.
-    let by_name = wanted.like.as_ref().filter(|like| !like.names.is_empty() && !names.is_empty());
     // Without any name, all columns are features where there are as many as there must be.
-    let there = (0..width).filter(is_free).count();
+    let there = roles.iter().filter(|role| role.is_none()).count();
     let needed = wanted.like.as_ref().filter(|_| by_name.is_none()).map(|like| like.n_features);
     let all = needed == Some(there);
-    let last = || (0..width).rev().find(is_free).filter(|_| by_name.is_none());
+    let last = || (0..width).rev().find(is_free);
     let (mut values, mut aims) = (Vec::new(), Vec::new());
     let label = |at| (at, Role::Label, "--label");
     match &wanted.target {

@@ -92,7 +92,7 @@ pub(super) fn read(file: &Path, wanted: &Wanted, progress: &mut dyn FnMut(u64)) 
             let value = number(label.as_bytes()).filter(|value| value.is_finite());
             values.push(value.ok_or_else(|| bad(format!("'{label}' in the place of the number to learn")))?);
         } else {
-            let label = class_text(label.strip_prefix('+').unwrap_or(label), file, || Place::Line(line))?;
+            let label = class_text(label, file, || Place::Line(line))?;
             if !naming.push(label) {
                 return Err(bad("more different labels than there can be classes".into()));
             }

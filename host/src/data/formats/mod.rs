@@ -113,9 +113,20 @@ pub fn read(path: &Path, wanted: &Wanted, progress: &mut dyn Progress) -> Result
     if let Some(like) = &wanted.like {
         like.check(train.n_features, path)?;
     }
-    if let Some(test) = test.as_ref().filter(|test| test.n_features != train.n_features) {
+    let is_other = |test: &&Table| test.n_features != train.n_features;
+    if let Some(test) = test.as_ref().filter(is_other) {
         let found = format!("{} features in the test samples, but {} in the others", test.n_features, train.n_features);
         return Err(ReadError::whole(path, found, "give both the same; --resize brings pictures to one size"));
+    }
+    // As many features in another plane are others.
+    let wanted = wanted.shape.or(train.shape);
+    let other = [Some(&train), test.as_ref()].into_iter().flatten().find_map(|table| {
+        let (wanted, found) = wanted.zip(table.shape)?;
+        (found != wanted).then_some((wanted, found))
+    });
+    if let Some((wanted, found)) = other {
+        let found = format!("samples of {found}, where they must be of {wanted} (channels x height x width)");
+        return Err(ReadError::whole(path, found, "bring all to one shape, or say with --shape what the axes are"));
     }
     Ok(Contents { kind, train, test })
 }

@@ -121,6 +121,10 @@ impl Naming {
 ///
 /// A number with a fraction, which names no class.
 pub(super) fn class_text<'t>(text: &'t str, file: &Path, place: impl FnOnce() -> Place) -> Result<&'t str, ReadError> {
+    // One number is one class, however it is written.
+    let text = text.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(text);
+    let is_zero = |rest: &&str| rest.starts_with('0') && rest.bytes().all(|byte| byte == b'0' || byte == b'.');
+    let text = text.strip_prefix('-').filter(is_zero).unwrap_or(text);
     let whole = text.split_once('.').filter(|(whole, zeros)| {
         whole.parse::<i64>().is_ok() && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0')
     });
@@ -160,6 +164,10 @@ mod tests {
     fn a_fraction_is_no_class_but_a_fraction_of_zeros_is() {
         let place = || Place::Line(7);
         assert_eq!(class_text("3.0", Path::new("a.csv"), place).unwrap(), "3");
+        assert_eq!(
+            ["+1", "-1", "-0", "-0.0", "+", "-", "+x"].map(|text| class_text(text, Path::new("a.csv"), place).unwrap()),
+            ["1", "-1", "0", "0", "+", "-", "+x"]
+        );
         assert_eq!(class_text("nan", Path::new("a.csv"), place).unwrap(), "nan");
         let error = class_text("0.25", Path::new("a.csv"), place).unwrap_err().to_string();
         assert!(error.contains("line 7") && error.contains("--task regress"), "{error}");
