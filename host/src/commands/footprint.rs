@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
+use rewire_engine::build::check_lanes;
 use serde::Serialize;
 
 use crate::analysis::boards::{OnBoard, boards, fit, on_board};
@@ -110,10 +111,11 @@ impl Arguments {
         let recorded = self.run.as_ref().map(|path| path.join("config.toml"));
         let config = self.settings.resolve(recorded.as_deref())?;
         self.settings.note_idle(std::slice::from_ref(&config));
-        let widths = match &run {
-            Some(run) => run.widths,
-            None => self.data.widths(&config)?,
+        let (config, widths) = match &run {
+            Some(run) => (config, run.widths),
+            None => self.data.fitted(&config)?,
         };
+        check_lanes(&config.layers(widths.0, widths.1), config.lanes())?;
         if let Some(name) = &self.board {
             return self.on_boards(name, &config, widths);
         }

@@ -16,6 +16,7 @@ use crate::error::{INTERRUPTED, Usage};
 use crate::settings::{Config, Range};
 use crate::training::MOST_THREADS;
 use crate::training::directory::MODEL;
+use crate::training::fitting::fitting;
 
 /// What of the machine to use. Results do not depend on it.
 #[derive(Clone, Debug, Args)]
@@ -92,14 +93,16 @@ impl CacheArguments {
         Ok(data::load(name, &cache)?)
     }
 
-    /// Inputs and outputs of a network that the settings describe; a path is read for them.
-    pub(super) fn widths(&self, config: &Config) -> Result<(usize, usize)> {
+    /// The settings as they fit the samples, and inputs and outputs of the network that they describe; a path is read for that.
+    pub(super) fn fitted(&self, config: &Config) -> Result<(Config, (usize, usize))> {
         if let Some(name) = config.dataset.known() {
             let entry = manifest::entry(name);
-            return Ok(config.widths(entry.shape.features(), entry.classes.into()));
+            return Ok((config.clone(), config.widths(entry.shape.features(), entry.classes.into())));
         }
         let dataset = self.load(config, &interruption()?)?;
-        Ok(config.widths(dataset.features(), dataset.outputs))
+        let config = fitting(config, &dataset).into_owned();
+        let widths = config.widths(dataset.features(), dataset.outputs);
+        Ok((config, widths))
     }
 }
 

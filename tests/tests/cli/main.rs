@@ -16,6 +16,7 @@ mod own_data;
 mod predictions;
 #[path = "../program/mod.rs"]
 mod program;
+mod reading;
 mod run_directory;
 mod same_samples;
 mod scale;
