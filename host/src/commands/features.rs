@@ -118,8 +118,12 @@ fn table(outcomes: &[Outcome]) -> Table {
     let mut table = Table::new();
     let header = ["inputs kept"].into_iter().chain(Ranking::ALL.map(Ranking::name));
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    let cell =
-        |outcome: &Outcome| format!("{:.2} % ({:.1} % of full)", 100.0 * outcome.test_accuracy, 100.0 * outcome.kept);
+    // A share of nothing, or of an R² below 0, says nothing.
+    let is_share = outcomes.first().is_some_and(|full| full.test_accuracy > 0.0);
+    let cell = |outcome: &Outcome| {
+        let share = if is_share { format!(" ({:.1} % of full)", 100.0 * outcome.kept) } else { String::new() };
+        format!("{:.2} %{share}", 100.0 * outcome.test_accuracy)
+    };
     let mut shares: Vec<f64> =
         outcomes.iter().filter(|outcome| outcome.ranking.is_some()).map(|outcome| outcome.percent).collect();
     shares.dedup();
