@@ -104,6 +104,16 @@ impl<T: Element> Table<T> {
         written.and(settled)
     }
 
+    /// Writes a row in the place of the last one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::append`].
+    pub fn replace_last(&mut self, row: &[T]) -> std::io::Result<()> {
+        self.rows = self.rows.saturating_sub(1);
+        self.append(row)
+    }
+
     /// Bytes up to the last row's end.
     fn end(&self) -> u64 {
         (HEADER + self.rows * self.columns * size_of::<T>()) as u64

@@ -37,7 +37,7 @@ pub fn follow(
     session.with_network(|network| {
         if let Some((out, checkpoint)) = continued {
             restore(network, out, checkpoint)?;
-            catch_up(&session, network, checkpoint)?;
+            catch_up(&session, network, checkpoint, None)?;
         } else {
             session.initialise(network).map_err(|error| Usage(error.to_string()))?;
         }

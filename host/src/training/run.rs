@@ -175,12 +175,17 @@ pub(super) fn restore(network: &mut dyn Network, out: &Path, checkpoint: &Checkp
 }
 
 /// Makes up for the evolution after a checkpoint's epoch, if that was taken for the last; returns whether it was.
-pub(super) fn catch_up(session: &Session<'_>, network: &mut dyn Network, checkpoint: &Checkpoint) -> Result<bool> {
+pub(super) fn catch_up(
+    session: &Session<'_>,
+    network: &mut dyn Network,
+    checkpoint: &Checkpoint,
+    recorder: Option<&Recorder>,
+) -> Result<bool> {
     let epoch = checkpoint.epoch;
     let owes = checkpoint.config.owes_evolution(session.config, epoch);
     if owes {
         session
-            .catch_up(network, epoch)
+            .catch_up(network, epoch, recorder)
             .map_err(|error| anyhow!("the evolution after epoch {epoch} cannot be caught up on: {error}"))?;
     }
     Ok(owes)
@@ -273,11 +278,13 @@ impl Run<'_> {
                 )
             })?);
         }
-        if catch_up(self.session, network, checkpoint)? {
+        if catch_up(self.session, network, checkpoint, recorder.as_ref())? {
             if let Some(recorder) = &mut recorder {
                 let layers = network.views();
                 recorder.try_all(&layers);
-                directory.correct_topology(&recorder.rows(checkpoint.epoch, &layers).collect::<Vec<_>>())?;
+                let rows: Vec<_> = recorder.rows(checkpoint.epoch, &layers).collect();
+                let thinned = config.thinning().map_err(|error| Usage(error.to_string()))?.is_some();
+                directory.correct_topology(&rows, thinned.then(|| recorder.input_connections()))?;
             }
             if let Some(average) = &mut average {
                 average.follow(&network.views());

@@ -90,12 +90,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Evolves as after the epoch `done`, which was taken for the last one, so that none followed it.
+    /// Evolves as after the epoch `done`, which was taken for the last one, so that none followed it. Where connections are
+    /// removed for good before that, `recorder` then counts what pruning leaves.
     ///
     /// # Errors
     ///
     /// A setting outside its range, or as the core's.
-    pub fn catch_up(&self, network: &mut dyn Network, done: u32) -> Result<(), TrainError> {
+    pub fn catch_up(
+        &self,
+        network: &mut dyn Network,
+        done: u32,
+        recorder: Option<&Recorder>,
+    ) -> Result<(), TrainError> {
         let Self { config, task, native } = self;
         if !config.evolves(done) {
             return Ok(());
@@ -103,6 +109,11 @@ impl<'a> Session<'a> {
         let config = Config { zeta: config.zeta_of(done), ..(*config).clone() };
         if let Some(thinning) = config.thinning().map_err(TrainError::Setting)? {
             network.thin(native, &thinning, done, config.last_evolution())?;
+            if let Some(recorder) = recorder {
+                let settings = config.training(task.plane()).map_err(TrainError::Setting)?;
+                recorder.begin();
+                self.would_prune(recorder, network, &settings, done);
+            }
         }
         let evolution = config.evolution(task.plane()).map_err(TrainError::Setting)?;
         let (train, sgd) = (task.train(&config), config.sgd(config.learning_rate).map_err(TrainError::Setting)?);

@@ -131,7 +131,7 @@ impl Trained {
                 }
             }
             network.import(&layers)?;
-            session.catch_up(network, done)?;
+            session.catch_up(network, done, None)?;
             run(session, network, done + 1, observer)
         })?
     }

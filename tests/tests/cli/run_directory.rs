@@ -104,8 +104,9 @@ fn a_finished_run_says_that_nothing_is_left_to_do() {
 #[test]
 fn a_run_that_is_made_longer_is_the_longer_run() {
     let folder = tempdir().unwrap();
-    for model in ["set", "fixprob", "dense"] {
-        let (longer, whole) = (format!("{model}-longer"), format!("{model}-whole"));
+    let thinned = "set --importance-percentile 20 --importance-from 1 --importance-every 1";
+    for (number, model) in ["set", "fixprob", "dense", thinned].into_iter().enumerate() {
+        let (longer, whole) = (format!("longer{number}"), format!("whole{number}"));
         succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 3 --out {longer}"));
         let outcome = run(folder.path(), &format!("train --out {longer} --resume --epochs 6"));
         assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
@@ -115,8 +116,10 @@ fn a_run_that_is_made_longer_is_the_longer_run() {
         succeed(folder.path(), &format!("train {STEADY} --model {model} --epochs 6 --out {whole}"));
         assert_eq!(model_bytes(folder.path(), &longer), model_bytes(folder.path(), &whole), "{model}");
         // The evolution that the shorter run did not have is in its record too.
-        let topology = |run: &str| fs::read_to_string(folder.path().join(run).join("topology.csv")).ok();
-        assert_eq!(topology(&longer), topology(&whole), "{model}");
+        for file in ["topology.csv", "input_connections.npy"] {
+            let [longer, whole] = [&longer, &whole].map(|run| fs::read(folder.path().join(run).join(file)).ok());
+            assert!(longer == whole, "{file} of {model}");
+        }
         assert_eq!(rows(&folder.path().join(&longer)).len(), 6);
         let recorded = settings(folder.path(), &longer);
         assert_eq!(recorded["epochs"].as_integer(), Some(6));

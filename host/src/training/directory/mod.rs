@@ -242,16 +242,25 @@ impl RunDirectory {
         Ok((Self { path: path.to_owned(), metrics, phases, topology, average, lock }, epochs))
     }
 
-    /// Puts other numbers of tried connections into rows of `topology.csv`, where there is one.
+    /// Puts other numbers of tried connections into rows of `topology.csv`, where there is one. Where `inputs` are given, they
+    /// take the place of the last row of input connections, and survivors are corrected as well.
     ///
     /// # Errors
     ///
     /// When the file cannot be read or written.
-    pub fn correct_topology(&mut self, rows: &[LayerRow]) -> Result<()> {
-        let Some((log, _)) = &mut self.topology else { return Ok(()) };
+    pub fn correct_topology(&mut self, rows: &[LayerRow], inputs: Option<&[u16]>) -> Result<()> {
+        let Some((log, table)) = &mut self.topology else { return Ok(()) };
+        if let Some(inputs) = inputs {
+            table
+                .replace_last(inputs)
+                .with_context(|| format!("cannot write {INPUT_CONNECTIONS} in {}", self.path.display()))?;
+        }
         log.correct(|row: &mut LayerRow| {
             if let Some(other) = rows.iter().find(|other| (other.epoch, other.layer) == (row.epoch, row.layer)) {
                 row.tried = other.tried;
+                if inputs.is_some() {
+                    row.survived = other.survived;
+                }
             }
         })
     }
