@@ -20,7 +20,7 @@ use crate::commands::state::{State, state};
 use crate::error::{Interrupted, Usage};
 use crate::files::write_atomically;
 use crate::settings::{ActivationKind, Config, ModelKind};
-use crate::training::fitting::{check, fitting};
+use crate::training::fitting::{check, fitting_to};
 
 /// What to compare.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ impl Arguments {
         let mut new = runs.iter().zip(&states).filter(|(_, state)| matches!(state, State::New)).peekable();
         if new.peek().is_some() {
             let dataset = self.data.load(&config, &interrupted)?;
-            new.try_for_each(|((_, config), _)| check(&fitting(config, &dataset), &dataset))
+            new.try_for_each(|((_, config), _)| check(&fitting_to(config, &dataset), &dataset))
                 .map_err(|error| self.settings.0.locate(error.into(), None))?;
         }
         let trained = self.train(&config, runs.into_iter().zip(states), &out, &interrupted)?;

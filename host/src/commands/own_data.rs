@@ -34,7 +34,7 @@ pub struct ReadingArguments {
     /// Columns to leave out, by name or counted from 0
     #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// Missing values: refuse them, or put the mean of the feature over the training samples in their place
+    /// Missing values: refuse them, or put the mean of the feature over the samples that were trained on in their place
     #[arg(long, value_name = "NAME", value_parser = In::<Missing>::ANY)]
     pub missing: Option<Missing>,
 }

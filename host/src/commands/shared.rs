@@ -16,7 +16,7 @@ use crate::error::{INTERRUPTED, Usage};
 use crate::settings::{Config, Range};
 use crate::training::MOST_THREADS;
 use crate::training::directory::MODEL;
-use crate::training::fitting::fitting;
+use crate::training::fitting::{fitting, fitting_to};
 
 /// What of the machine to use. Results do not depend on it.
 #[derive(Clone, Debug, Args)]
@@ -97,10 +97,13 @@ impl CacheArguments {
     pub(super) fn fitted(&self, config: &Config) -> Result<(Config, (usize, usize))> {
         if let Some(name) = config.dataset.known() {
             let entry = manifest::entry(name);
-            return Ok((config.clone(), config.widths(entry.shape.features(), entry.classes.into())));
+            let features = entry.shape.features();
+            let config = fitting(config, features, entry.train_samples).into_owned();
+            let widths = config.widths(features, entry.classes.into());
+            return Ok((config, widths));
         }
         let dataset = self.load(config, &interruption()?)?;
-        let config = fitting(config, &dataset).into_owned();
+        let config = fitting_to(config, &dataset).into_owned();
         let widths = config.widths(dataset.features(), dataset.outputs);
         Ok((config, widths))
     }

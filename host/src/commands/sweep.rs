@@ -17,7 +17,7 @@ use crate::data::Dataset;
 use crate::error::{Diverged, Interrupted};
 use crate::settings::{Config, Group, TABLE};
 use crate::sweep::{Outcome, Plan, Round, Table, Trial};
-use crate::training::fitting::{check, fitting};
+use crate::training::fitting::{check, fitting_to};
 use crate::training::summary::Summary;
 use crate::training::warn::Warn;
 use crate::training::{Surroundings, resumable};
@@ -57,7 +57,7 @@ impl Arguments {
         let dataset = self.data.load(&first.config, &interrupted)?;
         // What can be refused is refused before the first run.
         for trial in &plan.trials {
-            check(&fitting(&trial.config, &dataset), &dataset)
+            check(&fitting_to(&trial.config, &dataset), &dataset)
                 .with_context(|| format!("trial {} of the sweep", trial.number))?;
         }
         std::fs::create_dir_all(&out)
@@ -121,7 +121,7 @@ impl Sweep<'_> {
             if self.loaded.0 != reading {
                 self.loaded = (reading, self.data.load(&config, &self.interrupted)?);
             }
-            let config = fitting(&config, &self.loaded.1);
+            let config = fitting_to(&config, &self.loaded.1);
             let name = format!("epochs{}-trial{:03}-seed{seed}", config.epochs, trial.number);
             let names = self.plan.searched.iter().map(|searched| searched.setting.name);
             let values: Vec<String> = names.zip(&trial.values).map(|(name, value)| format!("{name} {value}")).collect();

@@ -56,7 +56,12 @@ pub fn arrange(
     let mut source = String::new();
     let mut test = match (&config.test, test) {
         (Some(file), _) => {
-            let like = Wanted { shape: config.shape.or(train.shape), ..wanted.like(train.n_features, &train.names) };
+            let like = wanted.like(train.n_features, &train.names);
+            let like = match &train.target {
+                Target::Values { names, .. } => like.learned(names),
+                Target::None | Target::Classes(_) => like,
+            };
+            let like = Wanted { shape: config.shape.or(train.shape), ..like };
             let _ = write!(source, "{}", file.display());
             Some((file.as_path(), formats::read(file, &like, progress)?.measured()))
         }
@@ -159,6 +164,7 @@ pub fn open_for(
     progress: &mut dyn Progress,
 ) -> Result<Dataset<'static>, ReadError> {
     let wanted = Wanted { shape: config.shape, ..Wanted::of(config).like(means.len(), &names.features) };
+    let wanted = if config.task == TaskKind::Regress { wanted.learned(&names.outputs) } else { wanted };
     let mut table = formats::read(path, &wanted, progress)?.measured();
     missing::fill_from(&mut table.features, means, path)?;
     let trained = match config.task {

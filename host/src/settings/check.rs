@@ -186,6 +186,8 @@ mod tests {
         refused(|c| (c.dataset, c.informative) = (DataSource::Synthetic, 501), "--informative is 501");
         refused(|c| (c.dataset, c.classes) = (DataSource::Synthetic, 17), "--classes is 17, but must be at most 16");
         refused(|c| (c.augment, c.pixel_shift) = (true, 1), "--pixel-shift");
+        refused(|c| c.mixup = 1e-10, "--mixup is 0.0000000001, but must be 0 or from 0.01 to 2");
+        refused(|c| c.resize = Some(crate::data::ImageShape { channels: 3, height: 8, width: 8 }), "--resize is 3x8x8");
     }
 
     #[test]

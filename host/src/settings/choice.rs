@@ -17,7 +17,7 @@ choice! {
     Missing {
         /// They are an error, with line and column.
         Refuse = "refuse",
-        /// The mean of the feature over the training samples takes their place.
+        /// The mean of the feature over the samples that are trained on takes their place.
         Mean = "mean",
     }
 

@@ -189,7 +189,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::settings::ModelKind;
+    use crate::settings::ActivationKind;
 
     fn read(text: &str) -> Result<Config> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -203,6 +203,26 @@ mod tests {
         let config = read("epsilon = 7\nhidden = [10, 20]\n").unwrap();
         let expected = Config { epsilon: 7.0, hidden: vec![10, 20], ..Config::defaults(DatasetName::Mnist) };
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn what_was_given_last_holds_and_a_dense_model_has_an_activation_of_its_own() {
+        let given = |text: &str| {
+            toml::from_str::<toml::Table>(text).map(|table| {
+                let mut given = Given::default();
+                for setting in TABLE {
+                    if let Some(value) = table.get(setting.name) {
+                        assert!((setting.read_toml)(&mut given, value));
+                    }
+                }
+                given
+            })
+        };
+        let [file, flags] =
+            ["model = 'dense'\nepochs = 3", "epochs = 4\nactivation = 'srelu'"].map(|text| given(text).unwrap());
+        assert_eq!(Config::of(&file).activation, ActivationKind::Relu);
+        let both = Config::over(&[&file, &flags]);
+        assert_eq!((both.epochs, both.activation, both.model), (4, ActivationKind::Srelu, ModelKind::Dense));
     }
 
     #[test]

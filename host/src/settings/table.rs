@@ -428,7 +428,7 @@ settings! { |dataset, source, task|
         erase: f32 = 0.0, { range: FRACTION, applies: &[AUGMENT] }
 
         /// MixUp: train on blends of two samples and of their classes. The share of each is drawn from a beta distribution
-        /// with this parameter (0: none).
+        /// with this parameter (0: none, else at least 0.01).
         mixup: f32 = 0.0, {
             range: Range::Real(Bound::Included(0.0), Bound::Included(2.0)),
             applies: &[CLASSIFY],
@@ -442,7 +442,7 @@ settings! { |dataset, source, task|
         /// Seed of everything random.
         seed: u64 = 1, { common: true }
 
-        /// Samples in a tile (0: chosen by the batch size). With 1, results are bit-identical to the firmware.
+        /// Samples in a tile (0: chosen by the batch size; 64 for samples of more than 65,536 features). With 1, results are bit-identical to the firmware.
         lanes: usize = 0, { range: Range::OneOf(&[0, 1, 16, 32, 64, 128]) }
     }
 }

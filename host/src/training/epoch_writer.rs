@@ -57,7 +57,7 @@ impl EpochWriter<'_> {
         if config.keep == Keep::Best && is_last(kept(config, &self.epochs)) {
             self.session.model(network).save(&self.directory.path().join(BEST))?;
         }
-        if self.tired {
+        if self.tired && config.keep == Keep::Last {
             self.session.model(network).save(&self.directory.path().join(MODEL))?;
         }
         Ok(())

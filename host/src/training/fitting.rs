@@ -7,26 +7,32 @@ use rewire_core::step::WeightDecay;
 use crate::data::Dataset;
 use crate::data::augment::MAX_SIDE;
 use crate::data::samples::Features;
-use crate::settings::{Config, DecayKind, FilterKind, GrowthKind, Invalid, ModelKind, TaskKind, TopologyKind};
+use crate::settings::{
+    Config, DecayKind, FilterKind, GrowthKind, Invalid, ModelKind, StorageKind, TaskKind, TopologyKind,
+};
 
 /// Tiles of samples that are wider than a column of two bytes.
 pub const WIDE_LANES: usize = 64;
 
-/// The settings with a minibatch and tiles that suit the samples. Where there are fewer samples than a minibatch of the
-/// default size has, it has the largest power of two of which an epoch has four, or 1. Samples wider than a column of two
-/// bytes have tiles of [`WIDE_LANES`]. A size other than the
-/// default stays.
-pub fn fitting<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
-    if config.lanes == 0 && config.batch_size > 1 && dataset.features() > 1 << 16 && config.model != ModelKind::Dense {
-        let config = Config { lanes: WIDE_LANES, ..config.clone() };
-        return Cow::Owned(fitting(&config, dataset).into_owned());
-    }
-    let used = used(config, dataset);
-    if used == 0 || used >= config.batch_size || !has_default_batch(config) {
+/// The settings with a minibatch and tiles that suit so many training samples of so many features. Where there are fewer samples
+/// than a minibatch of the default size has, it has the largest power of two of which an epoch has four, or 1. Samples that are wider
+/// than a column of two bytes have tiles of [`WIDE_LANES`]. Sizes other than the default stay.
+pub fn fitting(config: &Config, features: usize, samples: usize) -> Cow<'_, Config> {
+    let used = used(config, samples);
+    let is_small = used > 0 && used < config.batch_size && has_default_batch(config);
+    let batch_size = if is_small { 1 << (used / 4).max(1).ilog2() } else { config.batch_size };
+    let has_columns = config.model != ModelKind::Dense && config.storage != StorageKind::Blocked;
+    let is_wide = config.lanes == 0 && batch_size > 1 && has_columns && features > 1 << 16;
+    if !is_small && !is_wide {
         return Cow::Borrowed(config);
     }
-    let batch_size = 1 << (used / 4).max(1).ilog2();
-    Cow::Owned(Config { batch_size, ..config.clone() })
+    let lanes = if is_wide { WIDE_LANES } else { config.lanes };
+    Cow::Owned(Config { batch_size, lanes, ..config.clone() })
+}
+
+/// The same for the training samples of a dataset.
+pub fn fitting_to<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
+    fitting(config, dataset.features(), dataset.train.len())
 }
 
 /// Whether the minibatch has the size that it has by default, which is fitted to few samples.
@@ -35,12 +41,8 @@ pub fn has_default_batch(config: &Config) -> bool {
 }
 
 /// Training samples that are left to train on.
-fn used(config: &Config, dataset: &Dataset<'_>) -> usize {
-    if config.train_samples > 0 {
-        config.train_samples
-    } else {
-        dataset.train.len().saturating_sub(config.validation_samples)
-    }
+fn used(config: &Config, available: usize) -> usize {
+    if config.train_samples > 0 { config.train_samples } else { available.saturating_sub(config.validation_samples) }
 }
 
 /// Checks that a dataset has the samples, and the images, that the settings ask for.
@@ -71,7 +73,7 @@ pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     if config.test_samples > tests {
         return Err(too_many("test_samples", config.test_samples, tests, &format!("{tests} test samples")));
     }
-    let used = used(config, dataset);
+    let used = used(config, available);
     if config.batch_size > used {
         let most = format!("at most {used}: the run has {used} training samples");
         return Err(Invalid::value("batch_size", config.batch_size, most));
@@ -134,13 +136,35 @@ fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
 mod tests {
     use super::*;
     use crate::data::samples::Split;
-    use crate::data::{ImageShape, Names};
+    use crate::data::{DataSource, ImageShape, Names};
     use crate::training::task::Task;
 
     fn table() -> Dataset<'static> {
         let features = Features::Floats((0..40u8).map(|i| f32::from(i) / 7.0).collect::<Vec<_>>().into());
         let train = Split::labelled(features, vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
         Dataset { name: None, shape: None, outputs: 2, names: Names::default(), train, test: Split::EMPTY }
+    }
+
+    #[test]
+    fn few_samples_have_small_minibatches_and_wide_ones_wide_tiles() {
+        let own = Config::defaults_for(DataSource::Path("a.csv".into()), TaskKind::Classify);
+        let found = |config: &Config, features, samples| {
+            let config = fitting(config, features, samples);
+            (config.batch_size, config.lanes)
+        };
+        assert_eq!(found(&own, 10, 1000), (32, 0));
+        assert_eq!(found(&own, 10, 16), (4, 0));
+        assert_eq!(found(&Config { batch_size: 20, ..own.clone() }, 10, 16), (20, 0));
+        assert_eq!(found(&own, 70_000, 1000), (32, WIDE_LANES));
+        assert_eq!(found(&Config { lanes: 16, ..own.clone() }, 70_000, 1000), (32, 16));
+        // One sample at a time needs no wide tile.
+        assert_eq!(found(&own, 70_000, 5), (1, 0));
+        for other in [
+            Config { model: ModelKind::Dense, ..own.clone() },
+            Config { storage: StorageKind::Blocked, batch_size: 100, ..own.clone() },
+        ] {
+            assert_eq!(found(&other, 70_000, 1000), (other.batch_size, 0));
+        }
     }
 
     #[test]

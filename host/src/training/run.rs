@@ -16,13 +16,15 @@ use rewire_engine::native::Native;
 use crate::data::Dataset;
 use crate::error::{Diverged, Interrupted, Usage};
 use crate::files::stream_atomically;
+use crate::model::layers::Layers;
+use crate::model::safetensors::Model;
 use crate::settings::{Config, Invalid, Keep, ModelKind};
 use crate::training::average::Average;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{AVERAGE, BEST, Epoch, MODEL, Phases, Record, RunDirectory, START};
 use crate::training::early_stopping::is_tired;
 use crate::training::epoch_writer::{EpochWriter, record_topology, save_average};
-use crate::training::fitting::fitting;
+use crate::training::fitting::fitting_to;
 use crate::training::monitor::{Monitor, resident_bytes};
 use crate::training::ranks::meet;
 use crate::training::recorder::Recorder;
@@ -94,7 +96,13 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
         if let Some(average) = ended.average.as_ref().filter(|_| !is_there(&directory.path().join(AVERAGE))) {
             save_average(average, &session, &directory)?;
         }
-        let summary = Summary::new(config, task.widths(), &network.specs(), directory.path(), &ended.epochs)
+        // Connections may have been removed for good since the model that is kept.
+        let kept = if ended.tired || config.keep == Keep::Best {
+            Model::open(&model)?.layers.specs()
+        } else {
+            network.specs()
+        };
+        let summary = Summary::new(config, task.widths(), &kept, directory.path(), &ended.epochs)
             .map(|summary| summary.measured_on(task.test().count()).on_ranks(session.shares(), config));
         if ended.interrupted {
             let epochs = ended.epochs.len();
@@ -125,7 +133,7 @@ pub(super) fn prepare<'c>(
             "leaves no test samples to measure on; give --test, a larger --test-share, or --validation-samples";
         return Err(Invalid::because("test_share", reason).into());
     }
-    let fitted = fitting(config, dataset);
+    let fitted = fitting_to(config, dataset);
     if fitted.batch_size != config.batch_size {
         warn.warn(&format!(
             "--batch-size is {} instead of {}, because there are fewer training samples than that",

@@ -225,3 +225,34 @@ pub fn test_samples(run: Option<&Config>, dataset: &Dataset<'_>) -> Vec<u32> {
     let (seed, count) = drawn.unwrap_or((0, 0));
     draw(seed, TEST_STREAM, dataset.test.len(), count.min(dataset.test.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rewire_core::samples::Samples;
+
+    use super::*;
+    use crate::data::Names;
+
+    #[test]
+    fn erased_pixels_become_the_mean_of_the_training_images_with_any_scaling() {
+        for scaling in [Scaling::None, Scaling::Unit, Scaling::Global, Scaling::Feature] {
+            // All pixels are 200 but one of each image.
+            let pixels: Vec<u8> = (0..64 * 16).map(|at| if at % 17 == 0 { 190 } else { 200 }).collect();
+            let train = Split::of_images(pixels, (0..64).map(|image| image % 2).collect());
+            let shape = Some(ImageShape { channels: 1, height: 4, width: 4 });
+            let dataset = Dataset { name: None, shape, outputs: 2, names: Names::default(), train, test: Split::EMPTY };
+            let base =
+                Config { augment: true, rotation: 0.0, shift: 0.0, flip: false, erase: 0.9, ..Config::default() };
+            let config = Config { scaling, batch_size: 32, ..base };
+            let task = Task::new(&config, dataset).unwrap();
+            let (mut x, mut labels) = ([[0.0f32; 32]; 16], [0; 32]);
+            let indices: Vec<u32> = (0..32).collect();
+            task.train(&config).fill(&indices, 1, &mut x, &mut labels);
+            let Normaliser { mean, scale } = task.normaliser();
+            for ((row, mean), scale) in x.iter().zip(mean).zip(scale) {
+                let pixels = row.map(|value| value / scale + mean);
+                assert!(pixels.iter().all(|pixel| (189.0..201.0).contains(pixel)), "{scaling}: {pixels:?}");
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::data::arrays::{ArrayError, check, check_classes};
 use crate::error::FitError;
 use crate::model::safetensors::Model;
 use crate::settings::{Config, ScheduleKind, TaskKind};
-use crate::training::fitting::fitting;
+use crate::training::fitting::fitting_to;
 use crate::training::in_memory::{TrainObserver, train};
 use crate::training::session::Session;
 use crate::training::task::Task;
@@ -71,7 +71,7 @@ impl Trained {
         if config.task == TaskKind::Classify {
             check_classes(&dataset.train)?;
         }
-        let config = &*fitting(config, &dataset);
+        let config = &*fitting_to(config, &dataset);
         let task = Task::new(config, dataset)?;
         let session = &Session::new(config, &task, native);
         session.with_network(|network| {
@@ -107,7 +107,7 @@ impl Trained {
         };
         config.validate()?;
         check(&dataset, config.task)?;
-        let config = &*fitting(config, &dataset);
+        let config = &*fitting_to(config, &dataset);
         let task = Task::new(config, dataset)?;
         let Some(before) = before else {
             let session = &Session::new(config, &task, native);
@@ -244,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_by_itself_removes_no_connections_by_schedule() {
+        let config = Config { connections_schedule: ScheduleKind::Linear, connections_end: 0.25, ..config() };
+        let step =
+            |before: Option<&Trained>| Trained::fit_epoch(before, native(), &config, samples(), &mut Nobody).unwrap();
+        let first = step(None);
+        let count = |trained: &Trained| trained.model.layers.iter().map(|layer| layer.spec.connections).sum::<usize>();
+        assert_eq!(count(&step(Some(&first))), count(&first));
+    }
+
+    #[test]
     fn weights_of_one_change_nothing_and_no_weight_is_no_sample() {
         let weighted = |weights: Vec<f32>| {
             let dataset = samples();
@@ -307,6 +317,14 @@ mod tests {
         let reconstruct = Config { task: TaskKind::Reconstruct, ..regress };
         Trained::fit(native(), &reconstruct, dataset, &mut rows).unwrap();
         assert!(rows.0[59].train_accuracy > 0.5, "{:?}", rows.0[59]);
+    }
+
+    #[test]
+    fn test_samples_of_another_width_are_refused() {
+        let test = Split::labelled(Features::Floats(vec![0.0; 8].into()), vec![0, 1]);
+        let dataset = Dataset { test, ..samples() };
+        let error = Trained::fit(native(), &config(), dataset, &mut Nobody).unwrap_err().to_string();
+        assert!(error.contains("the test samples have 4 features, but the training samples have 3"), "{error}");
     }
 
     #[test]

@@ -63,7 +63,10 @@ fn a_class_above_a_number_makes_no_header_of_the_first_sample() {
     assert_eq!(samples(&noted, "--label 3 --ignore 4"), Some(40));
     // Names, also where only that of the classes is no number.
     assert_eq!(samples(&format!("a,b,c,kind\n{mixed}"), ""), Some(40));
-    assert_eq!(samples(&format!("2020,2021,2022,label\n{}", rows(40, ["3", "4"], [""; 2])), ""), Some(40));
+    for names in ["2020,2021,2022,label", "2020,2021,2022,kind", "0,1,2,kind"] {
+        assert_eq!(samples(&format!("{names}\n{}", rows(40, ["3", "4"], [""; 2])), ""), Some(40), "{names}");
+    }
+    assert_eq!(samples(&format!("0,1,2,price\n{}", rows(40, ["3", "4"], [""; 2])), "--task regress"), Some(40));
 }
 
 #[test]
@@ -78,6 +81,18 @@ fn labels_are_the_last_column_of_every_file() {
     assert_eq!(correct("run"), correct("run b.csv"));
     succeed(path, &format!("train a.csv --task regress --target y0,x --ignore species {QUICK} --out two"));
     succeed(path, "evaluate two b.csv");
+    // A row alone, and a column that nobody learned behind the others.
+    fs::write(path.join("row.csv"), "1.5,2,0,A\n").unwrap();
+    assert_eq!(succeed(path, "predict run row.csv").lines().count(), 2);
+    fs::write(
+        path.join("c.csv"),
+        format!("y0,z,x\n{}", rows(40, ["5", "6"], [""; 2]).replace(",5\n", "\n").replace(",6\n", "\n")),
+    )
+    .unwrap();
+    succeed(path, &format!("train c.csv --task regress {QUICK} --out last"));
+    fs::write(path.join("d.csv"), format!("y0,z,x,number\n{}", rows(40, ["5", "6"], [""; 2]))).unwrap();
+    let mse = |of: &str| json(path, &format!("evaluate last {of} --json"))["outputs"][0]["mse"].as_f64();
+    assert!(mse("c.csv").is_some() && mse("c.csv") == mse("d.csv"));
     assert_refused(&run(path, "evaluate two b.csv --target x,y0"), 1, &["learned in another order", "--target y0,x"]);
 }
 
@@ -99,7 +114,7 @@ fn samples_of_another_shape_are_refused_though_they_have_as_many_features() {
     // Test samples of the same path.
     let upright = samples("x_test", "(20, 3, 8, 6)", "y_test");
     archive(&path.join("both.npz"), &[lying.clone(), upright].concat());
-    assert_refused(&run(path, &format!("train both.npz {QUICK} --out out")), 1, &["both.npz", "3x8x6"]);
+    assert_refused(&run(path, &format!("train both.npz {QUICK} --out out")), 1, &["both.npz", "[3, 8, 6]"]);
     let wide: [Array; 2] = [("x_test", "(20, 3, 6, 9)", noise(20 * 162)), ("y_test", "(20,)", labels())];
     archive(&path.join("wide.npz"), &[lying, wide].concat());
     let words = ["162 features in the test samples", "144 in the others"];
@@ -121,6 +136,9 @@ fn channels_that_come_last_are_those_that_come_first() {
         fs::read(path.join(name).join("model.safetensors")).unwrap()
     };
     assert!(model("first") == model("last"));
+    // A time axis of one channel, as Keras has it.
+    archive(&path.join("time.npz"), &[("X", "(20, 120, 1)", noise(20 * 120)), ("y", "(20,)", labels())]);
+    succeed(path, &format!("train time.npz --shape 1x1x120 {QUICK} --out time"));
 }
 
 #[test]

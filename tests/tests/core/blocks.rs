@@ -6,6 +6,7 @@ use rewire_core::error::{BuildError, LoadError, SpecDifference, StructureError, 
 use rewire_core::network::{BlockArrays, LayerRef};
 use rewire_core::prelude::*;
 use rewire_core::sparse::CsrRef;
+use rewire_core::storage::image::hash;
 use rewire_tests::memory::Memory;
 use rewire_tests::samples::Data;
 
@@ -176,7 +177,14 @@ fn initial_weights_are_those_of_their_fan_in_and_reach_every_input_window() {
     let description = Description::training(&LAYERS, 1);
     let mut memory = Memory::of::<Standard, 1>(&description);
     let mut network = Mlp::<Standard, 1>::new(&description, memory.block()).unwrap();
+    let mut hashes = [2, 1].map(|seed| {
+        network.initialise(&Portable, seed, FanIn::Connections);
+        hash(&network)
+    });
+    assert_ne!(hashes[0], hashes[1], "only blocks differ");
     network.initialise(&Portable, 1, FanIn::Connections);
+    hashes[0] = hash(&network);
+    assert_eq!(hashes[0], hashes[1]);
     for (index, spec) in LAYERS.iter().enumerate() {
         let cells = cells_of(&network, index);
         assert_eq!(cells.len(), spec.connections);

@@ -76,7 +76,7 @@ fn parts_of_any_size_make_the_whole_step() {
                 let whole = after(&layers, sgd, answer, &move |network, window, answer, sgd, id| {
                     network.train_one(&Portable, window, answer, sgd, id).unwrap()
                 });
-                for budget in [1, 7, 64, usize::MAX] {
+                for budget in [0, 1, 7, 64, usize::MAX] {
                     let parts = after(&layers, sgd, answer, &move |network, window, answer, sgd, id| {
                         let mut step = network.train_one_in_parts(window, answer, sgd, id).unwrap();
                         loop {
@@ -91,7 +91,7 @@ fn parts_of_any_size_make_the_whole_step() {
             }
         }
     }
-    assert_eq!(compared, 3 * 4 * 4 * 4);
+    assert_eq!(compared, 3 * 4 * 4 * 5);
 }
 
 #[test]

@@ -71,9 +71,8 @@ pub(super) fn planes(
     let plane = |channels, height, width| ImageShape { channels, height, width };
     let (first, last) = match *shape {
         [_, a, b, c] => (plane(a, b, c), plane(c, a, b)),
-        [_, a, b] if wanted.is_some_and(|wanted| wanted.height == 1 && wanted.channels > 1) => {
-            (plane(a, 1, b), plane(b, 1, a))
-        }
+        // A time axis, where that is wanted.
+        [_, a, b] if [plane(a, 1, b), plane(b, 1, a)].map(Some).contains(&wanted) => (plane(a, 1, b), plane(b, 1, a)),
         [_, a, b] => return (Some(plane(1, a, b)), values),
         _ => return (None, values),
     };
@@ -136,6 +135,8 @@ mod tests {
         // A time axis.
         assert_eq!(found(&[1, 16, 3], Some(plane(3, 1, 16))), (Some(plane(3, 1, 16)), true));
         assert_eq!(found(&[1, 3, 16], Some(plane(3, 1, 16))), (Some(plane(3, 1, 16)), false));
+        assert_eq!(found(&[1, 16, 1], Some(plane(1, 1, 16))), (Some(plane(1, 1, 16)), false));
+        assert_eq!(found(&[1, 8, 6], Some(plane(1, 1, 48))), (Some(plane(1, 8, 6)), false));
         assert_eq!(found(&[1, 8, 6], None), (Some(plane(1, 8, 6)), false));
     }
 }

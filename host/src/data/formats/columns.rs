@@ -1,6 +1,6 @@
 //! Which column of a text is for what.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 
 use csv::ByteRecord;
@@ -47,8 +47,8 @@ impl Columns {
     }
 }
 
-/// Whether the first line names columns: it holds a name that is wanted, or a text above a number. In a column of labels or one
-/// that is left out, a text above a number tells only where no other column begins with a number: it may be a class.
+/// Whether the first line names columns: it holds a name that is wanted, or a text above a number. A text in a column of classes, or
+/// in one that is left out, may be a class; beside features that are numbers it tells only where these count up, as names do.
 pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&ByteRecord>) -> bool {
     let targets: Vec<&String> = match &wanted.target {
         WantedTarget::Class(label) | WantedTarget::Nothing(label) => label.iter().collect(),
@@ -63,20 +63,25 @@ pub(super) fn is_header(wanted: &Wanted, first: &ByteRecord, second: Option<&Byt
     let is_text = |field: &[u8]| number(field).is_none() && !is_missing(field);
     // A number with a decimal comma too, so that it is the number that is refused, not the name above it.
     let is_value = |field: &[u8]| number(field).is_some() || is_missing(field) || has_decimal_comma(field);
-    let Some(second) = second else { return first.iter().any(is_text) };
-    let is_above = |at: &usize| first.get(*at).zip(second.get(*at)).is_some_and(|(a, b)| is_text(a) && is_value(b));
+    let is_above = |at: &usize| {
+        let is_value = second.is_none_or(|second| second.get(*at).is_some_and(is_value));
+        is_value && first.get(*at).is_some_and(is_text)
+    };
     let (apart, features): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(|at| is_apart(wanted, first, *at));
-    let begins_with_numbers = || features.iter().any(|&at| first.get(at).is_some_and(|field| number(field).is_some()));
-    features.iter().any(is_above) || (apart.iter().any(is_above) && !begins_with_numbers())
+    let numbers: Vec<_> =
+        features.iter().filter_map(|&at| first.get(at).filter(|field| number(field).is_some())).collect();
+    features.iter().any(is_above) || (apart.iter().any(is_above) && (numbers.is_empty() || count_up(&numbers)))
 }
 
-/// Whether a column of a file without a header is no feature: it is named by its number, or the last one, of labels. A name that
+/// Whether a column of a file without a header is no feature: it is named by its number, or the last one, of classes. A name that
 /// labels go by is none of a class.
 fn is_apart(wanted: &Wanted, first: &ByteRecord, at: usize) -> bool {
     let (named, last) = match &wanted.target {
         WantedTarget::Class(label) => (label.as_slice(), true),
         WantedTarget::Nothing(label) => (label.as_slice(), false),
-        WantedTarget::Values(names) | WantedTarget::LeftOut(names) => (names.as_slice(), true),
+        WantedTarget::LeftOut(names) => (names.as_slice(), true),
+        // A text is no number to learn.
+        WantedTarget::Values(_) => (&[][..], false),
     };
     let is_name = first.get(at).is_some_and(is_label_name);
     let is_last = last && named.is_empty() && at + 1 == first.len();
@@ -87,13 +92,22 @@ fn is_label_name(field: &[u8]) -> bool {
     LABELS.iter().any(|label| field.eq_ignore_ascii_case(label.as_bytes()))
 }
 
+/// Whether fields are whole numbers that count up from 0, or three or more that count up from any.
+fn count_up(fields: &[&[u8]]) -> bool {
+    let whole = |field: &[u8]| std::str::from_utf8(field).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = fields.first().and_then(|field| whole(field));
+    first.is_some_and(|first| {
+        (first == 0 || fields.len() > 2) && (first..).zip(fields).all(|(number, field)| whole(field) == Some(number))
+    })
+}
+
 /// Whether these are the default names of pandas, 0, 1, 2 and so on, beside a name that a column of labels goes by.
 fn are_defaults(first: &ByteRecord) -> bool {
     let (labels, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(|field| is_label_name(field));
     let [label] = labels[..] else { return false };
     // "y" may be a class as well, and 0 and 1 two features.
     let least = if label.eq_ignore_ascii_case(b"y") { 3 } else { 1 };
-    others.len() >= least && (0..).zip(&others).all(|(at, field)| *field == at.to_string().as_bytes())
+    others.len() >= least && others[0] == b"0" && count_up(&others)
 }
 
 /// The names in a header.
@@ -103,6 +117,12 @@ pub(super) fn names(header: &ByteRecord, file: &Path) -> Result<Vec<String>, Rea
         text(field, file, place).map(|name| name.trim().to_owned())
     };
     header.iter().enumerate().map(name).collect()
+}
+
+/// The columns of the numbers that were learned, if all are there by name; else they are where they are by default.
+fn columns_called(learned: &[String], names: &[String]) -> Option<Vec<usize>> {
+    let columns = learned.iter().map(|name| names.iter().position(|there| there == name)).collect::<Option<Vec<_>>>();
+    columns.filter(|columns| !columns.is_empty())
 }
 
 /// Finds out what each of `width` columns is for.
@@ -136,10 +156,11 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
     }
     // The columns of features are known where the samples before have names; else they are what is left.
     let by_name = wanted.like.as_ref().filter(|like| !like.names.is_empty() && !names.is_empty());
-    let is_feature = |at: usize| by_name.is_some_and(|like| like.names.contains(&names[at]));
-    let is_free = |&at: &usize| roles[at].is_none() && !is_feature(at);
+    let of_features: HashSet<&str> = by_name.iter().flat_map(|like| like.names.iter().map(String::as_str)).collect();
+    let is_free =
+        |&at: &usize| roles[at].is_none() && names.get(at).is_none_or(|name| !of_features.contains(name.as_str()));
     let known = || {
-        let called = |label: &&str| (0..names.len()).filter(is_free).find(|&at| names[at].eq_ignore_ascii_case(label));
+        let called = |label: &&str| (0..names.len()).filter(|&at| names[at].eq_ignore_ascii_case(label)).find(is_free);
         LABELS.iter().find_map(called)
     };
     // Without any name, all columns are features where there are as many as there must be.
@@ -165,7 +186,11 @@ pub(super) fn assign(wanted: &Wanted, names: Vec<String>, width: usize, file: &P
             aims.extend(named.chain(usual).map(|at| (at, Role::Ignored, "--label")));
         }
         WantedTarget::Values(targets) if targets.is_empty() && !all => {
-            if let Some(at) = known().or_else(last) {
+            let learned: &[String] = wanted.like.as_ref().map_or(&[], |like| &like.outputs);
+            if let Some(same) = columns_called(learned, &names) {
+                values = learned.to_vec();
+                aims.extend(same.into_iter().enumerate().map(|(index, at)| (at, Role::Value(index), "--target")));
+            } else if let Some(at) = known().or_else(last) {
                 values.push(names.get(at).cloned().unwrap_or_else(|| "target".into()));
                 aims.push((at, Role::Value(0), "--target"));
             }

@@ -145,7 +145,7 @@ mod tests {
     fn read_text(text: impl AsRef<[u8]>, n_features: Option<usize>) -> Result<Table, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let like = n_features.map(|n_features| Like { n_features, names: Vec::new() });
+        let like = n_features.map(|n_features| Like { n_features, names: Vec::new(), outputs: Vec::new() });
         read(file.path(), &Wanted { like, ..Wanted::default() }, &mut |_| {}).map_err(|error| error.to_string())
     }
 

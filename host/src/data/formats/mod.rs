@@ -119,14 +119,20 @@ pub fn read(path: &Path, wanted: &Wanted, progress: &mut dyn Progress) -> Result
         return Err(ReadError::whole(path, found, "give both the same; --resize brings pictures to one size"));
     }
     // As many features in another plane are others.
+    let (wanted_here, like) = (wanted.shape.is_some(), &wanted.like);
     let wanted = wanted.shape.or(train.shape);
     let other = [Some(&train), test.as_ref()].into_iter().flatten().find_map(|table| {
         let (wanted, found) = wanted.zip(table.shape)?;
         (found != wanted).then_some((wanted, found))
     });
     if let Some((wanted, found)) = other {
-        let found = format!("samples of {found}, where they must be of {wanted} (channels x height x width)");
-        return Err(ReadError::whole(path, found, "bring all to one shape, or say with --shape what the axes are"));
+        let advice = match &like {
+            Some(_) => format!("bring them to {wanted}, as the model was trained on"),
+            None if wanted_here => "say with --shape what the axes of the samples are".into(),
+            None => "bring all samples to one shape".into(),
+        };
+        let found = format!("samples of {found} (channels x height x width), but {wanted} is wanted");
+        return Err(ReadError::whole(path, found, advice));
     }
     Ok(Contents { kind, train, test })
 }

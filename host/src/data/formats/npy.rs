@@ -108,12 +108,21 @@ pub(super) fn read_npz(file: &Path, wanted: &Wanted) -> Result<(Table, Option<Ta
         let found = format!("the archive has the arrays {}", names.join(", "));
         return Err(ReadError::whole(file, found, "it needs x_train and y_train, or X and y"));
     };
-    let mut read = |(x, y): (&'static str, Option<&'static str>)| -> Result<Table, ReadError> {
+    let mut read = |(x, y): (&'static str, Option<&'static str>)| -> Result<(Table, Vec<usize>), ReadError> {
         // A missing label is refused with the others.
         let labels = y.map(|y| take(y, true)).transpose()?;
-        table(take(x, wanted.keep_missing)?, labels, file, x, wanted)
+        let samples = take(x, wanted.keep_missing)?;
+        let axes = samples.shape.get(1..).unwrap_or_default().to_vec();
+        Ok((table(samples, labels, file, x, wanted)?, axes))
     };
-    Ok((read(first)?, second.map(read).transpose()?))
+    let (train, axes) = read(first)?;
+    let Some((test, other)) = second.map(read).transpose()? else { return Ok((train, None)) };
+    // Also where the axes are of no plane that is known.
+    if axes != other && axes.len() > 1 && other.len() > 1 {
+        let found = format!("test samples of {other:?}, but others of {axes:?}");
+        return Err(ReadError::whole(file, found, "bring all samples to one shape"));
+    }
+    Ok((train, Some(test)))
 }
 
 /// Features and labels as a table; `name` is that of the features.

@@ -121,7 +121,7 @@ impl Naming {
 ///
 /// A number with a fraction, which names no class.
 pub(super) fn class_text<'t>(text: &'t str, file: &Path, place: impl FnOnce() -> Place) -> Result<&'t str, ReadError> {
-    // One number is one class, however it is written.
+    // A plus sign, and a minus before zero, make no other class.
     let text = text.strip_prefix('+').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(text);
     let is_zero = |rest: &&str| rest.starts_with('0') && rest.bytes().all(|byte| byte == b'0' || byte == b'.');
     let text = text.strip_prefix('-').filter(is_zero).unwrap_or(text);

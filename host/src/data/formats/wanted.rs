@@ -49,6 +49,8 @@ pub struct Like {
     pub n_features: usize,
     /// Their names; empty where they have none.
     pub names: Vec<String>,
+    /// The names of the numbers that were learned of them; empty where there are none.
+    pub outputs: Vec<String>,
 }
 
 impl Like {
@@ -98,6 +100,15 @@ impl Wanted {
     /// The same of samples that must have the features of those read before.
     #[must_use]
     pub fn like(&self, n_features: usize, names: &[String]) -> Self {
-        Self { like: Some(Like { n_features, names: names.to_vec() }), ..self.clone() }
+        Self { like: Some(Like { n_features, names: names.to_vec(), outputs: Vec::new() }), ..self.clone() }
+    }
+
+    /// The same of samples of which numbers of these names were learned.
+    #[must_use]
+    pub fn learned(mut self, outputs: &[String]) -> Self {
+        if let Some(like) = &mut self.like {
+            like.outputs = outputs.to_vec();
+        }
+        self
     }
 }

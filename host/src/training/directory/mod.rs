@@ -184,8 +184,8 @@ impl RunDirectory {
     }
 
     /// Opens the directory of a run that stopped after `epoch`: rows of later epochs are cut off, and a model from where
-    /// it was interrupted is removed, since training overtakes it; not where its patience has ended. `warn` hears of what is no longer recorded, because
-    /// the epochs before were not.
+    /// it was interrupted is removed, since training overtakes it; not where its patience has ended. `warn` hears of what is no
+    /// longer recorded, because the epochs before were not.
     ///
     /// # Errors
     ///
