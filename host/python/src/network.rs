@@ -8,14 +8,17 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rewire::Model;
 use rewire::analysis::{evaluation, footprint, saved::SavedRun};
+use rewire::data::manifest;
 use rewire::data::samples::Split;
 use rewire::engine::native::Native;
 use rewire::firmware::fitted::Fitted;
 use rewire::firmware::project::{self, RunOn};
 use rewire::model::chip;
+use rewire::model::described::described;
 use rewire::model::layer::{LayerData, Storage};
 use rewire::model::predict::{largest, softmax};
 use rewire::settings::{Config, ModelKind, TaskKind, Value};
+use rewire::training::fitting::needs_images;
 use rewire::training::trained::{Trained, Velocities};
 
 use crate::error::{Failure, detached};
@@ -197,12 +200,6 @@ impl Network {
         self.model().task.to_string()
     }
 
-    /// Whether its first layer is dense.
-    #[getter]
-    fn is_dense(&self) -> bool {
-        self.model().layers.first().is_some_and(|layer| layer.spec.is_dense())
-    }
-
     /// The summed magnitude of the first layer's weights, by input.
     fn strengths<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
         let mut strengths = vec![0.0; self.model().widths().0];
@@ -283,15 +280,13 @@ pub(crate) fn network_from_state(version: u32, state: &Bound<'_, PyTuple>) -> Py
 
 /// Reads a `model.safetensors` that has learned a task.
 #[pyfunction]
-pub(crate) fn load(py: Python<'_>, task: &str, path: PathBuf) -> PyResult<Network> {
+pub(crate) fn load<'py>(py: Python<'py>, task: &str, path: PathBuf) -> PyResult<(Network, Bound<'py, PyDict>)> {
     let task = self::task(task)?;
     let model = detached(py, || Ok(Model::load(&path)?))?;
     of_task(&model, task)?;
-    let config = Config::defaults_for(arrays(), task);
-    let hidden = model.layers.iter().rev().skip(1).rev().map(|layer| layer.spec.n_out).collect();
-    let connections = model.layers.iter().map(|layer| layer.spec.connections).collect();
-    let config = Config { hidden, connections, ..config };
-    Ok(Network { trained: Trained { config, epochs: 0, model, velocities: Vec::new() } })
+    let config = described(&model, Config::defaults_for(arrays(), task));
+    let settings = differing(py, &config)?;
+    Ok((Network { trained: Trained { config, epochs: 0, model, velocities: Vec::new() } }, settings))
 }
 
 /// Refuses a network of another task, with the estimator that takes it.
@@ -323,7 +318,10 @@ pub(crate) fn from_run<'py>(py: Python<'py>, task: &str, path: PathBuf) -> PyRes
         Ok((run, model))
     })?;
     of_task(&model, task)?;
-    let settings = differing(py, &run.config)?;
+    // Of a known dataset the settings need not tell where features lie; those of arrays must, where one needs it.
+    let known = run.config.dataset.known().filter(|_| needs_images(&run.config).is_some());
+    let shape = run.config.shape.or(known.map(|name| manifest::entry(name).shape));
+    let settings = differing(py, &Config { shape, ..run.config.clone() })?;
     let rows = run.epochs.iter().map(|epoch| row(py, epoch)).collect::<PyResult<_>>()?;
     let inputs = run
         .inputs

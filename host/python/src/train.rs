@@ -52,6 +52,8 @@ struct Reporter<'a> {
     stop: &'a AtomicBool,
     progress: &'a Mutex<Progress>,
     counts_inputs: bool,
+    /// Whether a callback may end the training.
+    may_end: bool,
 }
 
 impl TrainObserver for Reporter<'_> {
@@ -62,6 +64,10 @@ impl TrainObserver for Reporter<'_> {
             *progress = Progress { epoch: step.epoch, step: done, steps: step.steps, loss, score };
         }
         if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn may_end(&self) -> bool {
+        self.may_end
     }
 
     fn counts_inputs(&self) -> bool {
@@ -193,7 +199,8 @@ pub(crate) fn train<'py>(
     let (events, inbox) = sync_channel(1);
     let (answer, answers) = sync_channel(1);
     let counts_inputs = true;
-    let mut reporter = Reporter { events, answers, stop: &stop, progress: &progress, counts_inputs };
+    let may_end = listener.getattr("callbacks")?.is_truthy()?;
+    let mut reporter = Reporter { events, answers, stop: &stop, progress: &progress, counts_inputs, may_end };
     let (trained, ended) = std::thread::scope(|scope| {
         // The reporter goes with the thread, so that its end is heard.
         let worker = scope.spawn(move || {

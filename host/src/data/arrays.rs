@@ -58,6 +58,14 @@ pub enum ArrayError {
         /// Features of a training sample.
         n_features: usize,
     },
+    /// Test samples have another count of numbers to learn than training samples.
+    #[error("the test samples have {test} numbers to learn each, but the training samples have {train}")]
+    TestValues {
+        /// Numbers of a test sample.
+        test: usize,
+        /// Numbers of a training sample.
+        train: usize,
+    },
     /// There are not as many labels as samples.
     #[error("{labels} labels were given, but the features are those of {samples} samples")]
     Labels {
@@ -222,6 +230,10 @@ pub(crate) fn check(dataset: &Dataset<'_>, task: TaskKind) -> Result<(), ArrayEr
         let test = dataset.test.width();
         if test != n_features {
             return Err(ArrayError::TestFeatures { test, n_features });
+        }
+        let [train, test] = [&dataset.train, &dataset.test].map(|split| split.values.len() / split.len().max(1));
+        if task == TaskKind::Regress && train != test {
+            return Err(ArrayError::TestValues { test, train });
         }
     }
     Ok(())

@@ -100,6 +100,12 @@ impl Split<'_> {
         self.labels.is_empty()
     }
 
+    /// The samples that are there: all but those of weight 0, in ascending order.
+    pub fn present(&self) -> Vec<u32> {
+        let weighs = |&index: &u32| self.weights.get(index as usize).is_none_or(|&weight| weight > 0.0);
+        (0..self.len() as u32).filter(weighs).collect()
+    }
+
     /// Features of each sample; 0 where there is no sample.
     pub fn width(&self) -> usize {
         self.features.len().checked_div(self.len()).unwrap_or(0)

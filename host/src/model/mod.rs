@@ -3,6 +3,7 @@
 pub mod average;
 pub(crate) mod blocks;
 pub mod chip;
+pub mod described;
 mod folding;
 mod header;
 mod in_file;

@@ -32,7 +32,7 @@ pub fn fitting(config: &Config, features: usize, samples: usize) -> Cow<'_, Conf
 
 /// The same for the training samples of a dataset.
 pub fn fitting_to<'c>(config: &'c Config, dataset: &Dataset<'_>) -> Cow<'c, Config> {
-    fitting(config, dataset.features(), dataset.train.len())
+    fitting(config, dataset.features(), dataset.train.present().len())
 }
 
 /// Whether the minibatch has the size that it has by default, which is fitted to few samples.
@@ -53,7 +53,7 @@ fn used(config: &Config, available: usize) -> usize {
 pub fn check(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     check_images(config, dataset)?;
     check_target(config, dataset)?;
-    let (available, held_out) = (dataset.train.len(), config.validation_samples);
+    let (available, held_out) = (dataset.train.present().len(), config.validation_samples);
     let name = dataset.name.map_or("the data".into(), |name| name.to_string());
     let too_many = |setting: &'static str, asked: usize, most: usize, of: &str| {
         Invalid::value(setting, asked, format!("at most {most}: {name} has {of}"))
@@ -103,6 +103,20 @@ fn check_target(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     }
 }
 
+/// The first setting that needs images, and what its value is called, if one does.
+pub fn needs_images(config: &Config) -> Option<(&'static str, &'static str)> {
+    let sparse = config.model != ModelKind::Dense;
+    let all = [
+        (config.filter() != FilterKind::None, "filter", ""),
+        (config.augment, "augment", ""),
+        (config.pixel_shift > 0, "pixel_shift", ""),
+        (sparse && config.topology == TopologyKind::Local, "topology", "local "),
+        (config.evolves(1) && config.growth == GrowthKind::Local, "growth", "local "),
+        (config.evolves(1) && config.growth == GrowthKind::Near, "growth", "near "),
+    ];
+    all.into_iter().find(|(needs, ..)| *needs).map(|(_, setting, value)| (setting, value))
+}
+
 /// Checks that settings which need images have some.
 fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
     if config.augment && !matches!(dataset.train.features, Features::Bytes(_)) {
@@ -115,17 +129,8 @@ fn check_images(config: &Config, dataset: &Dataset<'_>) -> Result<(), Invalid> {
         }
         return Ok(());
     }
-    let sparse = config.model != ModelKind::Dense;
-    let needs_image = [
-        (config.filter() != FilterKind::None, "filter", ""),
-        (config.augment, "augment", ""),
-        (config.pixel_shift > 0, "pixel_shift", ""),
-        (sparse && config.topology == TopologyKind::Local, "topology", "local "),
-        (config.evolves(1) && config.growth == GrowthKind::Local, "growth", "local "),
-        (config.evolves(1) && config.growth == GrowthKind::Near, "growth", "near "),
-    ];
-    match needs_image.into_iter().find(|(needs, ..)| *needs) {
-        Some((_, setting, value)) => {
+    match needs_images(config) {
+        Some((setting, value)) => {
             Err(Invalid::because(setting, format!("{value}needs images, but these features were given no shape")))
         }
         None => Ok(()),

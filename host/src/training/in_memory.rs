@@ -32,6 +32,11 @@ pub trait TrainObserver: Send {
     fn step(&mut self, _step: &Step<'_>, _score: f32) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+    /// Whether [`TrainObserver::epoch`] may end the training. The network of that epoch is then kept as it was measured, for which it
+    /// is copied after each epoch.
+    fn may_end(&self) -> bool {
+        false
+    }
     /// Whether the connections of inputs are to be counted, which takes time after each epoch.
     fn counts_inputs(&self) -> bool {
         false
@@ -64,7 +69,8 @@ pub(super) fn train(
         session.would_prune(recorder, network, &settings, next);
         observer.begin(recorder.input_connections());
     }
-    let mut epochs = Epochs { session, settings: &settings, observer, recorder, epochs: Vec::new(), kept: None };
+    let mut epochs =
+        Epochs { session, settings: &settings, observer, recorder, epochs: Vec::new(), kept: None, measured: None };
     epochs.begin(next);
     session.train(network, next, &mut epochs)?;
     let Epochs { epochs, kept, .. } = epochs;
@@ -81,6 +87,8 @@ struct Epochs<'a> {
     epochs: Vec<Epoch>,
     /// The network that was measured in the epoch that is kept, where an evolution may have followed.
     kept: Option<Vec<LayerData>>,
+    /// That of the last epoch, where the observer may end the training with it.
+    measured: Option<Vec<LayerData>>,
 }
 
 impl Epochs<'_> {
@@ -109,6 +117,8 @@ impl RunObserver for Epochs<'_> {
         let is_best = || kept(config, &self.epochs).is_some_and(|kept| kept.epoch == done.epoch);
         if (config.keep == Keep::Best && is_best()) || (config.keep == Keep::Last && is_tired(config, &self.epochs)) {
             self.kept = Some(network.export());
+        } else if config.keep == Keep::Last && self.observer.may_end() {
+            self.measured = Some(network.export());
         }
     }
 
@@ -125,6 +135,13 @@ impl RunObserver for Epochs<'_> {
         let input_connections = self.recorder.as_mut().map(Recorder::input_connections);
         let flow = self.observer.epoch(&EpochDone { epoch: done, row: &row, input_connections });
         self.begin(row.epoch + 1);
-        if is_tired(config, &self.epochs) { ControlFlow::Break(()) } else { flow }
+        if is_tired(config, &self.epochs) {
+            return ControlFlow::Break(());
+        }
+        let measured = self.measured.take();
+        if flow.is_break() && measured.is_some() {
+            self.kept = measured;
+        }
+        flow
     }
 }

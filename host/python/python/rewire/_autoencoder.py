@@ -31,7 +31,8 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
     Attributes
     ----------
     offset_ : float
-        The score below which a sample is an outlier.
+        The score below which a sample is an outlier. A file of a network does not hold it: after ``load`` and
+        ``from_run`` it is minus infinity, and no sample is an outlier until you set it.
     n_features_in_ : int
         Features of a sample.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -83,6 +84,7 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
             The fitted estimator. After Ctrl-C or an exception in a callback it holds the network as it was then.
         """
         self._check_contamination()
+        self._begin_anew()
         X = self._features(X)
         validation = self._validation(X_val, None, self._targets)
         self._train(X, sample_weight, validation, one_epoch=False)
@@ -124,7 +126,7 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
             self._fit(X, None, None, weights, validation, [], one_epoch)
         finally:
             # Also of a network whose training was interrupted; not where none began.
-            if getattr(self, "_network", None) is not before:
+            if getattr(self, "_network", None) not in (None, before):
                 self.offset_ = self._threshold(-self._errors(X), weights)
 
     def _threshold(self, scores, weights):
@@ -135,7 +137,7 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
 
     def _restore(self, network, history, inputs):
         super()._restore(network, history, inputs)
-        # The samples that it was trained on are not there: nothing is an outlier until somebody sets it.
+        # The samples that it was trained on are not there: nothing is an outlier until somebody sets it, see `load`.
         self.offset_ = -np.inf
 
     def _errors(self, X):
@@ -174,7 +176,8 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
         y : ndarray of shape (n_samples,)
             -1 for outliers, 1 for normal samples.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        # A score that is no number is of a sample beyond all others.
+        return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def reconstruct(self, X):
         """Give the inputs as the network has them.

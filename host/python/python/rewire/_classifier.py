@@ -88,6 +88,7 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
         self : SparseEvolutionaryClassifier
             The fitted estimator. After Ctrl-C or an exception in a callback it holds the network as it was then.
         """
+        self._begin_anew()
         X, y = self._features(X, y=y, ensure_min_samples=2)
         self._set_classes(y)
         return self._fit_labels(X, y, sample_weight, X_val, y_val, one_epoch=False)
@@ -95,8 +96,8 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch, and evolve the connections before the next.
 
-        ``n`` calls with the same samples give the bits of ``fit`` with ``epochs=n`` and constant schedules. The scaling
-        of the features is that of the first call.
+        ``n`` calls with the same samples give the bits of ``fit`` with ``epochs=n``, constant schedules and no
+        ``validation_samples``. The scaling of the features is that of the first call.
 
         Parameters
         ----------
@@ -156,8 +157,10 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
         if y is None:
             raise ValueError("samples were given without their classes")
         y = column_or_1d(y)
-        labels = np.searchsorted(self.classes_, y)
-        known = self.classes_[np.minimum(labels, len(self.classes_) - 1)] == y
+        # The classes of a file may have another order.
+        order = np.argsort(self.classes_, kind="stable")
+        labels = order[np.minimum(np.searchsorted(self.classes_, y, sorter=order), len(order) - 1)]
+        known = self.classes_[labels] == y
         if not np.all(known):
             raise ValueError(f"{name} has the class {y[~known].tolist()[0]!r}, which is none of classes_")
         return labels.astype(np.uint16)
@@ -205,10 +208,15 @@ class SparseEvolutionaryClassifier(ClassifierMixin, SparseEvolutionaryEstimator)
 
 
 def _classes(names):
-    """Classes of these names: numbers where all are numbers."""
+    """Classes of these names: numbers, or truth values, where all are written as such."""
+    if list(names) == ["False", "True"]:
+        return np.asarray([False, True])
     for kind in (int, float):
         try:
-            return np.asarray([kind(name) for name in names])
+            classes = [kind(name) for name in names]
         except ValueError:
             continue
+        # "01" and "1" are two classes, and so are "10" and "9" in this order.
+        if [str(number) for number in classes] == list(names) and classes == sorted(set(classes)):
+            return np.asarray(classes)
     return np.asarray(names)

@@ -17,6 +17,11 @@ from rewire._progress import Bar
 TYPES = [np.float32, np.uint8]
 
 
+def aligned(array):
+    """The same array, copied where the native half could not read it in its place."""
+    return np.require(array, requirements=["C", "A"])
+
+
 class Listener:
     """Hears of a training's epochs."""
 
@@ -96,7 +101,14 @@ class SparseEvolutionaryEstimator(BaseEstimator):
 
     def _features(self, X, **checks):
         """The features as the native half reads them."""
-        return validate_data(self, X, dtype=TYPES, order="C", **checks)
+        checked = validate_data(self, X, dtype=TYPES, order="C", **checks)
+        if isinstance(checked, tuple):
+            return aligned(checked[0]), checked[1]
+        return aligned(checked)
+
+    def _begin_anew(self):
+        """Forget the network: what a fit that fails leaves behind belongs together with none."""
+        self.__dict__.pop("_network", None)
 
     def _weights(self, sample_weight, X):
         """Weights in their own unit; None where all weigh the same."""
@@ -117,11 +129,14 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         room = self.batch_size if isinstance(self.batch_size, numbers.Integral) else 0
         if weights.sum() <= room and not self.validation_samples and np.array_equal(np.floor(weights), weights):
             counts = weights.astype(np.intp)
+            counts //= np.gcd.reduce(counts)
             return None, tuple(None if array is None else np.repeat(array, counts, axis=0) for array in samples)
         return np.ascontiguousarray(weights / weights[weights > 0].mean(), dtype=np.float32), samples
 
     def _fit(self, X, labels, values, weights, validation, outputs, one_epoch):
         """Train, and keep what came of it, also where the training was interrupted."""
+        if validation is not None and not self.validation_samples and (self.patience or self.keep == "best"):
+            raise ValueError("patience and keep='best' go by the loss on validation_samples; on X_val it is only measured")
         weights, (X, labels, values) = self._weighed(weights, X, labels, values)
         again = one_epoch and hasattr(self, "_network")
         if again and tuple(np.ravel(self.hidden)) != (had := tuple(self._network.widths[2])):
@@ -281,10 +296,11 @@ class SparseEvolutionaryEstimator(BaseEstimator):
         Returns
         -------
         estimator : object
-            A fitted estimator. Settings that the file does not hold have their defaults.
+            A fitted estimator. Its settings are those that a network tells, such as ``hidden``, ``connections``,
+            ``activation`` and ``filter``; the others have their defaults.
         """
-        network = _rewire.load(cls._task, path)
-        estimator = cls(hidden=tuple(network.widths[2]), model="dense" if network.is_dense else "set")
+        network, settings = _rewire.load(cls._task, path)
+        estimator = cls(**settings)
         estimator._restore(network, {}, [])
         return estimator
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
-from rewire._estimator import SparseEvolutionaryEstimator
+from rewire._estimator import SparseEvolutionaryEstimator, aligned
 from rewire._settings import with_settings
 
 
@@ -75,6 +75,7 @@ class SparseEvolutionaryRegressor(RegressorMixin, SparseEvolutionaryEstimator):
         self : SparseEvolutionaryRegressor
             The fitted estimator. After Ctrl-C or an exception in a callback it holds the network as it was then.
         """
+        self._begin_anew()
         X, y = self._features(X, y=y, multi_output=True, y_numeric=True, ensure_min_samples=2)
         values = self._values(y)
         self._flat = y.ndim == 1 or y.shape[1] == 1
@@ -86,8 +87,8 @@ class SparseEvolutionaryRegressor(RegressorMixin, SparseEvolutionaryEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch, and evolve the connections before the next.
 
-        ``n`` calls with the same samples give the bits of ``fit`` with ``epochs=n`` and constant schedules. The scaling
-        of features and numbers is that of the first call.
+        ``n`` calls with the same samples give the bits of ``fit`` with ``epochs=n``, constant schedules and no
+        ``validation_samples``. The scaling of features and numbers is that of the first call.
 
         Parameters
         ----------
@@ -114,7 +115,7 @@ class SparseEvolutionaryRegressor(RegressorMixin, SparseEvolutionaryEstimator):
     def _values(self, y):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        values = np.ascontiguousarray(y, dtype=np.float32)
+        values = aligned(np.asarray(y, dtype=np.float32))
         return values.reshape(-1, 1) if values.ndim == 1 else values
 
     def _targets(self, y):
