@@ -66,6 +66,7 @@ fn a_class_above_a_number_makes_no_header_of_the_first_sample() {
     for names in ["2020,2021,2022,label", "2020,2021,2022,kind", "0,1,2,kind"] {
         assert_eq!(samples(&format!("{names}\n{}", rows(40, ["3", "4"], [""; 2])), ""), Some(40), "{names}");
     }
+    assert_eq!(samples(&format!("0,1,2,kind\n{}", rows(40, ["A", "B"], [""; 2])), ""), Some(40));
     assert_eq!(samples(&format!("0,1,2,price\n{}", rows(40, ["3", "4"], [""; 2])), "--task regress"), Some(40));
 }
 

@@ -101,12 +101,12 @@ fn count_up(fields: &[&[u8]]) -> bool {
     })
 }
 
-/// Whether these are the default names of pandas, 0, 1, 2 and so on, beside a name that a column of labels goes by.
+/// Whether these are the default names of pandas, 0, 1, 2 and so on, beside one name.
 fn are_defaults(first: &ByteRecord) -> bool {
-    let (labels, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(|field| is_label_name(field));
-    let [label] = labels[..] else { return false };
-    // "y" may be a class as well, and 0 and 1 two features.
-    let least = if label.eq_ignore_ascii_case(b"y") { 3 } else { 1 };
+    let (names, others): (Vec<&[u8]>, Vec<&[u8]>) = first.iter().partition(|field| number(field).is_none());
+    let [name] = names[..] else { return false };
+    // Most names, and "y", may be a class as well, and 0 and 1 two features.
+    let least = if is_label_name(name) && !name.eq_ignore_ascii_case(b"y") { 1 } else { 3 };
     others.len() >= least && others[0] == b"0" && count_up(&others)
 }
 
