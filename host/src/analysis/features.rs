@@ -109,7 +109,7 @@ impl Scores {
 
 /// The variance of each input over the samples that a run trains on: those held out for validation have no say.
 fn variance(config: &Config, dataset: &Dataset<'_>, inputs: usize) -> Vec<f64> {
-    let (samples, _) = crate::data::draw::split_samples(config, dataset.train.len());
+    let (samples, _) = crate::data::draw::split_samples(config, &dataset.train);
     let n = samples.len().max(1) as f64;
     let (mut sum, mut squares) = (vec![0f64; inputs], vec![0f64; inputs]);
     for &sample in &samples {
@@ -264,7 +264,8 @@ mod tests {
     #[test]
     fn held_out_samples_have_no_say_in_the_variance() {
         let config = Config { validation_samples: 2, hidden: vec![4], ..Config::defaults(DatasetName::MnistMini) };
-        let (train, held_out) = crate::data::draw::split_samples(&config, 6);
+        let samples = Split::of_images(vec![0; 12], vec![0; 6]);
+        let (train, held_out) = crate::data::draw::split_samples(&config, &samples);
         assert_eq!((train.len(), held_out.len()), (4, 2));
         // Input 0 varies among the held-out samples only, input 1 among the training samples only.
         let mut images = vec![0; 12];

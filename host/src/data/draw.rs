@@ -2,6 +2,7 @@
 
 use rewire_core::random::{Permutation, Purpose};
 
+use crate::data::samples::Split;
 use crate::settings::Config;
 
 /// Streams of the draws of training samples; 1 is that of test samples.
@@ -19,14 +20,16 @@ pub fn draw(seed: u64, stream: u32, len: usize, n: usize) -> Vec<u32> {
     indices
 }
 
-/// Of `available` training samples those that a run trains on, and those it holds out for validation, in ascending order.
-pub fn split_samples(config: &Config, available: usize) -> (Vec<u32>, Vec<u32>) {
-    let held_out = config.validation_samples;
+/// Of training samples those that a run trains on, and those it holds out for validation, in ascending order. A sample without
+/// weight is one that is not there.
+pub fn split_samples(config: &Config, samples: &Split<'_>) -> (Vec<u32>, Vec<u32>) {
+    let (present, held_out) = (samples.present(), config.validation_samples);
     // What is held out does not depend on the seed, so that runs with different seeds never train on it.
-    let validation = if held_out > 0 { draw(0, VALIDATION_STREAM, available, held_out) } else { Vec::new() };
-    let rest: Vec<u32> = (0..available as u32).filter(|i| validation.binary_search(i).is_err()).collect();
+    let held = if held_out > 0 { draw(0, VALIDATION_STREAM, present.len(), held_out) } else { Vec::new() };
+    let rest: Vec<u32> = (0..present.len() as u32).filter(|i| held.binary_search(i).is_err()).collect();
     let train = draw(config.seed, TRAIN_STREAM, rest.len(), config.train_samples);
-    (train.into_iter().map(|i| rest[i as usize]).collect(), validation)
+    let validation = held.into_iter().map(|i| present[i as usize]).collect();
+    (train.into_iter().map(|i| present[rest[i as usize] as usize]).collect(), validation)
 }
 
 #[cfg(test)]

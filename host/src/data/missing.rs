@@ -3,39 +3,28 @@
 use std::path::Path;
 
 use crate::data::formats::ReadError;
-use crate::data::samples::Features;
+use crate::data::samples::{Features, Split};
 
 /// Fills in the missing values of training and test samples, with means over the samples that are `trained` on; returns how many
 /// there were.
-pub(super) fn fill(
-    train: &mut Features<'static>,
-    test: &mut Features<'static>,
-    width: usize,
-    trained: &[u32],
-) -> usize {
-    if count(train) + count(test) == 0 {
+pub(super) fn fill(train: &mut Split<'static>, test: &mut Split<'static>, trained: &[u32]) -> usize {
+    if count(&train.features) + count(&test.features) == 0 {
         return 0;
     }
+    let width = train.width();
     let (mut sums, mut counts) = (vec![0.0f64; width], vec![0u32; width]);
     for &sample in trained {
-        let row = sample as usize * width..(sample as usize + 1) * width;
-        let mut add = |feature: usize, value: f32| {
+        train.each_feature(sample as usize, |feature, value| {
             if !value.is_nan() {
                 sums[feature] += f64::from(value);
                 counts[feature] += 1;
             }
-        };
-        match &*train {
-            Features::Bytes(values) => (0..).zip(&values[row]).for_each(|(at, &value)| add(at, value.into())),
-            Features::Floats(values) => (0..).zip(&values[row]).for_each(|(at, &value)| add(at, value)),
-            // It misses none.
-            Features::Synthetic(_) => {}
-        }
+        });
     }
     // A feature that is never there becomes zero.
     let means: Vec<f32> =
         sums.iter().zip(&counts).map(|(sum, &count)| (sum / f64::from(count.max(1))) as f32).collect();
-    put(train, &means) + put(test, &means)
+    put(&mut train.features, &means) + put(&mut test.features, &means)
 }
 
 /// Fills in the missing values of samples of another file, with the means that a model keeps for the scaling of its inputs.
@@ -88,17 +77,21 @@ mod tests {
 
     #[test]
     fn missing_values_become_the_mean_of_the_training_samples() {
-        let (mut train, mut test) = (floats(&[1.0, f32::NAN, 3.0, f32::NAN]), floats(&[f32::NAN, 7.0]));
-        assert_eq!(fill(&mut train, &mut test, 2, &[0, 1]), 3);
+        let split = |features, samples| Split::labelled(features, vec![0; samples]);
+        let filled = |train, test, samples, trained: &[u32]| {
+            let (mut train, mut test) = (split(train, samples), split(test, 1));
+            (fill(&mut train, &mut test, trained), train.features, test.features)
+        };
+        let (count, train, test) =
+            filled(floats(&[1.0, f32::NAN, 3.0, f32::NAN]), floats(&[f32::NAN, 7.0]), 2, &[0, 1]);
+        assert_eq!(count, 3);
         assert_eq!(train, floats(&[1.0, 0.0, 3.0, 0.0]));
         assert_eq!(test, floats(&[2.0, 7.0]));
         // What is held out has no say, and bytes miss nothing.
-        let (mut train, mut test) = (floats(&[1.0, 9.0]), floats(&[f32::NAN]));
-        assert_eq!(fill(&mut train, &mut test, 1, &[0]), 1);
-        assert_eq!(test, floats(&[1.0]));
-        let (mut train, mut test) = (Features::Bytes(vec![4, 8].into()), floats(&[f32::NAN]));
-        assert_eq!(fill(&mut train, &mut test, 1, &[0, 1]), 1);
-        assert_eq!(test, floats(&[6.0]));
+        let (count, _, test) = filled(floats(&[1.0, 9.0]), floats(&[f32::NAN]), 2, &[0]);
+        assert_eq!((count, test), (1, floats(&[1.0])));
+        let (count, _, test) = filled(Features::Bytes(vec![4, 8].into()), floats(&[f32::NAN]), 2, &[0, 1]);
+        assert_eq!((count, test), (1, floats(&[6.0])));
     }
 
     #[test]

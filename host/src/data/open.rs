@@ -111,8 +111,8 @@ pub fn arrange(
         let whole = split(train, labels);
         if chosen.is_empty() { (whole, Split::EMPTY) } else { set_apart(whole, &chosen) }
     };
-    let (trained, _) = split_samples(config, train.len());
-    let filled = missing::fill(&mut train.features, &mut test.features, n_features, &trained);
+    let (trained, _) = split_samples(config, &train);
+    let filled = missing::fill(&mut train, &mut test, &trained);
     let mut understood = format!(
         "{}: {kind} with {} samples of {} features",
         path.display(),

@@ -22,10 +22,12 @@ pub fn described(model: &Model, defaults: Config) -> Config {
         Some(Activation::Relu | Activation::Identity) | None => (ActivationKind::Relu, defaults.slope),
     };
     let is_stored = |storage| layers.iter().any(|layer| layer.spec.storage == storage);
-    let storage = match () {
-        () if is_stored(Storage::Blocked) => StorageKind::Blocked,
-        () if is_stored(Storage::InputMajor) => StorageKind::InputMajor,
-        () => StorageKind::OutputMajor,
+    let storage = if is_stored(Storage::Blocked) {
+        StorageKind::Blocked
+    } else if is_stored(Storage::InputMajor) {
+        StorageKind::InputMajor
+    } else {
+        StorageKind::OutputMajor
     };
     let is_dense = layers.iter().all(|layer| layer.spec.is_dense());
     Config {

@@ -22,6 +22,15 @@ pub(crate) fn is_tired(config: &Config, epochs: &[Epoch]) -> bool {
     config.patience > 0 && config.validation_samples > 0 && since >= config.patience
 }
 
+/// Whether the network that was measured in the last of these epochs is kept as it was then: it is the best, or the last
+/// because patience ended the run. An evolution may follow, which changes it.
+pub(crate) fn keeps_measured(config: &Config, epochs: &[Epoch]) -> bool {
+    match config.keep {
+        Keep::Best => kept(config, epochs).map(|row| row.epoch) == epochs.last().map(|row| row.epoch),
+        Keep::Last => is_tired(config, epochs),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +60,8 @@ mod tests {
         assert_eq!(kept(&best, &losses).map(|row| row.epoch), Some(2));
         assert_eq!(kept(&validated, &losses).map(|row| row.epoch), Some(4));
         assert!(is_tired(&validated, &losses) && !is_tired(&validated, &losses[..3]));
+        assert!(keeps_measured(&best, &losses[..2]) && !keeps_measured(&best, &losses[..3]));
+        assert!(keeps_measured(&validated, &losses) && !keeps_measured(&validated, &losses[..3]));
         let tested = Config { validation_samples: 0, ..best };
         assert_eq!(kept(&tested, &losses).map(|row| row.epoch), Some(4));
         assert!(!is_tired(&tested, &losses));

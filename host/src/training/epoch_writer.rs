@@ -14,7 +14,7 @@ use crate::settings::Keep;
 use crate::training::average::Average;
 use crate::training::checkpoint::State;
 use crate::training::directory::{AVERAGE, AverageRow, BEST, Epoch, MODEL, Phases, RunDirectory};
-use crate::training::early_stopping::{is_tired, kept};
+use crate::training::early_stopping::{is_tired, keeps_measured};
 use crate::training::monitor::{resident_between, resident_bytes};
 use crate::training::recorder::Recorder;
 use crate::training::saver::Saver;
@@ -53,14 +53,11 @@ impl EpochWriter<'_> {
     /// Writes the network that was measured, where it is kept: an evolution may follow, which changes it.
     fn keep(&self, network: &dyn Network) -> Result<()> {
         let config = self.session.config;
-        let is_last = |kept: Option<&Epoch>| kept.map(|row| row.epoch) == self.epochs.last().map(|row| row.epoch);
-        if config.keep == Keep::Best && is_last(kept(config, &self.epochs)) {
-            self.session.model(network).save(&self.directory.path().join(BEST))?;
+        if !keeps_measured(config, &self.epochs) {
+            return Ok(());
         }
-        if self.tired && config.keep == Keep::Last {
-            self.session.model(network).save(&self.directory.path().join(MODEL))?;
-        }
-        Ok(())
+        let file = if config.keep == Keep::Best { BEST } else { MODEL };
+        self.session.model(network).save(&self.directory.path().join(file))
     }
 
     /// Writes what is recorded of an epoch.

@@ -11,7 +11,7 @@ use rewire_engine::layer::LayerData;
 use crate::error::FitError;
 use crate::settings::{Invalid, Keep};
 use crate::training::directory::Epoch;
-use crate::training::early_stopping::{is_tired, kept};
+use crate::training::early_stopping::{is_tired, keeps_measured};
 use crate::training::recorder::Recorder;
 use crate::training::session::Session;
 
@@ -114,8 +114,7 @@ impl RunObserver for Epochs<'_> {
     fn measured(&mut self, done: &Done, network: &dyn Network) {
         let config = self.session.config;
         self.epochs.push(self.session.row(done));
-        let is_best = || kept(config, &self.epochs).is_some_and(|kept| kept.epoch == done.epoch);
-        if (config.keep == Keep::Best && is_best()) || (config.keep == Keep::Last && is_tired(config, &self.epochs)) {
+        if keeps_measured(config, &self.epochs) {
             self.kept = Some(network.export());
         } else if config.keep == Keep::Last && self.observer.may_end() {
             self.measured = Some(network.export());

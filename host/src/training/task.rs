@@ -45,11 +45,7 @@ impl<'a> Task<'a> {
     pub fn new(config: &Config, dataset: Dataset<'a>) -> Result<Self, Invalid> {
         check(config, &dataset)?;
         let dataset = dataset.filtered(config.filter())?;
-        // A sample without weight is one that is not there.
-        let present = dataset.train.present();
-        let (train, validation) = split_samples(config, present.len());
-        let [mut train, validation] = [train, validation]
-            .map(|indices| indices.into_iter().map(|index| present[index as usize]).collect::<Vec<_>>());
+        let (mut train, validation) = split_samples(config, &dataset.train);
         // A minibatch of all samples has no order: the same rows in another order must give the same bits.
         if train.len() <= config.batch_size {
             train.sort_by(|&a, &b| dataset.train.compare(a as usize, b as usize));
@@ -217,7 +213,7 @@ fn balanced(labels: &[u16], indices: &[u32], classes: usize) -> Vec<f32> {
 
 /// How many training samples a run draws.
 pub fn train_samples(config: &Config, dataset: &Dataset<'_>) -> usize {
-    split_samples(config, dataset.train.present().len()).0.len()
+    split_samples(config, &dataset.train).0.len()
 }
 
 /// The test samples that a run measures: drawn by its settings, or all.

@@ -61,7 +61,7 @@ fn a_class_above_a_number_makes_no_header_of_the_first_sample() {
     assert_eq!(samples(&mixed, ""), Some(40));
     let noted = rows(40, ["A", "B"], [",note", ","]);
     assert_eq!(samples(&noted, "--label 3 --ignore 4"), Some(40));
-    // Names, also where only that of the classes is no number.
+    // Names, also where all but that of the classes are numbers.
     assert_eq!(samples(&format!("a,b,c,kind\n{mixed}"), ""), Some(40));
     for names in ["2020,2021,2022,label", "2020,2021,2022,kind", "0,1,2,kind"] {
         assert_eq!(samples(&format!("{names}\n{}", rows(40, ["3", "4"], [""; 2])), ""), Some(40), "{names}");

@@ -176,7 +176,7 @@ class SparseEvolutionaryAutoencoder(OutlierMixin, SparseEvolutionaryEstimator):
         y : ndarray of shape (n_samples,)
             -1 for outliers, 1 for normal samples.
         """
-        # A score that is no number is of a sample beyond all others.
+        # A sample whose score is NaN lies beyond all others.
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def reconstruct(self, X):

@@ -80,7 +80,7 @@ fn is_apart(wanted: &Wanted, first: &ByteRecord, at: usize) -> bool {
         WantedTarget::Class(label) => (label.as_slice(), true),
         WantedTarget::Nothing(label) => (label.as_slice(), false),
         WantedTarget::LeftOut(names) => (names.as_slice(), true),
-        // A text is no number to learn.
+        // What a regression learns is never a text.
         WantedTarget::Values(_) => (&[][..], false),
     };
     let is_name = first.get(at).is_some_and(is_label_name);
