@@ -20,8 +20,9 @@ pub trait Exchange: Debug + Sync {
     /// How many ranks there are.
     fn ranks(&self) -> usize;
 
-    /// Lends `work` memory for so many floats, or more: at most as many as
-    /// [`Description::exchanged`](crate::network::Description::exchanged) tells before.
+    /// Lends `work` memory for so many floats, or more. A network asks for at most as many as
+    /// [`Description::exchanged`](crate::network::Description::exchanged) tells before, a source of samples for what it sends and
+    /// receives in [`bring`](crate::samples::SampleSource::bring).
     fn lend(&self, floats: usize, work: &mut dyn FnMut(&mut [f32]));
 
     /// Each of the first `senders` ranks sends the parts of `send` to the ranks in order, one to each: `send` has as many

@@ -3,6 +3,7 @@
 //! | file | answers |
 //! |---|---|
 //! | `source.rs` | what a source of samples offers, and what the outputs are compared with |
+//! | `needed.rs` | which of several ranks needs which samples |
 //! | `answers.rs` | what the outputs should be |
 //! | `one.rs` | a single sample |
 //! | `table.rs` | samples in memory |
@@ -12,6 +13,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod element;
+pub(crate) mod needed;
 pub(crate) mod normalise;
 pub(crate) mod one;
 pub(crate) mod shift;
@@ -21,6 +23,7 @@ pub(crate) mod table;
 pub use answers::{Answer, Answers, Labels, Unlabelled, Values};
 #[doc(hidden)]
 pub use element::Element;
+pub use needed::Needed;
 pub use normalise::{Moments, Normalised, Scale};
 pub use shift::{PixelShift, Shifted};
 pub use source::{SampleSource, Samples, Target};

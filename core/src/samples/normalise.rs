@@ -18,6 +18,8 @@
 //! assert_eq!(window, [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
 //! ```
 
+use crate::backend::Exchange;
+use crate::samples::needed::Needed;
 use crate::samples::source::{SampleSource, Samples, Target};
 
 /// Running mean and deviation of `N` features, by Welford's update: one pass, no sum of squares that cancels.
@@ -179,6 +181,11 @@ impl<S: SampleSource, const N: usize> SampleSource for Normalised<S, N> {
     #[inline(always)]
     fn value(&self, index: u32, output: usize) -> f32 {
         self.samples.value(index, output)
+    }
+
+    #[inline(always)]
+    fn bring(&self, exchange: &dyn Exchange, needed: &Needed<'_>) {
+        self.samples.bring(exchange, needed);
     }
 
     #[inline(always)]

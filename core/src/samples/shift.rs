@@ -7,8 +7,10 @@
 //! ```
 //! The draw is a function of (seed, epoch, sample), so it depends neither on threads nor on the tile width.
 
+use crate::backend::Exchange;
 use crate::random::{Generator, Purpose};
 use crate::samples::element::Element;
+use crate::samples::needed::Needed;
 use crate::samples::source::{SampleSource, Samples, Target};
 use crate::topology::plane::ImagePlane;
 
@@ -109,6 +111,11 @@ impl<S: SampleSource> SampleSource for Shifted<S> {
     #[inline(always)]
     fn value(&self, index: u32, output: usize) -> f32 {
         self.samples.value(index, output)
+    }
+
+    #[inline(always)]
+    fn bring(&self, exchange: &dyn Exchange, needed: &Needed<'_>) {
+        self.samples.bring(exchange, needed);
     }
 
     #[inline(always)]

@@ -1,6 +1,8 @@
 //! The traits of a source of samples.
 
+use crate::backend::Exchange;
 use crate::samples::element::Element;
+use crate::samples::needed::Needed;
 
 /// What a network's outputs are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,13 @@ pub trait SampleSource: Sync {
     fn value(&self, index: u32, output: usize) -> f32 {
         let _ = (index, output);
         f32::NAN
+    }
+
+    /// Brings samples to the ranks that fill them next, where no rank has them all. Every rank calls it before a pass over a
+    /// minibatch. A source that has all samples leaves it as it is.
+    #[inline(always)]
+    fn bring(&self, exchange: &dyn Exchange, needed: &Needed<'_>) {
+        let _ = (exchange, needed);
     }
 
     /// Whether samples have weights.
@@ -107,6 +116,11 @@ impl<S: SampleSource + ?Sized> SampleSource for &S {
     #[inline(always)]
     fn value(&self, index: u32, output: usize) -> f32 {
         (**self).value(index, output)
+    }
+
+    #[inline(always)]
+    fn bring(&self, exchange: &dyn Exchange, needed: &Needed<'_>) {
+        (**self).bring(exchange, needed);
     }
 
     #[inline(always)]

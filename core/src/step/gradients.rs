@@ -3,10 +3,12 @@
 use crate::backend::Backend;
 use crate::network::mlp::Mlp;
 use crate::random::Permutation;
+use crate::samples::needed::Whose;
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
 use crate::step::pass::{Minibatch, pass};
+use crate::step::ranks::bring;
 use crate::step::sgd::Sgd;
 
 impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYERS> {
@@ -24,6 +26,8 @@ impl<F: Format, const LANES: usize, const LAYERS: usize> Mlp<'_, F, LANES, LAYER
         let order = Permutation::new(id.seed, id.epoch, samples.len() as u32);
         let minibatch = Minibatch { order: Some(&order), start: start as u32, len };
         let training = Some((&sgd.without_dropout(), id));
+        // Every rank computes all of them.
+        bring(backend, samples, minibatch, Whose::Everyone);
         pass(backend, samples, &self.layers, &mut self.workspace, minibatch, training);
         len.div_ceil(LANES)
     }

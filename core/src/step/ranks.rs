@@ -3,7 +3,8 @@
 use crate::backend::{Backend, Exchange, Phase, Shares};
 use crate::network::model::Model;
 use crate::samples::element::Element;
-use crate::samples::source::Samples;
+use crate::samples::needed::{Needed, Whose};
+use crate::samples::source::{SampleSource, Samples};
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
@@ -39,6 +40,7 @@ where
     };
     let tiles = minibatch.len.div_ceil(LANES);
     let (rank, shares) = (exchange.rank(), Shares::new(exchange.ranks(), tiles, 0));
+    bring(backend, samples, minibatch, Whose::Shared { ranks: shares.ranks, lanes: LANES });
     let count = shares.tiles(rank, tiles);
     let mut metrics = Metrics::default();
     exchange.lend(shares.floats(), &mut |mut memory| {
@@ -58,6 +60,15 @@ where
         });
     });
     metrics
+}
+
+/// Has the samples of a minibatch brought to those who need them, where there are several ranks.
+#[inline(always)]
+pub(crate) fn bring<B: Backend, S: SampleSource>(backend: &B, samples: &S, minibatch: Minibatch<'_>, whose: Whose) {
+    let Minibatch { order, start, len } = minibatch;
+    if let Some(exchange) = exchange_of(backend) {
+        backend.timed(Phase::Exchange, || samples.bring(exchange, &Needed { order, start, len, whose }));
+    }
 }
 
 /// Measures all samples, in order and without dropout.

@@ -226,7 +226,11 @@ where
         place: (u64, u32),
         (samples, sgd): (&dyn AnySamples, &Sgd),
     ) -> Result<(), TrainError> {
-        native.install(|| Mlp::evolve_on(self, native, evolution, place, (&samples, sgd), |_, _| {})).map(|_| ())
+        let mut evolve = || {
+            native.install(|| Mlp::evolve_on(self, native, evolution, place, (&samples, sgd), |_, _| {})).map(|_| ())
+        };
+        // Growth may ask for samples that other ranks have.
+        if let Some(ranks) = native.ranks() { ranks.during(true, evolve) } else { evolve() }
     }
 
     fn thin(&mut self, native: &Native, thinning: &Thinning, epoch: u32, last: u32) -> Result<(), TrainError> {

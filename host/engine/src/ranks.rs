@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use rewire_core::backend::Exchange;
 
+/// Bytes that are sent together of what goes to all ranks.
+const BROADCAST: usize = 1 << 18;
+
 /// This process as one of several ranks.
 ///
 /// Ranks exchange while they train. What an observer does in between, such as measuring an average of the weights, is this
@@ -30,6 +33,27 @@ impl Ranks {
         let mut all = vec![0.0; own.len() * self.ranks()];
         self.all_gather(own, &mut all);
         all
+    }
+
+    /// What the first rank has, on every rank; what others have does not count.
+    pub fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        // One float a byte of the length: every float holds it.
+        let lengths = self.gather(&(bytes.len() as u64).to_le_bytes().map(f32::from));
+        let len = lengths.iter().take(8).rev().fold(0, |len, &byte| len << 8 | byte as usize);
+        bytes.resize(len, 0);
+        for part in bytes.chunks_mut(BROADCAST) {
+            let (len, floats) = (part.len(), part.len().div_ceil(size_of::<f32>()));
+            self.lend((self.ranks() + 1) * floats, &mut |memory| {
+                let (send, receive) = memory.split_at_mut(self.ranks() * floats);
+                for copy in send.chunks_exact_mut(floats) {
+                    bytemuck::cast_slice_mut::<f32, u8>(copy)[..len].copy_from_slice(part);
+                }
+                let receive = &mut receive[..floats];
+                self.all_to_all(send, 1, receive);
+                part.copy_from_slice(&bytemuck::cast_slice::<f32, u8>(receive)[..len]);
+            });
+        }
+        bytes
     }
 
     /// Waits until every rank is here.

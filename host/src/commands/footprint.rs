@@ -133,7 +133,7 @@ impl Arguments {
             let [needs, sent, received] =
                 [exchange_bytes, step_sent_bytes, step_received_bytes].map(|bytes| thousands(bytes as u64));
             print(format_args!(
-                "{ranks} ranks: each needs {needs} bytes more; in a step, rank 0 sends {sent} bytes and receives {received}"
+                "{ranks} ranks: each needs {needs} bytes more; in a step, rank 0 sends {sent} bytes and receives {received}, besides samples"
             ))?;
         }
         match (measured, &run) {

@@ -24,7 +24,7 @@ use crate::training::Surroundings;
 use crate::training::checkpoint::Checkpoint;
 use crate::training::directory::{RunDirectory, START};
 use crate::training::early_stopping::is_tired;
-use crate::training::ranks::check;
+use crate::training::ranks::{check, meet};
 use crate::training::summary::Summary;
 use crate::training::warn::Warn;
 
@@ -95,21 +95,19 @@ impl Arguments {
         };
         let mut native = self.machine.native()?;
         if let Some(ranks) = ranks {
+            meet(ranks, &config, checkpoint.as_ref())?;
             native = native.with_ranks(ranks.clone());
         }
         let interrupted = interruption()?;
-        // What the first rank fetches, the others find.
-        let wait = |when: bool| ranks.filter(|_| when).into_iter().for_each(|ranks| ranks.wait());
-        wait(!leads);
+        if !leads {
+            let continued = self.out.as_deref().zip(checkpoint.as_ref());
+            return crate::training::follow(continued, native, &interrupted);
+        }
+        // The first rank hands the samples out.
         let dataset = self.data.load(&config, &interrupted)?;
-        wait(leads);
         let start = self.out.as_ref().filter(|_| checkpoint.is_some()).map(|out| out.join(START));
         if let Some(start) = start.filter(|start| start.exists()) {
             check_names(&Model::open(&start)?.names, &dataset, "restore them as they were, or start another run")?;
-        }
-        if !leads {
-            let continued = self.out.as_deref().zip(checkpoint.as_ref());
-            return crate::training::follow(&config, dataset, continued, native, &interrupted);
         }
         let (out, interrupted, watcher) = (self.out.clone(), &*interrupted, &mut RunBar::default());
         let surroundings = Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn };

@@ -1,5 +1,7 @@
 //! Samples to train on and samples to measure on, and what is known of both.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::filter::NoPixel;
 use crate::data::name::{DatasetName, ImageShape};
 use crate::data::samples::{Features, Split};
@@ -7,7 +9,7 @@ use crate::data::synthetic::Synthetic;
 use crate::settings::FilterKind;
 
 /// A dataset in memory: its own, or the caller's.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dataset<'a> {
     /// Which of the known ones; `None` for a caller's samples.
     pub name: Option<DatasetName>,
@@ -38,7 +40,7 @@ impl Dataset<'static> {
 }
 
 /// What features and outputs are called; empty where they have no names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// One a feature.
     pub features: Vec<String>,
@@ -84,6 +86,6 @@ impl Dataset<'_> {
 
     /// The plane that features lie in: a row, where they are no image.
     pub fn plane(&self) -> ImageShape {
-        self.shape.unwrap_or(ImageShape { channels: 1, height: 1, width: self.features() })
+        self.shape.unwrap_or(ImageShape::row(self.features()))
     }
 }

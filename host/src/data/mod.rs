@@ -28,6 +28,7 @@
 //! | `draw` | which samples are drawn to be trained on, held out or measured |
 //! | `filter` | what images go through before they are scaled |
 //! | `normaliser` | how features become inputs of a network |
+//! | `share` | which samples each of several ranks keeps, and how the others get them |
 //! | `source` | how samples come into a network's tiles |
 //! | `augment`, `mixup` | how images are changed in training, and how samples are blended |
 //! | `synthetic` | samples that are computed when they are needed |
@@ -65,6 +66,7 @@ pub mod normaliser;
 mod open;
 pub mod progress;
 pub mod samples;
+pub mod share;
 pub mod source;
 pub mod store;
 pub mod synthetic;

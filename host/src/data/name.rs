@@ -93,6 +93,11 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
+    /// Features that are no image lie in a row.
+    pub const fn row(width: usize) -> Self {
+        Self { channels: 1, height: 1, width }
+    }
+
     /// Inputs of a network: one per pixel and channel.
     pub const fn features(self) -> usize {
         self.channels * self.height * self.width

@@ -1,10 +1,12 @@
 //! How features become inputs of a network: shifted and scaled, each by its own two numbers.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::samples::{Features, Split};
 use crate::settings::Scaling;
 
 /// `x = (feature - mean) * scale`, per feature.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Normaliser {
     /// Subtracted from a feature.
     pub mean: Vec<f32>,

@@ -3,20 +3,31 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::synthetic::Synthetic;
 
-/// The features of samples, one sample after the other.
-#[derive(Clone, Debug, PartialEq)]
+/// The features of samples, one sample after the other. To another rank goes their kind alone: see [`Share`](crate::data::share::Share).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Features<'a> {
     /// Pixels from 0 to 255; each image channel by channel, row by row.
-    Bytes(Cow<'a, [u8]>),
+    Bytes(#[serde(skip)] Cow<'a, [u8]>),
     /// Any numbers.
-    Floats(Cow<'a, [f32]>),
+    Floats(#[serde(skip)] Cow<'a, [f32]>),
     /// Numbers that are computed when they are needed.
     Synthetic(Synthetic),
 }
 
 impl Features<'_> {
+    /// None, of the same kind: numbers that are computed stay.
+    pub fn none(&self) -> Features<'static> {
+        match self {
+            Self::Bytes(_) => Features::Bytes(Cow::Borrowed(&[])),
+            Self::Floats(_) => Features::Floats(Cow::Borrowed(&[])),
+            Self::Synthetic(data) => Features::Synthetic(*data),
+        }
+    }
+
     /// Numbers of all samples.
     pub fn len(&self) -> usize {
         match self {
@@ -59,7 +70,7 @@ impl Features<'_> {
 }
 
 /// Samples for training or for measuring, in the order in which they were given.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Split<'a> {
     /// As many for each sample.
     pub features: Features<'a>,

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
-use rewire_core::samples::{PixelShift, SampleSource, Samples, Target};
+use rewire_core::backend::Exchange;
+use rewire_core::samples::{Needed, PixelShift, SampleSource, Samples, Target};
 
 use crate::data::augment::{Augmentation, FRACTION_BITS};
 use crate::data::mixup::MixUp;
 use crate::data::normaliser::Normaliser;
 use crate::data::samples::{Features, Split};
+use crate::data::share::{Lent, Share};
 
 /// Some samples of a split, normalised, and changed in training where that is asked for.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Source<'a> {
     weights: &'a [f32],
     /// What erased pixels become.
     erased: &'a [f32],
+    /// Where the features are, if not in the split.
+    share: Option<&'a Share>,
 }
 
 impl<'a> Source<'a> {
@@ -41,6 +45,7 @@ impl<'a> Source<'a> {
             targets: None,
             weights: &[],
             erased: &normaliser.mean,
+            share: None,
         }
     }
 
@@ -55,6 +60,12 @@ impl<'a> Source<'a> {
     #[must_use]
     pub fn with_erased(self, erased: &'a [f32]) -> Self {
         Self { erased, ..self }
+    }
+
+    /// The same samples, whose features ranks have shared out.
+    #[must_use]
+    pub fn with_share(self, share: Option<&'a Share>) -> Self {
+        Self { share, ..self }
     }
 
     /// The same samples, each moved anew in every epoch of training.
@@ -121,7 +132,7 @@ impl Source<'_> {
         }
         if self.pixel_shift.is_some() {
             let features = self.normaliser.mean.len();
-            MOVED.with_borrow_mut(|(bytes, floats)| match self.split.features {
+            MOVED.with_borrow_mut(|(bytes, floats)| match self.features() {
                 Features::Bytes(_) => bytes.reserve(features),
                 Features::Floats(_) => floats.reserve(features),
                 Features::Synthetic(_) => {}
@@ -150,11 +161,11 @@ impl Source<'_> {
         }
     }
 
-    /// Writes changed images into a tile.
+    /// Writes images of these samples into a tile, changed.
     fn write_changed<const LANES: usize>(
         &self,
         augmentation: &Augmentation,
-        pixels: &[u8],
+        images: &[&[u8]],
         samples: &[u32],
         epoch: u32,
         x: &mut [[f32; LANES]],
@@ -162,9 +173,9 @@ impl Source<'_> {
         let features = x.len();
         SCRATCH.with_borrow_mut(|(words, changed)| {
             fit_scratch(augmentation, words, changed);
-            for (stage, samples) in samples.chunks(STAGE).enumerate() {
-                for (&sample, changed) in samples.iter().zip(changed.chunks_exact_mut(features)) {
-                    augmentation.apply(self.sample(pixels, sample), self.erased, sample, epoch, words, changed);
+            for (stage, (images, samples)) in images.chunks(STAGE).zip(samples.chunks(STAGE)).enumerate() {
+                for ((image, &sample), changed) in images.iter().zip(samples).zip(changed.chunks_exact_mut(features)) {
+                    augmentation.apply(image, self.erased, sample, epoch, words, changed);
                 }
                 let mut images: [&[u16]; STAGE] = [&[]; STAGE];
                 for (image, changed) in images.iter_mut().zip(changed.chunks_exact(features)) {
@@ -176,42 +187,49 @@ impl Source<'_> {
         });
     }
 
-    /// Writes moved images into a tile; `moved` is scratch.
+    /// Writes images of these samples into a tile, moved; `moved` is scratch.
     fn write_moved<const LANES: usize, T: Copy + Into<f32>>(
         &self,
         shift: &PixelShift,
-        values: &[T],
+        images: &[&[T]],
         moved: &mut Vec<T>,
         samples: &[u32],
         epoch: u32,
         x: &mut [[f32; LANES]],
     ) {
-        for (lane, &sample) in samples.iter().enumerate() {
+        for (lane, (image, &sample)) in images.iter().zip(samples).enumerate() {
             moved.clear();
-            moved.extend_from_slice(self.sample(values, sample));
+            moved.extend_from_slice(image);
             shift.apply(epoch, sample, 0, moved.as_chunks_mut::<1>().0);
             self.write(&[moved], 1.0, lane, x);
         }
     }
 
-    /// Writes samples into a tile as they are.
-    fn write_unchanged<const LANES: usize, T: Copy + Into<f32>>(
-        &self,
-        values: &[T],
-        samples: &[u32],
-        x: &mut [[f32; LANES]],
-    ) {
-        let mut images: [&[T]; LANES] = [&[]; LANES];
-        for (image, &sample) in images.iter_mut().zip(samples) {
-            *image = self.sample(values, sample);
+    /// The features that are here.
+    fn features(&self) -> &Features<'_> {
+        match self.share {
+            Some(share) => share.kept(),
+            None => &self.split.features,
         }
-        self.write(&images[..samples.len()], 1.0, 0, x);
     }
 
-    /// The features of a sample among those of all.
-    fn sample<'v, T>(&self, values: &'v [T], sample: u32) -> &'v [T] {
+    /// The features of samples, which are at these places of the source: among `values`, or among those that were lent.
+    fn rows<'v, T, const LANES: usize>(
+        &self,
+        places: &[u32],
+        samples: &[u32],
+        values: &'v [T],
+        lent: Option<(&Lent, &'v [T])>,
+    ) -> [&'v [T]; LANES] {
         let width = self.normaliser.mean.len();
-        &values[sample as usize * width..][..width]
+        let mut rows: [&[T]; LANES] = [&[]; LANES];
+        for ((row, &place), &sample) in rows.iter_mut().zip(places).zip(samples) {
+            *row = match self.share.zip(lent) {
+                Some((share, lent)) => share.sample(place, values, lent),
+                None => &values[sample as usize * width..][..width],
+            };
+        }
+        rows
     }
 }
 
@@ -228,6 +246,12 @@ impl SampleSource for Source<'_> {
         let Some(targets) = self.targets else { return f32::NAN };
         let (sample, width) = (self.indices[index as usize] as usize, targets.mean.len());
         targets.apply(output, self.split.values[sample * width + output])
+    }
+
+    fn bring(&self, exchange: &dyn Exchange, needed: &Needed<'_>) {
+        if let Some(share) = self.share {
+            share.bring(exchange, needed);
+        }
     }
 
     fn is_weighted(&self) -> bool {
@@ -267,20 +291,34 @@ impl<const LANES: usize> Samples<LANES> for Source<'_> {
         // Evaluation is epoch 0.
         let shift = self.pixel_shift.as_ref().filter(|_| epoch > 0);
         let augmentation = self.augmentation.as_ref().filter(|_| epoch > 0);
-        match (&self.split.features, augmentation, shift) {
-            (Features::Bytes(pixels), Some(augmentation), _) => {
-                self.write_changed(augmentation, pixels, samples, epoch, x);
+        let lent = self.share.map(Share::lent);
+        let lent = lent.as_deref();
+        match self.features() {
+            Features::Bytes(values) => {
+                let lent = lent.map(|lent| (lent, lent.bytes()));
+                let images = self.rows::<_, LANES>(indices, samples, values, lent);
+                let images = &images[..samples.len()];
+                match (augmentation, shift) {
+                    (Some(augmentation), _) => self.write_changed(augmentation, images, samples, epoch, x),
+                    (None, Some(shift)) => {
+                        MOVED.with_borrow_mut(|(moved, _)| self.write_moved(shift, images, moved, samples, epoch, x));
+                    }
+                    (None, None) => self.write(images, 1.0, 0, x),
+                }
             }
-            (Features::Bytes(values), None, Some(shift)) => {
-                MOVED.with_borrow_mut(|(moved, _)| self.write_moved(shift, values, moved, samples, epoch, x));
+            Features::Floats(values) => {
+                let lent = lent.map(|lent| (lent, lent.floats()));
+                let images = self.rows::<_, LANES>(indices, samples, values, lent);
+                let images = &images[..samples.len()];
+                match shift {
+                    Some(shift) => {
+                        MOVED.with_borrow_mut(|(_, moved)| self.write_moved(shift, images, moved, samples, epoch, x));
+                    }
+                    None => self.write(images, 1.0, 0, x),
+                }
             }
-            (Features::Floats(values), _, Some(shift)) => {
-                MOVED.with_borrow_mut(|(_, moved)| self.write_moved(shift, values, moved, samples, epoch, x));
-            }
-            (Features::Bytes(values), None, None) => self.write_unchanged(values, samples, x),
-            (Features::Floats(values), _, None) => self.write_unchanged(values, samples, x),
             // They are no images, so nothing changes or moves them.
-            (Features::Synthetic(data), ..) => {
+            Features::Synthetic(data) => {
                 let Normaliser { mean, scale } = self.normaliser;
                 for (lane, &sample) in samples.iter().enumerate() {
                     data.each_feature(sample as usize, |feature, value| {

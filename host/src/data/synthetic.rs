@@ -9,6 +9,7 @@
 //! clusters it may be less or more, and the mean need not be 0.
 
 use rewire_core::random::{Generator, Permutation, Purpose};
+use serde::{Deserialize, Serialize};
 
 /// Clusters of a class.
 const CLUSTERS: u32 = 2;
@@ -37,7 +38,7 @@ mod of {
 }
 
 /// Samples of the dataset, from one of them on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Synthetic {
     /// Features of a sample.
     pub features: usize,

@@ -197,7 +197,7 @@ impl Model {
 impl<L: Layers> Model<L> {
     /// The plane that features lie in: a row, where they are no image.
     pub fn plane(&self) -> ImageShape {
-        let row = ImageShape { channels: 1, height: 1, width: self.widths().0 };
+        let row = ImageShape::row(self.widths().0);
         self.image_shape().unwrap_or(row)
     }
 

@@ -10,30 +10,21 @@ use rewire_core::train::{Epoch as Done, Step};
 use rewire_engine::dynamic::{Network, RunObserver};
 use rewire_engine::native::Native;
 
-use crate::data::Dataset;
 use crate::error::Usage;
-use crate::settings::Config;
 use crate::training::checkpoint::Checkpoint;
-use crate::training::run::{catch_up, prepare, restore};
+use crate::training::ranks::receive;
+use crate::training::run::{catch_up, restore};
 use crate::training::session::Session;
-use crate::training::task::Task;
-use crate::training::warn::Warn;
 
-/// Trains beside rank 0, which writes the run directory: to the end, or until a rank ends the run.
+/// Trains beside rank 0, which reads the samples and writes the run directory: to the end, or until a rank ends the run.
 ///
 /// # Errors
 ///
 /// As [`train`](crate::training::train), but for a loss that is NaN or infinite, which rank 0 tells of.
-pub fn follow(
-    config: &Config,
-    dataset: Dataset<'_>,
-    continued: Option<(&Path, &Checkpoint)>,
-    native: Native,
-    interrupted: &AtomicBool,
-) -> Result<()> {
-    let fitting = prepare(config, &dataset, continued.map(|(_, checkpoint)| checkpoint), &native, &Warn::nobody())?;
-    let task = Task::new(&fitting, dataset)?;
-    let session = Session::new(&fitting, &task, native);
+pub fn follow(continued: Option<(&Path, &Checkpoint)>, native: Native, interrupted: &AtomicBool) -> Result<()> {
+    let Some(ranks) = native.ranks() else { return Ok(()) };
+    let (config, task) = receive(ranks)?;
+    let session = Session::new(&config, &task, native);
     session.with_network(|network| {
         if let Some((out, checkpoint)) = continued {
             restore(network, out, checkpoint)?;

@@ -1,15 +1,14 @@
-//! A run on several ranks: what they must have in common.
+//! A run on several ranks: what they must have in common, and how its samples come to them.
 
 use anyhow::Result;
 use rewire_core::backend::Exchange;
 use rewire_engine::ranks::Ranks;
 use sha2::{Digest, Sha256};
 
-use crate::data::Dataset;
-use crate::data::samples::{Features, Split};
 use crate::error::Usage;
 use crate::settings::{Config, ModelKind, StorageKind};
 use crate::training::checkpoint::Checkpoint;
+use crate::training::task::Task;
 
 /// Floats of a digest: two bytes each, which every float holds exactly.
 const DIGEST: usize = 16;
@@ -46,18 +45,12 @@ pub fn check(config: &Config, ranks: usize) -> Result<(), Usage> {
 /// # Errors
 ///
 /// As [`check`]; the first thing that differs from rank 0's, by name.
-pub(super) fn meet(
-    ranks: &Ranks,
-    config: &Config,
-    dataset: &Dataset<'_>,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<()> {
+pub fn meet(ranks: &Ranks, config: &Config, checkpoint: Option<&Checkpoint>) -> Result<()> {
     check(config, ranks.ranks())?;
     let settings = serde_json::to_string(config)?;
-    let common: [(&str, Sha256); 4] = [
+    let common: [(&str, Sha256); 3] = [
         ("the program's version", Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"))),
         ("the settings", Sha256::new_with_prefix(settings)),
-        ("the samples", samples(dataset)),
         (
             "the checkpoint",
             checkpoint.map_or_else(Sha256::new, |checkpoint| Sha256::new_with_prefix(checkpoint.epoch.to_le_bytes())),
@@ -78,28 +71,31 @@ pub(super) fn meet(
     Ok(())
 }
 
+/// The settings as they fit the samples, and the samples themselves: rank 0 has read them, and hands them out to the others,
+/// which call [`receive`].
+pub(super) fn hand_out(ranks: &Ranks, config: &Config, task: &mut Task<'_>) -> Result<()> {
+    // A minibatch that was fitted to few samples may have fewer tiles.
+    check(config, ranks.ranks())?;
+    ranks.broadcast(postcard::to_allocvec(&(toml::to_string(config)?, &*task))?);
+    task.deal(ranks);
+    // Bytes are recorded of epochs.
+    ranks.take_bytes();
+    Ok(())
+}
+
+/// What rank 0 hands out.
+pub(super) fn receive(ranks: &Ranks) -> Result<(Config, Task<'static>)> {
+    let (config, mut task): (String, Task<'static>) = postcard::from_bytes(&ranks.broadcast(Vec::new()))?;
+    task.deal(ranks);
+    Ok((toml::from_str(&config)?, task))
+}
+
 fn digest(hash: Sha256) -> [f32; DIGEST] {
     let mut floats = [0.0; DIGEST];
     for (float, bytes) in floats.iter_mut().zip(hash.finalize().chunks_exact(2)) {
         *float = f32::from(u16::from_le_bytes([bytes[0], bytes[1]]));
     }
     floats
-}
-
-fn samples(dataset: &Dataset<'_>) -> Sha256 {
-    let mut hash = Sha256::new();
-    for Split { features, labels, values, weights } in [&dataset.train, &dataset.test] {
-        match features {
-            Features::Bytes(bytes) => hash.update(bytes),
-            Features::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
-            // The settings say what they are.
-            Features::Synthetic(_) => {}
-        }
-        hash.update(bytemuck::cast_slice::<u16, u8>(labels));
-        hash.update(bytemuck::cast_slice::<f32, u8>(values));
-        hash.update(bytemuck::cast_slice::<f32, u8>(weights));
-    }
-    hash
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::training::early_stopping::is_tired;
 use crate::training::epoch_writer::{EpochWriter, record_topology, save_average};
 use crate::training::fitting::fitting_to;
 use crate::training::monitor::{Monitor, resident_bytes};
-use crate::training::ranks::meet;
+use crate::training::ranks::hand_out;
 use crate::training::recorder::Recorder;
 use crate::training::saver::Saver;
 use crate::training::session::Session;
@@ -61,9 +61,12 @@ pub struct Surroundings<'a> {
 /// interruption: whatever was recorded until then is kept.
 pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'_>) -> Result<Summary> {
     let Surroundings { out, checkpoint, native, monitor_interval, interrupted, watcher, warn } = surroundings;
-    let fitted = prepare(config, &dataset, checkpoint.as_ref(), &native, &warn)?;
+    let fitted = prepare(config, &dataset, &warn)?;
     let config = &*fitted;
-    let task = Task::new(config, dataset)?;
+    let mut task = Task::new(config, dataset)?;
+    if let Some(ranks) = native.ranks() {
+        hand_out(ranks, config, &mut task)?;
+    }
     let session = Session::new(config, &task, native);
     let before = resident_bytes().map(|(now, _)| now);
     warn_of_decay(&session, &warn);
@@ -119,14 +122,8 @@ pub fn train(config: &Config, dataset: Dataset<'_>, surroundings: Surroundings<'
     })?
 }
 
-/// The settings as they fit the samples, checked, and compared with those of the other ranks.
-pub(super) fn prepare<'c>(
-    config: &'c Config,
-    dataset: &Dataset<'_>,
-    checkpoint: Option<&Checkpoint>,
-    native: &Native,
-    warn: &Warn,
-) -> Result<Cow<'c, Config>> {
+/// The settings as they fit the samples, checked.
+fn prepare<'c>(config: &'c Config, dataset: &Dataset<'_>, warn: &Warn) -> Result<Cow<'c, Config>> {
     config.validate()?;
     if dataset.test.is_empty() && config.validation_samples == 0 {
         let reason =
@@ -139,9 +136,6 @@ pub(super) fn prepare<'c>(
             "--batch-size is {} instead of {}, because there are fewer training samples than that",
             fitted.batch_size, config.batch_size
         ));
-    }
-    if let Some(ranks) = native.ranks() {
-        meet(ranks, &fitted, dataset, checkpoint)?;
     }
     Ok(fitted)
 }

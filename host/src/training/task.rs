@@ -1,11 +1,14 @@
 //! What a network is trained and measured on: the samples that the settings draw of a dataset, and how they are scaled.
 
+use rewire_core::backend::Exchange;
 use rewire_core::step::Metrics;
 use rewire_engine::layer::LayerView;
+use serde::{Deserialize, Serialize};
 
 use crate::data::draw::{draw, split_samples};
 use crate::data::normaliser::Normaliser;
-use crate::data::samples::Split;
+use crate::data::samples::{Features, Split};
+use crate::data::share::{Keepers, Share};
 use crate::data::source::Source;
 use crate::data::{Dataset, DatasetName, ImageShape};
 use crate::model::safetensors::ModelView;
@@ -16,7 +19,7 @@ use crate::training::fitting::check;
 const TEST_STREAM: u32 = 1;
 
 /// The samples that a run trains on and is measured on.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Task<'a> {
     dataset: Dataset<'a>,
     filter: FilterKind,
@@ -34,6 +37,9 @@ pub struct Task<'a> {
     erased: Option<Vec<f32>>,
     /// Mean squared distance of what is to be given from its mean, over the training samples and over the measured ones.
     spreads: [f64; 2],
+    /// The features of the samples in `train` and in `test`, where several ranks have dealt them out.
+    #[serde(skip)]
+    shares: Option<[Share; 2]>,
 }
 
 impl<'a> Task<'a> {
@@ -68,9 +74,21 @@ impl<'a> Task<'a> {
             ClassWeights::None | ClassWeights::Balanced => Vec::new(),
         };
         let validation = held_out > 0;
-        let (filter, kind, spreads) = (config.filter(), config.task, [0.0; 2]);
-        let mut task =
-            Self { dataset, filter, normaliser, train, test, validation, kind, targets, weights, erased, spreads };
+        let (filter, kind, spreads, shares) = (config.filter(), config.task, [0.0; 2], None);
+        let mut task = Self {
+            dataset,
+            filter,
+            normaliser,
+            train,
+            test,
+            validation,
+            kind,
+            targets,
+            weights,
+            erased,
+            spreads,
+            shares,
+        };
         task.spreads = task.spreads();
         Ok(task)
     }
@@ -81,6 +99,22 @@ impl<'a> Task<'a> {
         (self.normaliser, self.targets) = (normaliser, targets);
         self.spreads = self.spreads();
         self
+    }
+
+    /// Deals the features out to ranks, each of which calls this: of the training samples each keeps a share, of those that are
+    /// measured the first keeps all. Only the first has features to begin with.
+    pub fn deal(&mut self, exchange: &dyn Exchange) {
+        let is_stored = |split: &Split<'_>| !matches!(split.features, Features::Synthetic(_));
+        if !is_stored(&self.dataset.train) || !is_stored(self.measured()) {
+            return;
+        }
+        let width = self.widths().0;
+        let test = Share::deal(exchange, Keepers::First, self.measured(), &self.test, width);
+        // Before training samples are copied, so that the first rank has less at once.
+        self.dataset.test.features = self.dataset.test.features.none();
+        let train = Share::deal(exchange, Keepers::InTurn, &self.dataset.train, &self.train, width);
+        self.dataset.train.features = self.dataset.train.features.none();
+        self.shares = Some([train, test]);
     }
 
     fn spreads(&self) -> [f64; 2] {
@@ -134,8 +168,8 @@ impl<'a> Task<'a> {
     }
 
     /// Samples of a split, with what a network is to give for them.
-    fn source<'s>(&'s self, split: &'s Split<'a>, indices: &[u32]) -> Source<'s> {
-        let source = Source::new(split, indices.to_vec(), &self.normaliser);
+    fn source<'s>(&'s self, split: &'s Split<'a>, indices: &[u32], share: Option<&'s Share>) -> Source<'s> {
+        let source = Source::new(split, indices.to_vec(), &self.normaliser).with_share(share);
         match self.kind {
             TaskKind::Classify => source,
             TaskKind::Regress => source.with_values(&self.targets),
@@ -151,7 +185,7 @@ impl<'a> Task<'a> {
     /// The training samples, changed as the settings say.
     pub fn train(&self, config: &Config) -> Source<'_> {
         let shape = self.plane();
-        self.source(&self.dataset.train, &self.train)
+        self.source(&self.dataset.train, &self.train, self.shares.as_ref().map(|[train, _]| train))
             .with_weights(&self.weights)
             .with_augmentation(config.augmentation(shape))
             .with_erased(self.erased.as_ref().unwrap_or(&self.normaliser.mean))
@@ -161,7 +195,7 @@ impl<'a> Task<'a> {
 
     /// The samples that are measured.
     pub fn test(&self) -> Source<'_> {
-        self.source(self.measured(), &self.test)
+        self.source(self.measured(), &self.test, self.shares.as_ref().map(|[_, test]| test))
     }
 
     /// How features become inputs.
@@ -185,13 +219,13 @@ impl<'a> Task<'a> {
 
     /// Inputs of a network, and its outputs.
     pub fn widths(&self) -> (usize, usize) {
-        let features = self.dataset.features();
+        let features = self.normaliser.mean.len();
         (features, if self.kind == TaskKind::Reconstruct { features } else { self.dataset.outputs })
     }
 
     /// The plane that inputs lie in.
     pub fn plane(&self) -> ImageShape {
-        self.dataset.plane()
+        self.dataset.shape.unwrap_or(ImageShape::row(self.widths().0))
     }
 
     /// Whether what is measured was held out from the training samples.

@@ -18,5 +18,6 @@ mod mutated_files;
 mod program;
 mod resume;
 mod safetensors;
+mod shared_samples;
 mod storage;
 mod two_programs;
