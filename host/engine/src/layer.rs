@@ -244,8 +244,13 @@ impl LayerData {
     }
 
     fn stored_as(&self, spec: LayerSpec) -> Self {
-        let mut cells: Vec<(usize, usize, f32)> = self
-            .connections()
+        let (bias, activation_parameters) = (self.bias.clone(), self.activation_parameters.clone());
+        Self { bias, activation_parameters, ..Self::of_connections(spec, self.connections()) }
+    }
+
+    /// A layer that has these connections in any order, as many as it says and no two between the same ends; all other numbers are missing.
+    pub fn of_connections(spec: LayerSpec, connections: impl Iterator<Item = Connection>) -> Self {
+        let mut cells: Vec<(usize, usize, f32)> = connections
             .map(|Connection { input, neuron, weight }| {
                 // What turns places into ends turns ends into places.
                 let (row, col) = endpoints(spec.storage, input, neuron);
@@ -269,10 +274,10 @@ impl LayerData {
             indptr,
             indices,
             weights: cells.iter().map(|cell| cell.2).collect(),
-            bias: self.bias.clone(),
+            bias: Vec::new(),
             velocity: Vec::new(),
             bias_velocity: Vec::new(),
-            activation_parameters: self.activation_parameters.clone(),
+            activation_parameters: Vec::new(),
             activation_velocity: Vec::new(),
             blocks: None,
         }

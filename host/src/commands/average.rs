@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::commands::output::print;
-use crate::commands::shared::model_file;
+use crate::commands::shared::combine;
 use crate::model::average::average;
-use crate::model::safetensors::Model;
 use crate::text::thousands;
 
 /// What to average.
@@ -23,13 +22,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
-        let models: Vec<_> =
-            self.models.iter().map(|path| Ok(Model::load(&model_file(path))?.in_rows())).collect::<Result<_>>()?;
-        let averaged = average(&models).with_context(|| {
-            let paths: Vec<_> = self.models.iter().map(|path| path.display().to_string()).collect();
-            format!("{} cannot be averaged", paths.join(", "))
-        })?;
-        averaged.save(&self.out)?;
+        let averaged = combine(&self.models, average, "averaged", &self.out)?;
         let connections: usize = averaged.layers.iter().map(|layer| layer.weights.len()).sum();
         print(format_args!("{}: {} connections", self.out.display(), thousands(connections as u64)))
     }

@@ -14,6 +14,7 @@ mod features;
 mod firmware;
 mod footprint;
 mod image;
+mod join;
 mod output;
 mod own_data;
 mod parse;
@@ -74,6 +75,8 @@ pub enum Command {
     Features(features::Arguments),
     /// Average saved models of the same shape: the union of their connections, pruned to the number that each has
     Average(average::Arguments),
+    /// Join saved models: one network in which they stand side by side, and whose outputs are the means of theirs
+    Join(join::Arguments),
     /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),
     /// Time training steps on this machine, sparse beside dense
@@ -101,6 +104,7 @@ impl Command {
             Self::Report(arguments) => arguments.run(),
             Self::Features(arguments) => arguments.run(),
             Self::Average(arguments) => arguments.run(),
+            Self::Join(arguments) => arguments.run(),
             Self::Data(arguments) => arguments.run(),
             Self::Bench(arguments) => arguments.run(),
         }

@@ -13,6 +13,7 @@ use crate::commands::parse::In;
 use crate::commands::progress::DataBar;
 use crate::data::{self, DataSource, Dataset, DatasetName, Progress as _, cache_dir, manifest};
 use crate::error::{INTERRUPTED, Usage};
+use crate::model::safetensors::Model;
 use crate::settings::{Config, Range};
 use crate::training::MOST_THREADS;
 use crate::training::directory::MODEL;
@@ -125,6 +126,23 @@ pub(super) fn interruption() -> Result<Arc<AtomicBool>> {
 /// The model of a run directory, or the file itself.
 pub(super) fn model_file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(MODEL) } else { path.to_owned() }
+}
+
+/// Makes one model of several, each a file or a run directory, and writes it.
+pub(super) fn combine(
+    models: &[PathBuf],
+    combine: impl Fn(&[Model]) -> Result<Model>,
+    done: &str,
+    out: &Path,
+) -> Result<Model> {
+    let loaded: Vec<_> =
+        models.iter().map(|path| Ok(Model::load(&model_file(path))?.in_rows())).collect::<Result<_>>()?;
+    let combined = combine(&loaded).with_context(|| {
+        let paths: Vec<_> = models.iter().map(|path| path.display().to_string()).collect();
+        format!("{} cannot be {done}", paths.join(", "))
+    })?;
+    combined.save(out)?;
+    Ok(combined)
 }
 
 /// Reads run directories; a folder of runs, such as `rewire compare` writes, stands for its runs.

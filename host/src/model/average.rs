@@ -4,9 +4,10 @@
 //! sign the values of smallest magnitude are then removed, in proportion to how many of that sign there are, until the
 //! wanted number is left. That is the end of the second phase of parallel training in Curci et al. 2021, arXiv 2102.01732.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use rewire_engine::layer::LayerData;
 
+use crate::model::alike::all_alike;
 use crate::model::safetensors::Model;
 
 /// The average of networks that were trained alike, with the same seed or not.
@@ -15,27 +16,8 @@ use crate::model::safetensors::Model;
 ///
 /// Fewer than two networks, or one that differs from the first in its layers, its inputs or its task.
 pub fn average(models: &[Model]) -> Result<Model> {
-    let Some((first, others)) = models.split_first().filter(|(_, others)| !others.is_empty()) else {
-        anyhow::bail!("an average needs two networks or more");
-    };
-    for (number, other) in (2..).zip(others) {
-        let alike = [
-            (first.specs() == other.specs(), "other layers"),
-            (first.dataset == other.dataset && first.task == other.task, "another dataset or task"),
-            (
-                (first.filter, &first.normaliser, &first.targets) == (other.filter, &other.normaliser, &other.targets),
-                "inputs that are filtered or scaled otherwise",
-            ),
-            (first.names == other.names && first.shape == other.shape, "other names or another shape of its inputs"),
-        ];
-        let difference = alike.iter().find_map(|(alike, what)| (!alike).then_some(what));
-        ensure!(
-            difference.is_none(),
-            "network {number} has {} than the first; average networks that were trained on the same samples with the same \
-             --hidden and density",
-            difference.unwrap_or(&"")
-        );
-    }
+    let advice = "average networks that were trained on the same samples with the same --hidden and density";
+    let first = all_alike(models, |a, b| a.specs() == b.specs(), advice)?;
     let layers = (0..first.layers.len()).map(|index| {
         let layers: Vec<_> = models.iter().map(|model| &model.layers[index]).collect();
         average_layer(&layers)
@@ -189,7 +171,7 @@ mod tests {
             let text = average(models).unwrap_err().to_string();
             assert!(text.contains(words), "'{words}' is not in: {text}");
         };
-        refused(std::slice::from_ref(&a), "two networks or more");
+        refused(std::slice::from_ref(&a), "needs two or more");
         refused(&[a.clone(), a.clone(), scaled], "network 3 has inputs that are filtered or scaled otherwise");
         refused(&[a, fewer], "network 2 has other layers");
     }

@@ -1,5 +1,6 @@
 //! Trained networks: a layer as a program reads it, `model.safetensors`, predictions, and images for a chip.
 
+mod alike;
 pub mod average;
 pub(crate) mod blocks;
 pub mod chip;
@@ -7,6 +8,7 @@ pub mod described;
 mod folding;
 mod header;
 mod in_file;
+pub mod join;
 pub mod layers;
 pub mod predict;
 pub mod safetensors;

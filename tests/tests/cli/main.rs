@@ -10,6 +10,7 @@ mod filter;
 mod help;
 mod images;
 mod interruption;
+mod join;
 mod models;
 mod output;
 mod own_data;
