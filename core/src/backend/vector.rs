@@ -81,6 +81,11 @@ pub trait Vector: Copy + Send + Sync {
         }
         sums
     }
+    /// [`Vector::fold_16`] of registers that are computed in the order in which it needs them: few are then there at once.
+    #[inline(always)]
+    fn fold_16_of(self, register: impl Fn(usize) -> Self::Register) -> [f32; 16] {
+        self.fold_16(core::array::from_fn(register))
+    }
 }
 
 /// One lane: a microcontroller's vector.

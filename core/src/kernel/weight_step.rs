@@ -185,11 +185,31 @@ fn grouped<F: Format, R: Element, C: Element, V: Vector, const K: usize, const L
     cols: &[C::Row<V, K, LANES>],
 ) {
     let SparseRows { indptr, mut indices, mut values, mut velocity } = block;
+    // Short rows seldom have a whole group from where one begins, and which do cannot be predicted. Eight units of a row leave no
+    // registers for sums.
+    let in_registers = K <= 4 && indices.len() >= 2 * WIDTH * indptr.len();
     let (mut sums, mut waiting) = (Waiting([vector.splat(0.0); WIDTH]), 0);
     for (len, row) in row_lengths(indptr).zip(rows) {
         let row = R::load::<V, K, LANES>(vector, row);
         let mut cols_of_row = take(&mut indices, len);
         while !cols_of_row.is_empty() {
+            if in_registers
+                && waiting == 0
+                && let Some((group, rest)) = cols_of_row.split_first_chunk::<WIDTH>()
+            {
+                // All of one row: sums need not wait in memory.
+                let sums = vector.fold_16_of(
+                    #[inline(always)]
+                    |i| match group.get(i).and_then(|col| cols.get(col.to_usize())) {
+                        Some(col) => C::partial_dot::<V, K, LANES>(vector, &row, col),
+                        None => vector.splat(0.0),
+                    },
+                );
+                let (values, velocity) = (take_mut(&mut values, WIDTH), take_mut(&mut velocity, WIDTH));
+                step.apply_group(values, velocity, &sums);
+                cols_of_row = rest;
+                continue;
+            }
             let part = take(&mut cols_of_row, WIDTH - waiting);
             for (sum, col) in sums.0.iter_mut().skip(waiting).zip(part) {
                 if let Some(col) = cols.get(col.to_usize()) {

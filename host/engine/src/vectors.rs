@@ -87,6 +87,14 @@ impl Vector for Avx512 {
     /// Folds pairs into one register at each step, so that no lane is idle.
     #[inline(always)]
     fn fold_16(self, r: [f32x16; 16]) -> [f32; 16] {
+        self.fold_16_of(
+            #[inline(always)]
+            |i| r[i],
+        )
+    }
+
+    #[inline(always)]
+    fn fold_16_of(self, r: impl Fn(usize) -> f32x16) -> [f32; 16] {
         let r = &r;
         cast(self.ones(self.twos(self.quad(r, 0), self.quad(r, 1)), self.twos(self.quad(r, 2), self.quad(r, 3))))
     }
@@ -97,8 +105,8 @@ impl Vector for Avx512 {
 impl Avx512 {
     /// Four registers whose sums end in the four 128-bit lanes: lane `i` is of register `first + 4 i`.
     #[inline(always)]
-    fn quad(self, r: &[f32x16; 16], first: usize) -> f32x16 {
-        self.fours(self.eights(r[first], r[first + 4]), self.eights(r[first + 8], r[first + 12]))
+    fn quad(self, r: &impl Fn(usize) -> f32x16, first: usize) -> f32x16 {
+        self.fours(self.eights(r(first), r(first + 4)), self.eights(r(first + 8), r(first + 12)))
     }
 
     /// Halves of 8: whole 128-bit lanes move.
