@@ -75,15 +75,15 @@ fn three_ranks_and_after_ctrl_c_two_have_the_bits_of_one_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     let mut command = alone(folder);
-    command.args(TRAIN.split_whitespace()).args(["--epochs", "150", "--out", "one"]);
+    command.args(TRAIN.split_whitespace()).args(["--epochs", "60", "--out", "one"]);
     succeeds(command);
 
-    let mut command = mpirun(folder, &format!("-n 3 % {TRAIN} --epochs 150 --out more"));
+    let mut command = mpirun(folder, &format!("-n 3 % {TRAIN} --epochs 60 --out more"));
     let mut job = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun");
     let mut said = Vec::new();
     let mut lines = BufReader::new(job.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
     for line in lines.by_ref() {
-        let begun = line.starts_with("epoch    3/150");
+        let begun = line.starts_with("epoch    3/60");
         said.push(line);
         if begun {
             break;
@@ -95,7 +95,7 @@ fn three_ranks_and_after_ctrl_c_two_have_the_bits_of_one_process() {
     let said = said.join("\n");
     assert!(!job.wait().expect("it ends").success() && interrupted.elapsed() < Duration::from_secs(10), "{said}");
     // The first rank speaks, the others do not.
-    assert_eq!(said.matches("epoch    2/150").count(), 1, "{said}");
+    assert_eq!(said.matches("epoch    2/60").count(), 1, "{said}");
     assert_eq!(said.matches("--resume continues after epoch").count(), 1, "{said}");
     assert_ne!(model(folder, "more"), model(folder, "one"));
 
