@@ -39,6 +39,11 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// Widths of layers: `784-1000-10`.
+pub(crate) fn dashed(widths: impl IntoIterator<Item = usize>) -> String {
+    widths.into_iter().map(|width| width.to_string()).collect::<Vec<_>>().join("-")
+}
+
 /// A number with five digits.
 pub(crate) fn digits(value: f64) -> String {
     let places = 4 - value.abs().max(1e-30).log10().floor() as i32;

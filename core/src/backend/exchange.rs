@@ -57,6 +57,11 @@ impl Shares {
         Self { ranks, rounds: tiles.div_ceil(ranks), parameters }
     }
 
+    /// The rank that runs a tile of a minibatch.
+    pub(crate) const fn rank_of(&self, tile: usize) -> usize {
+        tile % self.ranks
+    }
+
     /// Tiles of a rank.
     pub(crate) const fn tiles(&self, rank: usize, tiles: usize) -> usize {
         tiles.saturating_sub(rank).div_ceil(self.ranks)

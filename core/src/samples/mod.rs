@@ -3,7 +3,7 @@
 //! | file | answers |
 //! |---|---|
 //! | `source.rs` | what a source of samples offers, and what the outputs are compared with |
-//! | `needed.rs` | which of several ranks needs which samples |
+//! | `needed.rs` | which samples a minibatch has, and which of several ranks needs each |
 //! | `answers.rs` | what the outputs should be |
 //! | `one.rs` | a single sample |
 //! | `table.rs` | samples in memory |

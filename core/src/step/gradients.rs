@@ -3,11 +3,11 @@
 use crate::backend::Backend;
 use crate::network::mlp::Mlp;
 use crate::random::Permutation;
-use crate::samples::needed::Whose;
+use crate::samples::needed::{Minibatch, Whose};
 use crate::samples::source::Samples;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
-use crate::step::pass::{Minibatch, pass};
+use crate::step::pass::pass;
 use crate::step::ranks::bring;
 use crate::step::sgd::Sgd;
 

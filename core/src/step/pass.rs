@@ -3,9 +3,10 @@
 use crate::activation::batch_norm::{Batch, TileBatch};
 use crate::backend::{Backend, Phase};
 use crate::network::model::{BatchOf, Model};
-use crate::random::{DropoutMask, Permutation};
+use crate::random::DropoutMask;
 use crate::samples::answers::Unknown;
 use crate::samples::element::Element;
+use crate::samples::needed::Minibatch;
 use crate::samples::one::OneSample;
 use crate::samples::source::{Samples, Target};
 use crate::sparse::index::Format;
@@ -20,17 +21,6 @@ use crate::step::loss::metrics::Metrics;
 use crate::step::loss::squared_error::mean_squared_error;
 use crate::step::sgd::{Sgd, flush};
 use crate::step::tiles::{LayerTiles, Tiles, Workspace, half};
-
-/// Which samples of a source a pass takes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Minibatch<'p> {
-    /// Maps positions to samples; evaluation takes them in order.
-    pub(crate) order: Option<&'p Permutation>,
-    /// Position of the first sample.
-    pub(crate) start: u32,
-    /// Samples.
-    pub(crate) len: usize,
-}
 
 /// Runs forward, loss and, in training, backward over the tiles of a minibatch.
 pub(crate) fn pass<B, S, M, const LANES: usize, const LAYERS: usize>(
@@ -272,8 +262,8 @@ impl<S> Measure<'_, S> {
     #[inline(always)]
     fn indices<const LANES: usize>(&self, tile: usize) -> [u32; LANES] {
         let mut indices = [0; LANES];
-        for (position, index) in (self.minibatch.start + (tile * LANES) as u32..).zip(indices.iter_mut()) {
-            *index = self.minibatch.order.map_or(position, |order| order.at(position));
+        for (place, index) in (tile * LANES..).zip(indices.iter_mut()) {
+            *index = self.minibatch.sample(place);
         }
         indices
     }

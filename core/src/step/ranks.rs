@@ -3,13 +3,13 @@
 use crate::backend::{Backend, Exchange, Phase, Shares};
 use crate::network::model::Model;
 use crate::samples::element::Element;
-use crate::samples::needed::{Needed, Whose};
+use crate::samples::needed::{Minibatch, Needed, Whose};
 use crate::samples::source::{SampleSource, Samples};
 use crate::sparse::csr::take_mut;
 use crate::sparse::index::Format;
 use crate::step::id::StepId;
 use crate::step::loss::metrics::Metrics;
-use crate::step::pass::{Minibatch, Pass, pass};
+use crate::step::pass::{Pass, pass};
 use crate::step::sgd::Sgd;
 use crate::step::tiles::{Tiles, Workspace, half};
 
@@ -40,7 +40,7 @@ where
     };
     let tiles = minibatch.len.div_ceil(LANES);
     let (rank, shares) = (exchange.rank(), Shares::new(exchange.ranks(), tiles, 0));
-    bring(backend, samples, minibatch, Whose::Shared { ranks: shares.ranks, lanes: LANES });
+    bring(backend, samples, minibatch, Whose::Shared { shares, lanes: LANES });
     let count = shares.tiles(rank, tiles);
     let mut metrics = Metrics::default();
     exchange.lend(shares.floats(), &mut |mut memory| {
@@ -55,7 +55,7 @@ where
         backend.timed(Phase::Exchange, || exchange.all_gather(own, all));
         let (all, _) = all.as_chunks();
         metrics = merged(0, tiles, &|tile| {
-            let from = all.get(tile % shares.ranks * shares.rounds + tile / shares.ranks);
+            let from = all.get(shares.rank_of(tile) * shares.rounds + tile / shares.ranks);
             Metrics::from_floats(from.copied().unwrap_or_default())
         });
     });
@@ -65,9 +65,8 @@ where
 /// Has the samples of a minibatch brought to those who need them, where there are several ranks.
 #[inline(always)]
 pub(crate) fn bring<B: Backend, S: SampleSource>(backend: &B, samples: &S, minibatch: Minibatch<'_>, whose: Whose) {
-    let Minibatch { order, start, len } = minibatch;
     if let Some(exchange) = exchange_of(backend) {
-        backend.timed(Phase::Exchange, || samples.bring(exchange, &Needed { order, start, len, whose }));
+        backend.timed(Phase::Exchange, || samples.bring(exchange, &Needed { minibatch, whose }));
     }
 }
 

@@ -41,10 +41,8 @@ struct Adapter<'a>(&'a Native, &'a mut (dyn RunObserver + Send));
 impl Adapter<'_> {
     fn observe(&mut self, work: impl FnOnce(&mut dyn RunObserver) -> ControlFlow<()>) -> ControlFlow<()> {
         let Self(native, observer) = self;
-        match native.ranks() {
-            Some(ranks) => ranks.agree(ranks.during(false, || work(*observer))),
-            None => work(*observer),
-        }
+        let flow = native.during(false, || work(*observer));
+        native.ranks().map_or(flow, |ranks| ranks.agree(flow))
     }
 }
 
@@ -71,10 +69,7 @@ where
 
     fn measured(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) {
         let Self(native, observer) = self;
-        match native.ranks() {
-            Some(ranks) => ranks.during(false, || observer.measured(epoch, network)),
-            None => observer.measured(epoch, network),
-        }
+        native.during(false, || observer.measured(epoch, network));
     }
 
     fn epoch(&mut self, epoch: &Epoch, network: &Mlp<'_, F, LANES, MAX_LAYERS>) -> ControlFlow<()> {
@@ -202,10 +197,10 @@ where
         test: &dyn AnySamples,
         observer: &mut (dyn RunObserver + Send),
     ) -> Result<Ended, TrainError> {
-        let mut train = || trainer.run(self, native, &train, &test, &mut Adapter(native, observer));
-        let Some(ranks) = native.ranks() else { return train() };
-        let ended = ranks.during(true, train);
-        ranks.end();
+        let ended = native.during(true, || trainer.run(self, native, &train, &test, &mut Adapter(native, observer)));
+        if let Some(ranks) = native.ranks() {
+            ranks.end();
+        }
         ended
     }
 
@@ -226,11 +221,9 @@ where
         place: (u64, u32),
         (samples, sgd): (&dyn AnySamples, &Sgd),
     ) -> Result<(), TrainError> {
-        let mut evolve = || {
-            native.install(|| Mlp::evolve_on(self, native, evolution, place, (&samples, sgd), |_, _| {})).map(|_| ())
-        };
+        let evolve = || Mlp::evolve_on(self, native, evolution, place, (&samples, sgd), |_, _| {}).map(|_| ());
         // Growth may ask for samples that other ranks have.
-        if let Some(ranks) = native.ranks() { ranks.during(true, evolve) } else { evolve() }
+        native.during(true, || native.install(evolve))
     }
 
     fn thin(&mut self, native: &Native, thinning: &Thinning, epoch: u32, last: u32) -> Result<(), TrainError> {

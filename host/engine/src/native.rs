@@ -145,6 +145,14 @@ impl Native {
         self.ranks.as_deref()
     }
 
+    /// Does what all ranks do together, or what this rank does alone; the same where there is one.
+    pub fn during<R>(&self, together: bool, work: impl FnOnce() -> R) -> R {
+        match self.ranks() {
+            Some(ranks) => ranks.during(together, work),
+            None => work(),
+        }
+    }
+
     /// The SIMD level in use.
     pub fn simd(&self) -> SimdLevel {
         self.level

@@ -33,6 +33,7 @@ use crate::data::samples::Split;
 use crate::data::source::Source;
 use crate::data::{DatasetName, ImageShape};
 use crate::settings::{Config, ModelKind};
+use crate::text::dashed;
 
 /// Noise that is written once and left alone after.
 struct Noise {
@@ -122,8 +123,7 @@ impl Network {
 
     /// Widths of its layers.
     fn widths(&self) -> String {
-        let widths = [&[self.inputs], &self.config.hidden[..], &[self.outputs]].concat();
-        widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+        dashed([&[self.inputs], &self.config.hidden[..], &[self.outputs]].concat())
     }
 
     /// Connections of all its layers.

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::commands::output::print;
-use crate::commands::shared::combine;
+use crate::commands::shared::ModelsArguments;
 use crate::model::average::average;
 use crate::text::thousands;
 
 /// What to average.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Two or more: each a model.safetensors, or a run directory that holds one
-    #[arg(required = true, num_args = 2..)]
-    pub models: Vec<PathBuf>,
+    /// Models.
+    #[command(flatten)]
+    pub models: ModelsArguments,
     /// The averaged model
     #[arg(long, value_name = "FILE", default_value = "average.safetensors")]
     pub out: PathBuf,
@@ -22,8 +22,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
-        let averaged = combine(&self.models, average, "averaged", &self.out)?;
-        let connections: usize = averaged.layers.iter().map(|layer| layer.weights.len()).sum();
-        print(format_args!("{}: {} connections", self.out.display(), thousands(connections as u64)))
+        let averaged = self.models.combine(average, "averaged", &self.out)?;
+        print(format_args!("{}: {} connections", self.out.display(), thousands(averaged.connections() as u64)))
     }
 }

@@ -16,7 +16,7 @@ use crate::commands::settings::SettingsArguments;
 use crate::commands::shared::CacheArguments;
 use crate::error::Usage;
 use crate::settings::{Config, Given, Group, Range, Setting, TABLE};
-use crate::text::thousands;
+use crate::text::{dashed, thousands};
 use crate::training::memory::exchanged;
 use crate::training::ranks::check;
 
@@ -183,10 +183,9 @@ fn cell(bytes: Option<usize>) -> String {
 /// The prediction for people.
 fn text(prediction: &Accounting) -> String {
     let [sparse, dense] = prediction.connections.map(|n| thousands(n as u64));
-    let widths: Vec<_> = prediction.widths.iter().map(ToString::to_string).collect();
     let text = format!(
         "{}: {sparse} connections, dense {dense}; batch {}, {} lanes, {}\n",
-        widths.join("-"),
+        dashed(prediction.widths.iter().copied()),
         prediction.batch_size,
         prediction.lanes,
         if prediction.velocity { "momentum" } else { "no momentum" }

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::commands::output::print;
-use crate::commands::shared::combine;
+use crate::commands::shared::ModelsArguments;
 use crate::model::join::join;
-use crate::text::thousands;
+use crate::text::{dashed, thousands};
 
 /// What to join.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Two or more, with as many layers each: a model.safetensors, or a run directory that holds one
-    #[arg(required = true, num_args = 2..)]
-    pub models: Vec<PathBuf>,
+    /// Models.
+    #[command(flatten)]
+    pub models: ModelsArguments,
     /// The joined model
     #[arg(long, value_name = "FILE", default_value = "joined.safetensors")]
     pub out: PathBuf,
@@ -22,11 +22,9 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) fn run(&self) -> Result<()> {
-        let joined = combine(&self.models, join, "joined", &self.out)?;
-        let connections: usize = joined.layers.iter().map(|layer| layer.weights.len()).sum();
-        let inputs = joined.layers.first().map_or(0, |layer| layer.spec.n_in);
-        let widths =
-            joined.layers.iter().fold(inputs.to_string(), |text, layer| format!("{text}-{}", layer.spec.n_out));
-        print(format_args!("{}: {widths}, {} connections", self.out.display(), thousands(connections as u64)))
+        let joined = self.models.combine(join, "joined", &self.out)?;
+        let inputs = joined.layers.first().map(|layer| layer.spec.n_in);
+        let widths = dashed(inputs.into_iter().chain(joined.layers.iter().map(|layer| layer.spec.n_out)));
+        print(format_args!("{}: {widths}, {} connections", self.out.display(), thousands(joined.connections() as u64)))
     }
 }

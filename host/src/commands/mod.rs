@@ -75,7 +75,7 @@ pub enum Command {
     Features(features::Arguments),
     /// Average saved models of the same shape: the union of their connections, pruned to the number that each has
     Average(average::Arguments),
-    /// Join saved models: one network in which they stand side by side, and whose outputs are the means of theirs
+    /// Join saved models with as many layers: one network in which they stand side by side, and whose outputs are the means of theirs
     Join(join::Arguments),
     /// List, fetch and verify datasets, or describe your own
     Data(data::Arguments),

@@ -128,21 +128,26 @@ pub(super) fn model_file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(MODEL) } else { path.to_owned() }
 }
 
-/// Makes one model of several, each a file or a run directory, and writes it.
-pub(super) fn combine(
-    models: &[PathBuf],
-    combine: impl Fn(&[Model]) -> Result<Model>,
-    done: &str,
-    out: &Path,
-) -> Result<Model> {
-    let loaded: Vec<_> =
-        models.iter().map(|path| Ok(Model::load(&model_file(path))?.in_rows())).collect::<Result<_>>()?;
-    let combined = combine(&loaded).with_context(|| {
-        let paths: Vec<_> = models.iter().map(|path| path.display().to_string()).collect();
-        format!("{} cannot be {done}", paths.join(", "))
-    })?;
-    combined.save(out)?;
-    Ok(combined)
+/// Models that become one.
+#[derive(Clone, Debug, Args)]
+pub struct ModelsArguments {
+    /// Two or more: each a model.safetensors, or a run directory that holds one
+    #[arg(required = true, num_args = 2..)]
+    pub models: Vec<PathBuf>,
+}
+
+impl ModelsArguments {
+    /// Makes one model of them and writes it.
+    pub(super) fn combine(&self, combine: impl Fn(&[Model]) -> Result<Model>, done: &str, out: &Path) -> Result<Model> {
+        let load = |path: &PathBuf| Ok(Model::load(&model_file(path))?.in_rows());
+        let loaded: Vec<_> = self.models.iter().map(load).collect::<Result<_>>()?;
+        let combined = combine(&loaded).with_context(|| {
+            let paths: Vec<_> = self.models.iter().map(|path| path.display().to_string()).collect();
+            format!("{} cannot be {done}", paths.join(", "))
+        })?;
+        combined.save(out)?;
+        Ok(combined)
+    }
 }
 
 /// Reads run directories; a folder of runs, such as `rewire compare` writes, stands for its runs.

@@ -99,9 +99,9 @@ impl Arguments {
             native = native.with_ranks(ranks.clone());
         }
         let interrupted = interruption()?;
-        if !leads {
+        if let Some(ranks) = ranks.filter(|_| !leads) {
             let continued = self.out.as_deref().zip(checkpoint.as_ref());
-            return crate::training::follow(continued, native, &interrupted);
+            return crate::training::follow(ranks, continued, native, &interrupted);
         }
         // The first rank hands the samples out.
         let dataset = self.data.load(&config, &interrupted)?;

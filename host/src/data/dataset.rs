@@ -86,6 +86,6 @@ impl Dataset<'_> {
 
     /// The plane that features lie in: a row, where they are no image.
     pub fn plane(&self) -> ImageShape {
-        self.shape.unwrap_or(ImageShape::row(self.features()))
+        ImageShape::plane(self.shape, self.features())
     }
 }

@@ -93,9 +93,9 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
-    /// Features that are no image lie in a row.
-    pub const fn row(width: usize) -> Self {
-        Self { channels: 1, height: 1, width }
+    /// The plane that so many features lie in: a row, where they are no image.
+    pub fn plane(image: Option<Self>, features: usize) -> Self {
+        image.unwrap_or(Self { channels: 1, height: 1, width: features })
     }
 
     /// Inputs of a network: one per pixel and channel.

@@ -78,16 +78,14 @@ impl Share {
         };
         let bytes = row_bytes(&kept, width);
         let (len, together) = (indices.len() as u32, (DEALT / bytes.max(1)).max(1));
+        let read = |position: u32| row(&split.features, width, indices[position as usize] as usize);
+        if rank == 0 {
+            (0..len).filter(own).for_each(|position| append(&mut kept, read(position)));
+        }
         for start in (0..len).step_by(together) {
             let positions = start..len.min(start.saturating_add(together as u32));
-            if rank == 0 {
-                for position in positions.clone().filter(own) {
-                    append(&mut kept, row(&split.features, width, indices[position as usize] as usize));
-                }
-            }
             let moves =
                 || positions.clone().map(|position| Move { position, from: 0, to: keepers.of(position, ranks).0 });
-            let read = |position: u32| row(&split.features, width, indices[position as usize] as usize);
             transfer(exchange, bytes, &moves, &read, &mut |_, bytes| append(&mut kept, bytes));
         }
         let lent = Lent { rows: vec![NOWHERE; indices.len()], positions: Vec::new(), features: kept.none() };

@@ -173,6 +173,11 @@ impl Model {
         Self { layers: self.layers.into_iter().map(LayerData::in_rows).collect(), ..self }
     }
 
+    /// Connections of all layers that are in rows.
+    pub fn connections(&self) -> usize {
+        self.layers.iter().map(|layer| layer.weights.len()).sum()
+    }
+
     /// Writes the file, whole or not at all.
     ///
     /// # Errors
@@ -197,8 +202,7 @@ impl Model {
 impl<L: Layers> Model<L> {
     /// The plane that features lie in: a row, where they are no image.
     pub fn plane(&self) -> ImageShape {
-        let row = ImageShape::row(self.widths().0);
-        self.image_shape().unwrap_or(row)
+        ImageShape::plane(self.image_shape(), self.widths().0)
     }
 
     /// Channels, height and width, where features are an image: as the model says, or those of its dataset.

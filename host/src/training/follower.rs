@@ -9,6 +9,7 @@ use rewire_core::error::TrainError;
 use rewire_core::train::{Epoch as Done, Step};
 use rewire_engine::dynamic::{Network, RunObserver};
 use rewire_engine::native::Native;
+use rewire_engine::ranks::Ranks;
 
 use crate::error::Usage;
 use crate::training::checkpoint::Checkpoint;
@@ -21,8 +22,12 @@ use crate::training::session::Session;
 /// # Errors
 ///
 /// As [`train`](crate::training::train), but for a loss that is NaN or infinite, which rank 0 tells of.
-pub fn follow(continued: Option<(&Path, &Checkpoint)>, native: Native, interrupted: &AtomicBool) -> Result<()> {
-    let Some(ranks) = native.ranks() else { return Ok(()) };
+pub fn follow(
+    ranks: &Ranks,
+    continued: Option<(&Path, &Checkpoint)>,
+    native: Native,
+    interrupted: &AtomicBool,
+) -> Result<()> {
     let (config, task) = receive(ranks)?;
     let session = Session::new(&config, &task, native);
     session.with_network(|network| {

@@ -225,7 +225,7 @@ impl<'a> Task<'a> {
 
     /// The plane that inputs lie in.
     pub fn plane(&self) -> ImageShape {
-        self.dataset.shape.unwrap_or(ImageShape::row(self.widths().0))
+        ImageShape::plane(self.dataset.shape, self.widths().0)
     }
 
     /// Whether what is measured was held out from the training samples.

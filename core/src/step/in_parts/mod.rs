@@ -14,6 +14,7 @@ use crate::network::mlp::Mlp;
 use crate::network::model::{BatchOf, Layer};
 use crate::random::DropoutMask;
 use crate::samples::answers::{Answer, Answers, Labels, Unlabelled, Values};
+use crate::samples::needed::Minibatch;
 use crate::samples::one::OneSample;
 use crate::sparse::index::Format;
 use crate::step::backward::{backward_rows, spread_rows as spread_deltas};
@@ -22,7 +23,7 @@ use crate::step::forward::{TileSamples, forward_rows, spread_rows as spread_inpu
 use crate::step::id::StepId;
 use crate::step::in_parts::stages::{Order, Stage};
 use crate::step::loss::Metrics;
-use crate::step::pass::{Measure, Minibatch, dropout_mask, dropout_scale};
+use crate::step::pass::{Measure, dropout_mask, dropout_scale};
 use crate::step::sgd::{Sgd, Update};
 use crate::step::update::{take_rate, update_activation, update_weights};
 
