@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use rewire_core::activation::Activation;
 use rewire_core::network::Mlp;
 use rewire_core::samples::Target;
 use rewire_core::sparse::Format;
@@ -119,7 +118,8 @@ impl Oracle {
                 }
                 let factor = factors.get(i).map_or(1.0, |factors| factors[output]);
                 activity.z.push(z);
-                activity.y.push(layer.activate(output, z) * factor);
+                let residual = layer.residual(i, output, |before| &activities[before].y);
+                activity.y.push(layer.activate(output, z, residual) * factor);
             }
             activities.push(activity);
         }
@@ -129,6 +129,8 @@ impl Oracle {
     /// The outputs for the samples of a tile, whose neurons are normalised over them.
     fn outputs_in_training(&self, samples: &[Sample], factors: &Factors) -> Vec<Vec<f64>> {
         let mut x: Vec<Vec<f64>> = samples.iter().map(|sample| sample.x.clone()).collect();
+        // Of each layer, the activations of each sample.
+        let mut activities: Vec<Vec<Vec<f64>>> = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
             let mut y = vec![vec![0.0; layer.bias.len()]; x.len()];
             for (neuron, (weights, bias)) in layer.weights.iter().zip(&layer.bias).enumerate() {
@@ -137,14 +139,18 @@ impl Oracle {
                 let mean = z.iter().sum::<f64>() / z.len() as f64;
                 let variance = z.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / z.len() as f64;
                 let factor = factors.get(i).map_or(1.0, |factors| factors[neuron]);
-                for (y, &z) in y.iter_mut().zip(&z) {
+                for (sample, (y, &z)) in y.iter_mut().zip(&z).enumerate() {
+                    let residual = layer.residual(i, neuron, |before| &activities[before][sample]);
                     y[neuron] = factor
                         * match layer.activation {
-                            Activation::BatchNormRelu => layer.normalise(neuron, z, mean, variance),
-                            _ => layer.activate(neuron, z),
+                            activation if activation.is_normalised() => {
+                                layer.normalise(neuron, z, [mean, variance], residual)
+                            }
+                            _ => layer.activate(neuron, z, residual),
                         };
                 }
             }
+            activities.push(y.clone());
             x = y;
         }
         x
@@ -310,6 +316,8 @@ fn update(w: &mut f64, v: &mut f64, g: f64, settings: Settings) {
 
 #[cfg(test)]
 mod tests {
+    use rewire_core::activation::Activation;
+
     use super::*;
 
     /// Two inputs, two hidden neurons, two classes, every number small enough to follow by hand.

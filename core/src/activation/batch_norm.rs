@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! n = (z - mean) / sqrt(variance + EPSILON)
-//! y = max(scale * n + shift, 0)
+//! y = max(scale * n + shift + residual, 0)
 //! ```
+//!
+//! The residual is the activation of the neuron in the same place two layers before, where the layer has residual
+//! connections, and 0 elsewhere.
 //!
 //! In training, mean and variance are those of the neuron's sums over the tile's samples, and the gradient goes through
 //! them; in evaluation they are averages that training keeps. A tile is its own batch, so that threads share nothing
@@ -11,7 +14,7 @@
 //! variance: it is normalised by the averages, as constants, and leaves them as they are.
 //!
 //! Source: Ioffe and Szegedy 2015, arXiv 1502.03167; parts of a minibatch that are normalised apart: Hoffer et al.
-//! 2017, arXiv 1705.08741.
+//! 2017, arXiv 1705.08741; residual connections: He et al. 2016, arXiv 1512.03385.
 
 use crate::activation::kind::Parameters;
 use crate::kernel::row::{PARTS, fold};
@@ -109,20 +112,22 @@ fn sum<const LANES: usize>(row: &[f32; LANES], used: usize, f: impl Fn(f32) -> f
     fold(parts)
 }
 
-/// Applies the activation to a row of sums: normalised by themselves in training, by the averages otherwise.
+/// Applies the activation to a row of sums: normalised by themselves in training, by the averages otherwise. Where there is
+/// one, the row of the layer two before is added.
 #[inline(always)]
 pub(crate) fn apply_row<const LANES: usize>(
     row: &mut [f32; LANES],
     &[scale, shift, mean, variance]: &Parameters,
     batch: Option<Batch>,
+    residual: Option<&[f32; LANES]>,
 ) {
     let (mean, variance) = match batch {
         Some(batch) => batch.moments(row, (mean, variance)),
         None => (mean, variance),
     };
     let scale = scale / libm::sqrtf(variance + EPSILON);
-    for z in row {
-        let y = scale * (*z - mean) + shift;
+    for (z, residual) in row.iter_mut().zip(residual.unwrap_or(&[0.0; LANES])) {
+        let y = scale * (*z - mean) + shift + residual;
         // Not `max`: a NaN must stay visible in the loss.
         *z = if y <= 0.0 { 0.0 } else { y };
     }
@@ -131,7 +136,8 @@ pub(crate) fn apply_row<const LANES: usize>(
 /// Turns the gradient by a row of activations into that by the sums `z`; returns the gradient by scale and shift,
 /// summed over the row, and what the averages move by.
 ///
-/// `y` is the activation after dropout, whose scale is `keep`, 1 without.
+/// `y` is the activation after dropout, whose scale is `keep`, 1 without. `residual` takes the gradient by what was added
+/// from the layer two before.
 #[inline(always)]
 pub(crate) fn backward_row<const LANES: usize>(
     gradient: &mut [f32; LANES],
@@ -140,6 +146,7 @@ pub(crate) fn backward_row<const LANES: usize>(
     keep: f32,
     &[scale, _, old_mean, old_variance]: &Parameters,
     batch: Batch,
+    residual: Option<&mut [f32; LANES]>,
 ) -> Parameters {
     let Batch { used, tracking } = batch;
     let (mean, variance) = batch.moments(z, (old_mean, old_variance));
@@ -154,6 +161,9 @@ pub(crate) fn backward_row<const LANES: usize>(
             *by_scale += g * (inverse * (z - mean));
             *by_shift += g;
         }
+    }
+    if let Some(residual) = residual {
+        *residual = *gradient;
     }
     let (by_scale, by_shift) = (fold(by_scale), fold(by_shift));
     let count = used as f32;
@@ -211,12 +221,12 @@ mod tests {
     #[test]
     fn training_normalises_by_the_tile_and_evaluation_by_the_averages() {
         let mut row = sums();
-        apply_row(&mut row, &PARAMETERS, Some(training()));
+        apply_row(&mut row, &PARAMETERS, Some(training()), None);
         for (found, expected) in row.iter().zip(activations(&sums(), &PARAMETERS)) {
             assert!((f64::from(*found) - expected).abs() < 1e-5);
         }
         let mut row = [0.7f32, 2.0, -2.0];
-        apply_row(&mut row, &PARAMETERS, None);
+        apply_row(&mut row, &PARAMETERS, None, None);
         let expected = [0.4, 0.0, 0.4 + 1.3 * 2.7 / 2.5f32.sqrt()];
         assert!(row.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-4), "{row:?}");
     }
@@ -228,9 +238,9 @@ mod tests {
             activations(z, parameters).iter().zip(&weight).map(|(y, &w)| f64::from(w) * y).sum()
         };
         let mut y = sums();
-        apply_row(&mut y, &PARAMETERS, Some(training()));
+        apply_row(&mut y, &PARAMETERS, Some(training()), None);
         let mut gradient = weight;
-        let found = backward_row(&mut gradient, &y, &sums(), 1.0, &PARAMETERS, training());
+        let found = backward_row(&mut gradient, &y, &sums(), 1.0, &PARAMETERS, training(), None);
         let step = 1.0 / 1024.0;
         for i in 0..2 {
             let moved = |by: f32| {
@@ -261,7 +271,7 @@ mod tests {
             for used in [16, 8] {
                 let z = core::array::from_fn::<f32, 16, _>(|lane| level + if lane % 2 == 0 { 1.0 } else { -1.0 });
                 let batch = Batch::new(used, 24, 1, step as u32);
-                let [.., mean, variance] = backward_row(&mut [0.0; 16], &[0.0; 16], &z, 1.0, &before, batch);
+                let [.., mean, variance] = backward_row(&mut [0.0; 16], &[0.0; 16], &z, 1.0, &before, batch, None);
                 (parameters[2], parameters[3]) = (parameters[2] + mean, parameters[3] + variance);
             }
         }
@@ -276,11 +286,11 @@ mod tests {
         let alone = Batch::new(1, 33, 1, 0);
         let (mut trained, mut evaluated) = ([3.0f32, 9.0], [3.0f32, 9.0]);
         let parameters = [2.0, 0.5, 1.0, 4.0];
-        apply_row(&mut trained, &parameters, Some(alone));
-        apply_row(&mut evaluated, &parameters, None);
+        apply_row(&mut trained, &parameters, Some(alone), None);
+        apply_row(&mut evaluated, &parameters, None, None);
         assert_eq!(trained, evaluated);
         let mut gradient = [6.0f32, 0.0];
-        let found = backward_row(&mut gradient, &trained, &[3.0, 9.0], 1.0, &parameters, alone);
+        let found = backward_row(&mut gradient, &trained, &[3.0, 9.0], 1.0, &parameters, alone, None);
         let found = [trained[0], gradient[0], gradient[1], found[0], found[1], found[2], found[3]];
         let expected = [2.5, 6.0, 0.0, 6.0, 6.0, 0.0, 0.0];
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-3), "{found:?}");
@@ -289,7 +299,8 @@ mod tests {
     #[test]
     fn what_is_constant_has_a_finite_gradient() {
         let mut gradient = [1.0f32, 2.0, 0.0];
-        let found = backward_row(&mut gradient, &[0.5; 3], &[3.0, 3.0, 9.0], 1.0, &INITIAL, Batch::new(2, 2, 1, 0));
+        let found =
+            backward_row(&mut gradient, &[0.5; 3], &[3.0, 3.0, 9.0], 1.0, &INITIAL, Batch::new(2, 2, 1, 0), None);
         let small = 1.0 / libm::sqrtf(EPSILON);
         assert_eq!((gradient, found), ([-0.5 * small, 0.5 * small, 0.0], [0.0, 3.0, 3.0, -1.0]));
     }
@@ -301,7 +312,7 @@ mod tests {
         let before = parameters;
         for used in [64, 32] {
             let batch = Batch::new(used, 96, 1, 0);
-            track(&mut parameters, &backward_row(&mut [0.0; 64], &[0.0; 64], &[5.0; 64], 1.0, &before, batch));
+            track(&mut parameters, &backward_row(&mut [0.0; 64], &[0.0; 64], &[5.0; 64], 1.0, &before, batch, None));
         }
         assert_eq!(parameters[3], 0.0);
     }

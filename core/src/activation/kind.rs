@@ -32,6 +32,12 @@ pub enum Activation {
     /// `batch_norm.rs`. For the same formats, tiles of at least two lanes and minibatches of at least two
     /// samples.
     BatchNormRelu,
+    /// The same, with the activation of the neuron in the same place two layers before added to the normalised sum, before
+    /// ReLU: a residual connection. The layer two before is as wide and normalised too; the layer between has no
+    /// residual connections.
+    ///
+    /// Source: He et al. 2016, arXiv 1512.03385.
+    BatchNormResidual,
 }
 
 impl Activation {
@@ -46,7 +52,7 @@ impl Activation {
     #[inline(always)]
     pub fn apply(self, z: f32) -> f32 {
         match self {
-            Self::Identity | Self::SRelu | Self::BatchNormRelu => z,
+            Self::Identity | Self::SRelu | Self::BatchNormRelu | Self::BatchNormResidual => z,
             Self::Relu => {
                 // Not `max`: a NaN must stay visible in the loss.
                 if z <= 0.0 { 0.0 } else { z }
@@ -67,19 +73,31 @@ impl Activation {
         match self {
             Self::Identity | Self::Relu => false,
             Self::LeakyRelu { slope } => slope < 0.0,
-            Self::SRelu | Self::BatchNormRelu => true,
+            Self::SRelu | Self::BatchNormRelu | Self::BatchNormResidual => true,
         }
     }
 
     /// Whether its neurons have parameters of their own.
     #[inline(always)]
     pub const fn is_learned(self) -> bool {
-        matches!(self, Self::SRelu | Self::BatchNormRelu)
+        matches!(self, Self::SRelu) || self.is_normalised()
+    }
+
+    /// Whether sums are normalised over a tile's samples.
+    #[inline(always)]
+    pub const fn is_normalised(self) -> bool {
+        matches!(self, Self::BatchNormRelu | Self::BatchNormResidual)
+    }
+
+    /// Whether the activations of the layer two before are added.
+    #[inline(always)]
+    pub(crate) const fn is_residual(self) -> bool {
+        matches!(self, Self::BatchNormResidual)
     }
 
     /// How many of a neuron's parameters follow their gradient; the others are averages.
     pub(crate) const fn trained_parameters(self) -> usize {
-        if matches!(self, Self::BatchNormRelu) { 2 } else { 4 }
+        if self.is_normalised() { 2 } else { 4 }
     }
 
     /// Whether an activation of zero passes no gradient.
@@ -88,7 +106,7 @@ impl Activation {
         match self {
             Self::Identity | Self::Relu | Self::LeakyRelu { .. } => true,
             // Its rows also leave a gradient by their parameters.
-            Self::SRelu | Self::BatchNormRelu => false,
+            Self::SRelu | Self::BatchNormRelu | Self::BatchNormResidual => false,
         }
     }
 
@@ -98,7 +116,7 @@ impl Activation {
         // Not the maximum: a NaN must stay visible in the loss.
         for z in row {
             *z = match self {
-                Self::Identity | Self::SRelu | Self::BatchNormRelu => *z,
+                Self::Identity | Self::SRelu | Self::BatchNormRelu | Self::BatchNormResidual => *z,
                 Self::Relu => vector.select(Test::NotPositive, *z, vector.splat(0.0), *z),
                 Self::LeakyRelu { slope } => {
                     vector.select(Test::NotPositive, *z, vector.mul(vector.splat(slope), *z), *z)
@@ -125,7 +143,7 @@ impl Activation {
             *g = match self {
                 Self::Relu => vector.select(Test::Positive, y, vector.mul(*g, open), zero),
                 // The identity is for outputs; as a hidden activation it is linear and only dropout zeroes it.
-                Self::Identity | Self::SRelu | Self::BatchNormRelu => {
+                Self::Identity | Self::SRelu | Self::BatchNormRelu | Self::BatchNormResidual => {
                     vector.select(Test::Zero, y, zero, vector.mul(*g, open))
                 }
                 Self::LeakyRelu { slope } => {

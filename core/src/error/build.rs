@@ -70,6 +70,12 @@ pub enum BuildError {
         /// Layer, counted from 0.
         layer: usize,
     },
+    /// A layer has residual connections, but the layer two before is narrower, wider or not normalised, or the layer between
+    /// has residual connections too.
+    Residual {
+        /// Layer, counted from 0.
+        layer: usize,
+    },
     /// A minibatch that spans several tiles accumulates its gradient in the velocity, so it must have one.
     NeedsVelocity {
         /// Samples in a minibatch.
@@ -129,6 +135,10 @@ impl BuildError {
             }
             Self::NothingToNormalise { layer } => at(layer).then(
                 " is normalised over the samples of a tile: give it at least two lanes, and two samples a minibatch",
+            ),
+            Self::Residual { layer } => at(layer).then(
+                " adds the activations of the layer two before: make that as wide and normalised too, and give the layer \
+                 between no residual connections",
             ),
             Self::NeedsVelocity { batch_size, lanes } => Text::of("a minibatch of ")
                 .number(batch_size)

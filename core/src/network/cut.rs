@@ -24,7 +24,7 @@ pub(crate) fn cut<'a, F: Format, const LANES: usize, const LAYERS: usize>(
         return Err(ArenaError::TooSmall { needed, available: block.len() }.into());
     }
     let mut arena = Arena::new(block);
-    let mut workspace = Workspace { input: &mut [], layers: Vec::new(), labels: &mut [] };
+    let mut workspace = Workspace { input: &mut [], layers: Vec::new(), residual_gradients: &mut [], labels: &mut [] };
     let mut plan = Plan::<F, LANES>::new(description);
     while let Some(cut) = plan.next() {
         let bytes = arena.cut(cut.bytes(), cut.align)?;
@@ -32,6 +32,7 @@ pub(crate) fn cut<'a, F: Format, const LANES: usize, const LAYERS: usize>(
         match cut.buffer {
             Buffer::Inputs => workspace.input = slice(bytes)?,
             Buffer::Labels => workspace.labels = slice(bytes)?,
+            Buffer::ResidualGradients => workspace.residual_gradients = slice(bytes)?,
             Buffer::Activations => {
                 let y = slice(bytes)?;
                 let _ = workspace.layers.push(LayerTiles { y, delta: &mut [], activation_gradients: &mut [] });

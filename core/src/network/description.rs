@@ -92,6 +92,27 @@ impl<'a> Description<'a> {
         false
     }
 
+    /// Whether residual connections may lead to this layer from the one two before. One buffer then holds all gradients
+    /// that go through residual connections: no two sets of them lead past the same layer.
+    const fn has_residual_source(&self, layer: usize) -> bool {
+        let Some(two_before) = layer.checked_sub(2) else { return false };
+        let (from, between) = (&self.layers[two_before], &self.layers[layer - 1]);
+        from.n_out == self.layers[layer].n_out && from.activation.is_normalised() && !between.activation.is_residual()
+    }
+
+    /// Rows for the gradients that go through residual connections.
+    pub(crate) const fn residual_rows(&self) -> usize {
+        let (mut widest, mut layer) = (0, 0);
+        while layer < self.layers.len() {
+            let spec = &self.layers[layer];
+            if spec.activation.is_residual() && spec.n_out > widest {
+                widest = spec.n_out;
+            }
+            layer += 1;
+        }
+        widest
+    }
+
     /// Rows of the deltas of a layer of a network with blocks. The last two layers have those of all: a step updates each
     /// layer as soon as the deltas below it are known, so that no more than two layers need any at once.
     pub(crate) const fn shared_deltas(&self, layer: usize) -> usize {
@@ -218,11 +239,11 @@ impl<'a> Description<'a> {
                 if !F::LEARNED_ACTIVATIONS {
                     return Err(BuildError::LearnedActivation { layer });
                 }
-                if self.training
-                    && (LANES < 2 || self.batch_size < 2)
-                    && matches!(spec.activation, Activation::BatchNormRelu)
-                {
+                if self.training && (LANES < 2 || self.batch_size < 2) && spec.activation.is_normalised() {
                     return Err(BuildError::NothingToNormalise { layer });
+                }
+                if spec.activation.is_residual() && !self.has_residual_source(layer) {
+                    return Err(BuildError::Residual { layer });
                 }
             }
             if spec.is_blocked() {

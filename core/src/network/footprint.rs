@@ -77,6 +77,8 @@ pub struct Footprint {
     pub deltas: usize,
     /// Gradients by the parameters of learned activations.
     pub activation_gradients: usize,
+    /// Gradients that go through residual connections.
+    pub residual_gradients: usize,
     /// The transposed structure that the backward pass gathers through.
     pub transposed_index: usize,
     /// Labels of the samples in the tiles.
@@ -99,6 +101,7 @@ impl Footprint {
         activations: 0,
         deltas: 0,
         activation_gradients: 0,
+        residual_gradients: 0,
         transposed_index: 0,
         labels: 0,
         padding: 0,
@@ -115,9 +118,10 @@ impl Footprint {
         sum(&[self.weights, self.biases, self.row_pointers, self.columns, self.activation_parameters])
     }
 
-    /// Bytes of the workspace: inputs, activations, deltas, gradients of activations, transposed index, labels.
+    /// Bytes of the workspace: inputs, activations, deltas, gradients of activations and through residual
+    /// connections, transposed index, labels.
     pub const fn workspace(&self) -> usize {
-        let deltas = sum(&[self.deltas, self.activation_gradients]);
+        let deltas = sum(&[self.deltas, self.activation_gradients, self.residual_gradients]);
         sum(&[self.inputs, self.activations, deltas, self.transposed_index, self.labels])
     }
 
@@ -141,6 +145,7 @@ impl Footprint {
             Buffer::TransposedPointers | Buffer::TransposedPositions | Buffer::TransposedRows => {
                 &mut self.transposed_index
             }
+            Buffer::ResidualGradients => &mut self.residual_gradients,
             Buffer::Labels => &mut self.labels,
         };
         *kind = kind.saturating_add(cut.bytes());

@@ -29,6 +29,7 @@ pub(crate) enum Buffer {
     TransposedPointers,
     TransposedPositions,
     TransposedRows,
+    ResidualGradients,
     Labels,
 }
 
@@ -140,7 +141,8 @@ impl<'d, F: Format, const LANES: usize> Plan<'d, F, LANES> {
             Buffer::TransposedPointers => Buffer::TransposedPositions,
             Buffer::TransposedPositions => Buffer::TransposedRows,
             Buffer::TransposedRows if more => return Some((Buffer::Activations, layer + 1)),
-            Buffer::TransposedRows => return Some((Buffer::Labels, 0)),
+            Buffer::TransposedRows if F::LEARNED_ACTIVATIONS => return Some((Buffer::ResidualGradients, 0)),
+            Buffer::TransposedRows | Buffer::ResidualGradients => return Some((Buffer::Labels, 0)),
             Buffer::Labels => return None,
         };
         Some((next, layer))
@@ -179,6 +181,10 @@ impl<'d, F: Format, const LANES: usize> Plan<'d, F, LANES> {
             Buffer::Activations | Buffer::Deltas => {
                 let wanted = description.training || matches!(buffer, Buffer::Activations);
                 let rows = if wanted { spec.n_out.saturating_mul(tiles) } else { 0 };
+                (rows, size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
+            }
+            Buffer::ResidualGradients => {
+                let rows = if description.training { description.residual_rows().saturating_mul(tiles) } else { 0 };
                 (rows, size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
             }
             Buffer::ActivationGradients => {

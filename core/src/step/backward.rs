@@ -19,6 +19,22 @@ use crate::step::block::{Block, Workers};
 use crate::step::spread::Scatter;
 use crate::step::tiles::LayerTiles;
 
+/// Gradients on their way through residual connections, as the layer below sees them.
+pub(crate) struct Residual<'a, const LANES: usize> {
+    /// A row for each of its neurons, or none.
+    pub(crate) gradients: &'a mut [[f32; LANES]],
+    /// Whether they come from a layer above, and are added to its own.
+    pub(crate) arrive: bool,
+    /// Whether it has residual connections itself, and leaves its own there.
+    pub(crate) leave: bool,
+}
+
+impl<const LANES: usize> Residual<'_, LANES> {
+    pub(crate) const fn none() -> Self {
+        Self { gradients: &mut [], arrive: false, leave: false }
+    }
+}
+
 /// A layer whose input gradients are ready.
 ///
 /// `keep` is what dropout multiplied the kept activations by, 1 without.
@@ -29,6 +45,7 @@ fn deltas<'a, M: Model, const LANES: usize>(
     keep: f32,
     batch: BatchOf<M>,
     above: &'a [[f32; LANES]],
+    residual: Residual<'a, LANES>,
     tile: &'a mut LayerTiles<'_, LANES>,
 ) -> Backward<'a, M::Format, LANES> {
     Backward {
@@ -39,6 +56,7 @@ fn deltas<'a, M: Model, const LANES: usize>(
         delta: &mut *tile.delta,
         learned: inner.activation_parameters(),
         learned_gradients: &mut *tile.activation_gradients,
+        residual,
         activation: inner.spec().activation,
         scale: keep,
         batch,
@@ -71,7 +89,7 @@ pub(crate) fn backward_rows<B: Backend, M: Model, const LANES: usize>(
     above: &[[f32; LANES]],
     tile: &mut LayerTiles<'_, LANES>,
 ) {
-    let mut work = deltas(layer, inner, keep, batch, above, tile);
+    let mut work = deltas(layer, inner, keep, batch, above, Residual::none(), tile);
     work.sums = match (layer.spec().storage, layer.transposed()) {
         (Storage::Dense, _) => InputSums::Dense { n_in: layer.spec().n_in, first: 0 },
         (Storage::OutputMajor, Some(transposed)) => InputSums::Transposed(transposed),
@@ -86,16 +104,16 @@ pub(crate) fn backward_rows<B: Backend, M: Model, const LANES: usize>(
 /// `keep` is what dropout multiplied the kept activations by, 1 without.
 pub(crate) fn backward<B: Backend, M: Model, const LANES: usize>(
     workers: Workers<'_, B>,
-    layer: &M,
-    inner: &M,
+    (layer, inner): (&M, &M),
     keep: f32,
     batch: BatchOf<M>,
     above: &[[f32; LANES]],
+    residual: Residual<'_, LANES>,
     tile: &mut LayerTiles<'_, LANES>,
 ) {
     let spec = layer.spec();
     let activation = inner.spec().activation;
-    let mut work = deltas(layer, inner, keep, batch, above, tile);
+    let mut work = deltas(layer, inner, keep, batch, above, residual, tile);
     match (spec.storage, layer.transposed()) {
         (Storage::Dense, _) => {
             let product = MatrixMultiply {
@@ -143,6 +161,7 @@ pub(crate) fn differentiate<B: Backend, const LANES: usize>(
         delta,
         learned: &[],
         learned_gradients: &mut [],
+        residual: Residual::none(),
         activation,
         scale: keep,
         batch: (),
@@ -173,6 +192,7 @@ struct Backward<'a, F: Format, const LANES: usize> {
     delta: &'a mut [[f32; LANES]],
     learned: &'a [Parameters],
     learned_gradients: &'a mut [Parameters],
+    residual: Residual<'a, LANES>,
     activation: Activation,
     scale: f32,
     batch: F::Batch,
@@ -192,6 +212,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             mut delta,
             mut learned,
             learned_gradients: mut gradients,
+            residual: Residual { gradients: mut through, arrive, leave },
             activation,
             scale,
             batch,
@@ -218,6 +239,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             delta: take_mut(&mut delta, row),
             learned: take(&mut learned, row),
             learned_gradients: take_mut(&mut gradients, row),
+            residual: Residual { gradients: take_mut(&mut through, row), arrive, leave },
             activation,
             scale,
             batch,
@@ -232,6 +254,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
                 delta,
                 learned,
                 learned_gradients: gradients,
+                residual: Residual { gradients: through, arrive, leave },
                 activation,
                 scale,
                 batch,
@@ -246,7 +269,8 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, values, above, y, delta, learned, learned_gradients, activation, scale, batch } = self;
+        let Self { sums, values, above, y, delta, learned, learned_gradients, residual, .. } = self;
+        let Self { activation, scale, batch, .. } = self;
         let (delta, y) = (units_mut::<V, K, LANES>(delta), units::<V, K, LANES>(y));
         if let (true, Activation::Relu, InputSums::Dense { n_in, first }) = (V::SINGLE, activation, &sums) {
             // What a chip does most, with nothing to decide inside the loop.
@@ -256,7 +280,19 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
         let hides_sign = activation.hides_sign();
-        let mut finish = Differentiate::<V, _, K, LANES> { vector, learned, activation, hides_sign, scale, batch };
+        let Residual { gradients, arrive, leave } = if F::LEARNED_ACTIVATIONS { residual } else { Residual::none() };
+        let residual = gradients.iter_mut();
+        let mut finish = Differentiate::<V, _, K, LANES> {
+            vector,
+            learned,
+            residual,
+            arrive,
+            leave,
+            activation,
+            hides_sign,
+            scale,
+            batch,
+        };
         match sums {
             InputSums::Transposed(transposed) => gather::transposed_rows(
                 vector,
@@ -307,6 +343,10 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
 struct Differentiate<'a, V, T, const K: usize, const LANES: usize> {
     vector: V,
     learned: core::iter::Zip<core::slice::Iter<'a, Parameters>, core::slice::IterMut<'a, Parameters>>,
+    /// See [`Residual`].
+    residual: core::slice::IterMut<'a, [f32; LANES]>,
+    arrive: bool,
+    leave: bool,
     activation: Activation,
     hides_sign: bool,
     scale: f32,
@@ -325,10 +365,24 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Differentiate<
         };
         let mut row = floats::<V, K, LANES>(store(vector, sum));
         let (y, z) = (floats::<V, K, LANES>(*y), floats::<V, K, LANES>(*z));
-        if self.activation != Activation::BatchNormRelu {
+        let mut residual = self.residual.next();
+        if let Some(arrived) = residual.as_deref().filter(|_| self.arrive) {
+            for (gradient, arrived) in row.iter_mut().zip(arrived) {
+                *gradient += arrived;
+            }
+        }
+        if !self.activation.is_normalised() {
             *gradient = srelu::backward_row(&mut row, &y, &z, self.scale, parameters);
         } else if let Some(batch) = self.batch.get() {
-            *gradient = batch_norm::backward_row(&mut row, &y, &z, self.scale, parameters, batch);
+            *gradient = batch_norm::backward_row(
+                &mut row,
+                &y,
+                &z,
+                self.scale,
+                parameters,
+                batch,
+                residual.take_if(|_| self.leave),
+            );
         }
         if let [row] = units::<V, K, LANES>(core::slice::from_ref(&row)) {
             *delta = *row;

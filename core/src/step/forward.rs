@@ -29,13 +29,14 @@ pub(crate) struct TileSamples<T> {
     pub(crate) batch: T,
 }
 
-/// A layer whose sums are ready.
+/// A layer whose sums are ready. `residual` has the activations that are added to them, or none.
 #[inline(always)]
 fn activations<'a, M: Model, X: Element, const LANES: usize>(
     layer: &'a M,
     mask: DropoutMask,
     samples: TileSamples<BatchOf<M>>,
     x: &'a [[X; LANES]],
+    residual: &'a [[f32; LANES]],
     tile: &'a mut LayerTiles<'_, LANES>,
 ) -> Forward<'a, M::Format, X, LANES> {
     let activation = layer.spec().activation;
@@ -45,6 +46,7 @@ fn activations<'a, M: Model, X: Element, const LANES: usize>(
         x,
         bias: layer.bias(),
         learned: layer.activation_parameters(),
+        residual,
         y: &mut *tile.y,
         z: if keep_sums { &mut *tile.delta } else { &mut [] },
         first_neuron: 0,
@@ -76,7 +78,7 @@ pub(crate) fn forward_rows<B: Backend, M: Model, X: Element, const LANES: usize>
     x: &[[X; LANES]],
     tile: &mut LayerTiles<'_, LANES>,
 ) {
-    let mut work = activations(layer, mask, samples, x, tile);
+    let mut work = activations(layer, mask, samples, x, &[], tile);
     work.sums = match layer.spec().storage {
         Storage::Dense => Sums::Dense(layer.weights()),
         // Where a layer is in blocks, this matrix is empty.
@@ -86,17 +88,19 @@ pub(crate) fn forward_rows<B: Backend, M: Model, X: Element, const LANES: usize>
     backend.dispatch::<LANES, _>(work.part(rows));
 }
 
-/// Computes the activations of a layer's neurons from its inputs `x`.
+/// Computes the activations of a layer's neurons from its inputs `x`, and from those of the layer two before where it has
+/// residual connections.
 pub(crate) fn forward<B: Backend, M: Model, X: Element, const LANES: usize>(
     workers: Workers<'_, B>,
     layer: &M,
     mask: DropoutMask,
     samples: TileSamples<BatchOf<M>>,
     x: &[[X; LANES]],
+    residual: &[[f32; LANES]],
     tile: &mut LayerTiles<'_, LANES>,
 ) {
     let spec = layer.spec();
-    let mut work = activations(layer, mask, samples, x, tile);
+    let mut work = activations(layer, mask, samples, x, residual, tile);
     match spec.storage {
         Storage::Dense => {
             let mut product = |x| {
@@ -133,11 +137,13 @@ pub(crate) fn activate<B: Backend, const LANES: usize>(
     y: &mut [[f32; LANES]],
 ) {
     let (sums, x, learned, z): (_, &[[f32; LANES]], _, _) = (Sums::Ready, &[], &[][..], &mut [][..]);
+    let residual = &[];
     let block = Forward::<InBlock, _, LANES> {
         sums,
         x,
         bias,
         learned,
+        residual,
         y,
         z,
         first_neuron,
@@ -164,6 +170,8 @@ struct Forward<'a, F: Format, X: Element, const LANES: usize> {
     bias: &'a [f32],
     /// Parameters of the activation, where it has some.
     learned: &'a [Parameters],
+    /// Activations that are added to the sums, or empty.
+    residual: &'a [[f32; LANES]],
     y: &'a mut [[f32; LANES]],
     /// Where the sums are kept, or empty.
     z: &'a mut [[f32; LANES]],
@@ -181,8 +189,8 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
     }
 
     fn split_at(self, row: usize) -> (Self, Self) {
-        let Self { sums, x, mut bias, mut learned, mut y, mut z, first_neuron, activation, mask, first_sample, batch } =
-            self;
+        let Self { sums, x, mut bias, mut learned, mut residual, mut y, mut z, .. } = self;
+        let Self { first_neuron, activation, mask, first_sample, batch, .. } = self;
         let (top, rest) = match sums {
             Sums::Sparse(csr) => {
                 let (top, rest) = csr.split_rows(row);
@@ -199,6 +207,7 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
             x,
             bias: take(&mut bias, row),
             learned: take(&mut learned, row),
+            residual: take(&mut residual, row),
             y: take_mut(&mut y, row),
             z: take_mut(&mut z, row),
             first_neuron,
@@ -208,7 +217,9 @@ impl<F: Format, X: Element, const LANES: usize> Block for Forward<'_, F, X, LANE
             batch,
         };
         let first_neuron = first_neuron + row;
-        (top, Self { sums: rest, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch })
+        let rest =
+            Self { sums: rest, x, bias, learned, residual, y, z, first_neuron, activation, mask, first_sample, batch };
+        (top, rest)
     }
 }
 
@@ -218,14 +229,16 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 
     #[inline(always)]
     fn run<V: Vector, const K: usize>(self, vector: V) {
-        let Self { sums, x, bias, learned, y, z, first_neuron, activation, mask, first_sample, batch } = self;
+        let Self { sums, x, bias, learned, residual, y, z, first_neuron, activation, mask, first_sample, batch } = self;
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter();
+        let residual = if F::LEARNED_ACTIVATIONS { residual } else { &[] };
         let ready = matches!(sums, Sums::Ready);
         let (y, z) = (units_mut::<V, K, LANES>(y), units_mut::<V, K, LANES>(z).iter_mut());
         let mut finish = Activate::<V, _, K, LANES> {
             vector,
             learned,
+            residual: units::<V, K, LANES>(residual).iter(),
             z,
             neuron: first_neuron,
             activation,
@@ -264,6 +277,7 @@ impl<F: Format, X: Element, const LANES: usize> Kernel for Forward<'_, F, X, LAN
 struct Activate<'a, V: Vector, T, const K: usize, const LANES: usize> {
     vector: V,
     learned: core::slice::Iter<'a, Parameters>,
+    residual: core::slice::Iter<'a, [V::Unit; K]>,
     /// Where sums are kept.
     z: core::slice::IterMut<'a, [V::Unit; K]>,
     neuron: usize,
@@ -289,8 +303,12 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
         }
         if let Some(parameters) = self.learned.next() {
             let mut row = floats::<V, K, LANES>(store(vector, sum));
-            if self.activation == Activation::BatchNormRelu {
-                batch_norm::apply_row(&mut row, parameters, self.batch.get());
+            if self.activation.is_normalised() {
+                let residual = self.residual.next().map(
+                    #[inline(always)]
+                    |row| floats::<V, K, LANES>(*row),
+                );
+                batch_norm::apply_row(&mut row, parameters, self.batch.get(), residual.as_ref());
             } else {
                 srelu::apply_row(&mut row, parameters);
             }
@@ -360,6 +378,7 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
     fn single_rows<F: Format>(&mut self, y: &mut [[V::Unit; K]], bias: &[f32]) {
         if !F::LEARNED_ACTIVATIONS {
             self.learned = [].iter();
+            self.residual = [].iter();
         }
         self.rows(y, bias);
     }

@@ -16,7 +16,7 @@ use crate::samples::source::Samples;
 use crate::sparse::bf16::Rounding;
 use crate::sparse::blocks::LayerBlocks;
 use crate::sparse::index::Format;
-use crate::step::backward::backward;
+use crate::step::backward::{Residual, backward};
 use crate::step::block::Workers;
 use crate::step::blocks::{Below, WeightStep, step_back, update_bias};
 use crate::step::forward::TileSamples;
@@ -43,7 +43,7 @@ where
     F: Format,
 {
     let workers = Workers::new(backend, 1);
-    let Workspace { input, layers: tiles, labels } = workspace;
+    let Workspace { input, layers: tiles, labels, .. } = workspace;
     let (input, Some(labels)) = (&mut **input, labels.first_mut()) else { return Metrics::default() };
     let measure = Measure { samples, minibatch, training: Some((sgd, id)) };
     let used = backend.timed(Phase::Batch, || measure.fill(0, input, labels));
@@ -86,7 +86,8 @@ where
             if !layer.spec.is_blocked() {
                 let y = &mut *tile.y;
                 let mut tile = LayerTiles { y, delta: &mut *delta, activation_gradients: &mut [] };
-                backward(workers, &*layer, inner, keep, batch, deltas, &mut tile);
+                // Nor are there residual connections.
+                backward(workers, (&*layer, inner), keep, batch, deltas, Residual::none(), &mut tile);
             }
             let y = &*tile.y;
             let below = Below { activation: inner.spec.activation, keep, y, delta };

@@ -10,7 +10,7 @@ use crate::samples::needed::Minibatch;
 use crate::samples::one::OneSample;
 use crate::samples::source::{Samples, Target};
 use crate::sparse::index::Format;
-use crate::step::backward::backward;
+use crate::step::backward::{Residual, backward};
 use crate::step::block::Workers;
 use crate::step::blocks::{Neurons, forward_blocks};
 use crate::step::forward::{TileSamples, forward};
@@ -150,7 +150,7 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
         if tiles.count > 1 {
             return self.run_halves(tiles);
         }
-        let Tiles { first, input, mut layers, labels, .. } = tiles;
+        let Tiles { first, input, mut layers, residual_gradients, labels, .. } = tiles;
         let Some(labels) = labels.first_mut() else { return Metrics::default() };
         let Self { workers, measure: Measure { training, minibatch, .. }, .. } = *self;
         let used = workers.backend.timed(Phase::Batch, || self.measure.fill(first, input, labels));
@@ -172,6 +172,8 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
             workers.backend.timed(Phase::Backward, || {
                 let keep = dropout_scale(sgd);
                 let mut above: &[[f32; LANES]] = output.delta;
+                // Of the layer two above the one whose deltas come next.
+                let mut arrive = false;
                 let mut layers = self.layers;
                 while let Some((layer, below)) = layers.split_last() {
                     let (Some(inner), Some((tile, rest))) =
@@ -179,7 +181,12 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
                     else {
                         break;
                     };
-                    backward(workers, layer, inner, keep, batch, above, tile);
+                    let leave = inner.spec().activation.is_residual();
+                    let rows = if arrive || leave { inner.spec().n_out } else { 0 };
+                    let gradients = residual_gradients.get_mut(..rows).unwrap_or_default();
+                    let residual = Residual { gradients, arrive, leave };
+                    backward(workers, (layer, inner), keep, batch, above, residual, tile);
+                    arrive = layer.spec().activation.is_residual();
                     above = tile.delta;
                     (layers, hidden) = (below, rest);
                 }
@@ -216,13 +223,18 @@ pub(crate) fn forward_layers<B: Backend, M: Model, const LANES: usize>(
     tiles: &mut [LayerTiles<'_, LANES>],
 ) {
     let mut x: Option<&[[f32; LANES]]> = None;
+    // Activations of the layer two before.
+    let mut before = None;
     for (i, (layer, tile)) in layers.iter().zip(tiles).enumerate() {
         let mask = training.map_or(DropoutMask::OFF, |step| dropout_mask(step, i, layers.len()));
         match (layer.blocks(), x) {
             (None, None) => {
-                forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, tile);
+                forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, &[], tile);
             }
-            (None, Some(x)) => forward(workers, layer, mask, samples, x, tile),
+            (None, Some(x)) => {
+                let residual = before.filter(|_| layer.spec().activation.is_residual()).unwrap_or_default();
+                forward(workers, layer, mask, samples, x, residual, tile);
+            }
             (Some(blocks), x) => {
                 let neurons = Neurons { bias: layer.bias(), activation: layer.spec().activation, mask, first: 0 };
                 match x {
@@ -231,6 +243,7 @@ pub(crate) fn forward_layers<B: Backend, M: Model, const LANES: usize>(
                 }
             }
         }
+        before = x;
         x = Some(tile.y);
     }
 }

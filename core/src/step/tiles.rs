@@ -23,6 +23,8 @@ pub(crate) struct LayerTiles<'a, const LANES: usize> {
 pub(crate) struct Workspace<'a, X: Element, const LANES: usize, const LAYERS: usize> {
     pub(crate) input: &'a mut [[X; LANES]],
     pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    /// Gradients on their way through residual connections: room for the widest layer that has some; empty in inference.
+    pub(crate) residual_gradients: &'a mut [[f32; LANES]],
     pub(crate) labels: &'a mut [[u16; LANES]],
 }
 
@@ -33,6 +35,8 @@ pub(crate) struct Tiles<'a, X: Element, const LANES: usize, const LAYERS: usize>
     pub(crate) count: usize,
     pub(crate) input: &'a mut [[X; LANES]],
     pub(crate) layers: Vec<LayerTiles<'a, LANES>, LAYERS>,
+    /// Gradients on their way through residual connections: room for the widest layer that has some; empty in inference.
+    pub(crate) residual_gradients: &'a mut [[f32; LANES]],
     pub(crate) labels: &'a mut [[u16; LANES]],
 }
 
@@ -56,24 +60,33 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
             });
         }
         let input = cut(&mut &mut *workspace.input, tiles, count).0;
+        let residual_gradients = cut(&mut &mut *workspace.residual_gradients, tiles, count).0;
         let labels = cut(&mut &mut *workspace.labels, tiles, count).0;
-        Self { first: 0, count, input, layers, labels }
+        Self { first: 0, count, input, layers, residual_gradients, labels }
     }
 
     /// The first `count` tiles, and the rest.
     pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
         let (tiles, count) = (self.count.max(1), count.min(self.count));
         let input_rows = self.input.len() / tiles * count;
+        let (residual_gradients, residual_rest) = cut(&mut self.residual_gradients, tiles, count);
         let (mut input, mut labels) = (self.input, self.labels);
         let mut top = Tiles {
             first: self.first,
             count,
             input: take_mut(&mut input, input_rows),
             layers: Vec::new(),
+            residual_gradients,
             labels: take_mut(&mut labels, count),
         };
-        let mut rest =
-            Tiles { first: self.first + count, count: self.count - count, input, layers: Vec::new(), labels };
+        let mut rest = Tiles {
+            first: self.first + count,
+            count: self.count - count,
+            input,
+            layers: Vec::new(),
+            residual_gradients: residual_rest,
+            labels,
+        };
         // Not by value: the iterator's end would have a place to panic in.
         for LayerTiles { y, delta, activation_gradients } in &mut self.layers {
             let (y, y_rest) = cut(y, tiles, count);

@@ -81,7 +81,7 @@ fn initialise_layer<F: Format>(
     if F::LEARNED_ACTIVATIONS {
         let mut generator = Generator::new(seed, Purpose::Activation, 0, 0, index);
         layer.activation_parameters.fill_with(|| match spec.activation {
-            Activation::BatchNormRelu => batch_norm::INITIAL,
+            Activation::BatchNormRelu | Activation::BatchNormResidual => batch_norm::INITIAL,
             _ => srelu::initial(&mut generator),
         });
     }

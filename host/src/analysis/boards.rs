@@ -1,6 +1,5 @@
 //! Microcontroller boards: which networks they can train and run, by predicted memory.
 
-use rewire_core::activation::Activation;
 use rewire_core::network::{Description, Footprint, LayerSpec};
 use rewire_core::sparse::{Bytes, Compact, Narrow, Standard, Wide};
 use serde::Serialize;
@@ -8,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::footprint::bytes_of;
 use crate::error::Usage;
 use crate::firmware::boards::{BOARDS, Board, find};
-use crate::settings::Config;
+use crate::settings::{ActivationKind, Config};
 
 /// A board, as `--json` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -78,7 +77,12 @@ fn on_chip(config: &Config, (inputs, outputs): (usize, usize), momentum: bool) -
     let layers: Vec<LayerSpec> = config.layers(inputs, outputs).into_iter().map(LayerSpec::input_major).collect();
     let training = Description::training(&layers, 1);
     let training = if momentum { training.with_velocity() } else { training };
-    if layers.iter().any(|layer| layer.activation == Activation::BatchNormRelu) {
+    if config.activation == ActivationKind::BatchNormResidual {
+        return Err(Usage(
+            "--activation batch-norm-residual neither trains nor runs on a chip: choose --activation relu".into(),
+        ));
+    }
+    if layers.iter().any(|layer| layer.activation.is_normalised()) {
         return Err(Usage(
             "--activation batch-norm-relu cannot be trained on a chip, one sample at a time; once trained and exported it \
              takes what --activation relu does"

@@ -53,7 +53,7 @@ pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
     let lanes = config.lanes();
     let of = |layers: &[LayerSpec]| rewire_engine::build::footprint(layers, lanes, &description(config, layers));
     let (s, d) = (of(&sparse), of(&dense));
-    let parts: [(&str, BytesOf); 16] = [
+    let parts: [(&str, BytesOf); 17] = [
         ("weights", |f| f.weights),
         ("columns", |f| f.columns),
         ("row pointers", |f| f.row_pointers),
@@ -65,6 +65,7 @@ pub fn account(config: &Config, widths: (usize, usize)) -> Accounting {
         ("activations", |f| f.activations),
         ("deltas", |f| f.deltas),
         ("gradients of activations", |f| f.activation_gradients),
+        ("gradients of residual connections", |f| f.residual_gradients),
         ("transposed index", |f| f.transposed_index),
         ("labels", |f| f.labels),
         ("scratch", |_| 0),

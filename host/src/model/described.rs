@@ -11,7 +11,8 @@ use crate::settings::{ActivationKind, Config, ModelKind, StorageKind};
 pub fn described(model: &Model, defaults: Config) -> Config {
     let layers = &model.layers;
     let hidden: Vec<_> = layers.iter().rev().skip(1).rev().map(|layer| layer.spec).collect();
-    let (activation, slope) = match hidden.first().map(|spec| spec.activation) {
+    let residual = hidden.iter().find(|spec| spec.activation == Activation::BatchNormResidual);
+    let (activation, slope) = match residual.or(hidden.first()).map(|spec| spec.activation) {
         Some(Activation::LeakyRelu { slope }) => {
             // All-ReLU turns the slope of every second layer.
             let turns = hidden.get(1).is_some_and(|spec| spec.activation == Activation::LeakyRelu { slope: -slope });
@@ -19,6 +20,7 @@ pub fn described(model: &Model, defaults: Config) -> Config {
         }
         Some(Activation::SRelu) => (ActivationKind::Srelu, defaults.slope),
         Some(Activation::BatchNormRelu) => (ActivationKind::BatchNormRelu, defaults.slope),
+        Some(Activation::BatchNormResidual) => (ActivationKind::BatchNormResidual, defaults.slope),
         Some(Activation::Relu | Activation::Identity) | None => (ActivationKind::Relu, defaults.slope),
     };
     let is_stored = |storage| layers.iter().any(|layer| layer.spec.storage == storage);

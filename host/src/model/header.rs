@@ -51,6 +51,7 @@ impl LayerHeader {
             Activation::LeakyRelu { slope } => ("leaky-relu", Some(slope)),
             Activation::SRelu => ("srelu", None),
             Activation::BatchNormRelu => ("batch-norm-relu", None),
+            Activation::BatchNormResidual => ("batch-norm-residual", None),
         };
         let storage = match spec.storage {
             Storage::Dense => "dense",
@@ -68,6 +69,7 @@ impl LayerHeader {
             ("identity", None) => Activation::Identity,
             ("srelu", None) => Activation::SRelu,
             ("batch-norm-relu", None) => Activation::BatchNormRelu,
+            ("batch-norm-residual", None) => Activation::BatchNormResidual,
             ("leaky-relu", Some(slope)) if slope.is_finite() => Activation::LeakyRelu { slope },
             (other, _) => bail!("the activation '{other}' is unknown"),
         };
@@ -94,6 +96,7 @@ mod tests {
             Activation::LeakyRelu { slope: -0.5 },
             Activation::SRelu,
             Activation::BatchNormRelu,
+            Activation::BatchNormResidual,
         ] {
             let spec = LayerSpec::dense(3, 2, activation);
             assert_eq!(LayerHeader::new(&spec).spec(6).unwrap(), spec);

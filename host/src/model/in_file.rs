@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rewire_core::activation::{Activation, Parameters};
+use rewire_core::activation::Parameters;
 use rewire_core::network::{Description, LayerSpec};
 use rewire_core::sparse::{CsrRef, Wide};
 use rewire_engine::dynamic::Network;
@@ -224,7 +224,7 @@ fn finite(file: &TensorFile<'_>, name: &str, len: usize) -> Result<Vec<f32>> {
 
 /// Checks that no running variance is below 0.
 fn check_variances(spec: &LayerSpec, name: &str, parameters: &[Parameters]) -> Result<()> {
-    if spec.activation == Activation::BatchNormRelu {
+    if spec.activation.is_normalised() {
         let neuron = parameters.iter().position(|&[.., variance]| variance < 0.0);
         ensure!(neuron.is_none(), "{name}: the variance of neuron {} is below 0", neuron.unwrap_or_default());
     }

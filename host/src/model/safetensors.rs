@@ -56,7 +56,7 @@ pub struct Model<L = Vec<LayerData>> {
 
 /// What the tensor with the parameters of an activation is called.
 pub(super) fn parameters_name(activation: Activation) -> &'static str {
-    if activation == Activation::BatchNormRelu { "batch_norm" } else { "srelu" }
+    if activation.is_normalised() { "batch_norm" } else { "srelu" }
 }
 
 /// A [`Model`] whose layers lie in the network that is trained: what is written of it.

@@ -256,8 +256,15 @@ impl Config {
             ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: self.slope },
             ActivationKind::AllRelu => Activation::all_relu(self.slope, layer),
             ActivationKind::Srelu => Activation::SRelu,
-            ActivationKind::BatchNormRelu => Activation::BatchNormRelu,
+            ActivationKind::BatchNormResidual if self.is_residual(layer) => Activation::BatchNormResidual,
+            ActivationKind::BatchNormRelu | ActivationKind::BatchNormResidual => Activation::BatchNormRelu,
         }
+    }
+
+    /// Whether a hidden layer adds the activations of the one two before: that is as wide, and the layer between adds none.
+    pub(super) fn is_residual(&self, layer: usize) -> bool {
+        let two_before = layer.checked_sub(2).and_then(|before| self.hidden.get(before));
+        two_before.is_some_and(|width| self.hidden.get(layer) == Some(width)) && !self.is_residual(layer - 1)
     }
 
     /// Samples in a tile: what was asked for, or what cuts a minibatch of a usual size in two, so that two threads have

@@ -62,10 +62,18 @@ impl Config {
             return Err(Invalid::because("sigma", reason));
         }
         self.check_blocks()?;
-        if self.activation == ActivationKind::BatchNormRelu && self.lanes().min(self.batch_size) < 2 {
+        let normalises = matches!(self.activation, ActivationKind::BatchNormRelu | ActivationKind::BatchNormResidual);
+        if normalises && self.lanes().min(self.batch_size) < 2 {
             let setting = if self.batch_size == 1 { "batch_size" } else { "lanes" };
-            let must_be = "larger: --activation batch-norm-relu normalises over the samples of a tile";
+            let must_be = format!("larger: --activation {} normalises over the samples of a tile", self.activation);
             return Err(Invalid::value(setting, 1, must_be));
+        }
+        if self.activation == ActivationKind::BatchNormResidual
+            && !(0..self.hidden.len()).any(|layer| self.is_residual(layer))
+        {
+            let reason =
+                "has no layer as wide as the one two before, which --activation batch-norm-residual would add to it";
+            return Err(Invalid::because("hidden", reason));
         }
         if self.filter() != FilterKind::None && self.augment && self.jitter > 0.0 {
             return Err(Invalid::because(
@@ -171,6 +179,8 @@ mod tests {
         refused(|c| c.lanes = 7, "--lanes is 7");
         refused(|c| (c.activation, c.lanes) = (ActivationKind::BatchNormRelu, 1), "--lanes is 1");
         refused(|c| (c.activation, c.batch_size) = (ActivationKind::BatchNormRelu, 1), "--batch-size is 1");
+        let residual = "--hidden has no layer as wide as the one two before";
+        refused(|c| (c.activation, c.hidden) = (ActivationKind::BatchNormResidual, vec![30, 20, 40]), residual);
         refused(|c| c.connections = vec![10, 10], "--connections");
         refused(|c| c.connections = vec![10, 0, 10, 10], "layer 2");
         refused(|c| c.sigma = vec![], "--sigma");

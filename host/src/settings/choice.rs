@@ -59,6 +59,8 @@ choice! {
         Srelu = "srelu",
         /// Batch normalisation over the samples of a tile, then ReLU; each neuron learns scale and shift.
         BatchNormRelu = "batch-norm-relu",
+        /// The same with residual connections: a layer adds the activations of the one two before, where that is as wide.
+        BatchNormResidual = "batch-norm-residual",
     }
 
     /// How the learning rate, zeta or the number of connections changes over the epochs.

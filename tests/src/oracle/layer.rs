@@ -22,7 +22,8 @@ pub struct OracleLayer {
 }
 
 impl OracleLayer {
-    pub(super) fn activate(&self, neuron: usize, z: f64) -> f64 {
+    /// A neuron's activation; `residual` is that of the layer two before, 0 without residual connections.
+    pub(super) fn activate(&self, neuron: usize, z: f64, residual: f64) -> f64 {
         match self.activation {
             Activation::Identity => z,
             Activation::Relu => z.max(0.0),
@@ -38,16 +39,21 @@ impl OracleLayer {
                 let right = left + width.abs();
                 z.clamp(left, right) + left_slope * (z - left).min(0.0) + right_slope * (z - right).max(0.0)
             }
-            Activation::BatchNormRelu => {
+            Activation::BatchNormRelu | Activation::BatchNormResidual => {
                 let [.., mean, variance] = self.activation_parameters[neuron];
-                self.normalise(neuron, z, mean, variance)
+                self.normalise(neuron, z, [mean, variance], residual)
             }
         }
     }
 
-    pub(super) fn normalise(&self, neuron: usize, z: f64, mean: f64, variance: f64) -> f64 {
+    /// What residual connections add to a neuron of this layer, the network's layer `index`.
+    pub(super) fn residual<'a>(&self, index: usize, neuron: usize, before: impl Fn(usize) -> &'a Vec<f64>) -> f64 {
+        if self.activation == Activation::BatchNormResidual { before(index - 2)[neuron] } else { 0.0 }
+    }
+
+    pub(super) fn normalise(&self, neuron: usize, z: f64, [mean, variance]: [f64; 2], residual: f64) -> f64 {
         let [scale, shift, ..] = self.activation_parameters[neuron];
-        (scale * (z - mean) / (variance + f64::from(BATCH_NORM_EPSILON)).sqrt() + shift).max(0.0)
+        (scale * (z - mean) / (variance + f64::from(BATCH_NORM_EPSILON)).sqrt() + shift + residual).max(0.0)
     }
 
     pub(super) fn slope(&self, neuron: usize, z: f64) -> f64 {
@@ -71,7 +77,9 @@ impl OracleLayer {
                     1.0
                 }
             }
-            Activation::BatchNormRelu => panic!("it depends on the other samples: ask for finite differences"),
+            Activation::BatchNormRelu | Activation::BatchNormResidual => {
+                panic!("it depends on the other samples: ask for finite differences")
+            }
         }
     }
 }

@@ -95,6 +95,22 @@ fn each_kind_of_buffer_has_the_bytes_counted_by_hand() {
 }
 
 #[test]
+fn gradients_of_residual_connections_take_the_rows_of_the_widest_layer_that_has_some() {
+    use Activation::{BatchNormRelu, BatchNormResidual};
+    let layers = |activation| {
+        let hidden = [(5, 3, BatchNormRelu), (3, 6, BatchNormRelu), (6, 3, activation), (3, 6, BatchNormRelu)];
+        let [a, b, c, d] = hidden.map(|(n_in, n_out, activation)| LayerSpec::dense(n_in, n_out, activation));
+        [a, b, c, d, LayerSpec::dense(6, 3, activation), LayerSpec::dense(3, 2, IDENTITY)]
+    };
+    let (with, without) = (layers(BatchNormResidual), layers(BatchNormRelu));
+    let training = |layers| Description::training(layers, 20).with_velocity().footprint::<Standard, 16>();
+    // Two tiles of 3 rows of 16 lanes.
+    assert_eq!(training(&with).residual_gradients, 2 * 3 * 64);
+    assert_eq!(training(&without).residual_gradients, 0);
+    assert_eq!(Description::inference(&with, 20).footprint::<Standard, 16>().residual_gradients, 0);
+}
+
+#[test]
 fn the_slices_of_a_network_have_the_predicted_bytes() {
     fn check<F: Format, const LANES: usize>(description: &Description<'_>) {
         let footprint = description.footprint::<F, LANES>();
@@ -235,8 +251,27 @@ fn every_wrong_description_is_named() {
     assert_eq!(build::<Standard, 16>(&training(1)), BuildError::NothingToNormalise { layer: 0 });
     assert_eq!(training(2).validate::<Standard, 16>(), Ok(()));
     assert_eq!(Description::inference(&layers, 1).validate::<Standard, 1>(), Ok(()));
+    check_residual();
     let expected = BuildError::NeedsVelocity { batch_size: 17, lanes: 16 };
     assert_eq!(build::<Narrow, 16>(&Description::training(&SENSOR, 17)), expected);
+}
+
+/// What residual connections ask of the layers around.
+fn check_residual() {
+    use Activation::{BatchNormRelu, BatchNormResidual, Relu};
+    let found = |widths: [usize; 5], activations: [Activation; 5]| {
+        let layers: Vec<LayerSpec> = (0..5)
+            .map(|i| LayerSpec::dense(if i == 0 { 4 } else { widths[i - 1] }, widths[i], activations[i]))
+            .collect();
+        Description::training(&layers, 2).validate::<Standard, 16>()
+    };
+    let refused = |layer| Err(BuildError::Residual { layer });
+    let (norm, residual) = (BatchNormRelu, BatchNormResidual);
+    assert_eq!(found([3, 5, 3, 5, 2], [norm, norm, residual, norm, IDENTITY]), Ok(()));
+    assert_eq!(found([3, 3, 3, 3, 2], [norm, residual, norm, norm, IDENTITY]), refused(1));
+    assert_eq!(found([3, 5, 4, 5, 2], [norm, norm, residual, norm, IDENTITY]), refused(2));
+    assert_eq!(found([3, 5, 3, 5, 2], [Relu, norm, residual, norm, IDENTITY]), refused(2));
+    assert_eq!(found([3, 3, 3, 3, 2], [norm, norm, residual, residual, IDENTITY]), refused(3));
 }
 
 #[test]

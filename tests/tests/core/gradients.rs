@@ -48,7 +48,7 @@ fn in_storage_order<F: Format<Input = f32>>(
 }
 
 fn batch_norm(spec: &LayerSpec) -> bool {
-    spec.activation == Activation::BatchNormRelu
+    spec.activation.is_normalised()
 }
 
 fn check<F: Format<Input = f32>, const LANES: usize>(layers: &[LayerSpec], kind: Kind, batch: usize) {
@@ -147,6 +147,22 @@ fn gradients_of_squared_errors_are_finite_differences() {
 fn gradients_go_through_mean_and_variance_of_a_tile() {
     for kind in Kind::ALL {
         let layers = layers(kind, [Activation::BatchNormRelu; 3]);
+        check::<Standard, 16>(&layers, kind, 16);
+        check::<Standard, 16>(&layers, kind, 21);
+        check::<Wide, 64>(&layers, kind, 70);
+    }
+}
+
+#[test]
+fn gradients_go_through_residual_connections() {
+    use Activation::{BatchNormRelu, BatchNormResidual, Identity};
+    for kind in Kind::ALL {
+        // The fourth layer passes on what arrives from the sixth; the third and the fifth have connections of layers alone.
+        let (widths, activations) = (
+            [9, 12, 14, 12, 10, 12, 4],
+            [BatchNormRelu, BatchNormRelu, BatchNormResidual, BatchNormRelu, BatchNormResidual, Identity],
+        );
+        let layers = kind.layers(&widths, 0.6, &activations);
         check::<Standard, 16>(&layers, kind, 16);
         check::<Standard, 16>(&layers, kind, 21);
         check::<Wide, 64>(&layers, kind, 70);

@@ -121,6 +121,19 @@ fn learned_activations_give_the_same_bits_on_every_backend() {
 
 /// 2^19 multiply-adds a pass are two blocks: one sample alone needs that many connections.
 #[test]
+fn residual_connections_give_the_same_bits_on_every_backend() {
+    let residual = |width, connections| {
+        let mut layers = layers(width, connections);
+        for (index, layer) in layers.iter_mut().enumerate().take(5) {
+            layer.activation = if index == 3 { Activation::BatchNormResidual } else { Activation::BatchNormRelu };
+        }
+        layers
+    };
+    check::<16>(&residual(60, 1000), 50, 90);
+    check::<64>(&residual(150, 8500), 100, 130);
+}
+
+#[test]
 fn one_sample_cut_into_blocks_gives_the_same_bits_on_every_backend() {
     let layers = [
         LayerSpec::sparse(32, 1500, 4000, Activation::LeakyRelu { slope: 0.25 }),

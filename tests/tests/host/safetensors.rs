@@ -22,6 +22,8 @@ struct Layer {
     bias: Vec<f64>,
     /// Of each neuron, how its sum is normalised: scale, shift, mean and variance.
     normalisers: Vec<[f64; 4]>,
+    /// Whether the activations of the layer two before are added to normalised sums.
+    residual: bool,
     /// Of each neuron, joints and outer slopes of three straight pieces: left joint, left slope, right joint, right slope.
     pieces: Vec<[f64; 4]>,
 }
@@ -76,14 +78,15 @@ impl Reader {
                     rows.map(|&[left, left_slope, width, slope]| [left, left_slope, left + width.abs(), slope])
                         .collect()
                 }
-                "batch-norm-relu" => {
+                "batch-norm-relu" | "batch-norm-residual" => {
                     assert_eq!(tensors.tensor(&name("batch_norm")).unwrap().shape(), [n_out, 4]);
                     normalisers = floats(&name("batch_norm")).as_chunks().0.to_vec();
                     below(0.0)
                 }
                 other => panic!("{other}"),
             };
-            Layer { n_out, connections, bias: floats(&name("bias")), normalisers, pieces }
+            let residual = layer["activation"] == "batch-norm-residual";
+            Layer { n_out, connections, bias: floats(&name("bias")), normalisers, residual, pieces }
         };
         let layers = header["layers"].as_array().unwrap().iter().enumerate().map(layer).collect();
         Self { mean: floats("input.mean"), scale: floats("input.scale"), layers }
@@ -92,6 +95,7 @@ impl Reader {
     fn logits(&self, image: &[u8]) -> Vec<f64> {
         let input = image.iter().zip(&self.mean).zip(&self.scale);
         let mut x: Vec<f64> = input.map(|((&pixel, mean), scale)| (f64::from(pixel) - mean) * scale).collect();
+        let mut two_before = Vec::new();
         for layer in &self.layers {
             let mut y = layer.bias.clone();
             assert_eq!(y.len(), layer.n_out);
@@ -104,8 +108,11 @@ impl Reader {
             let normalise = |(z, &[scale, shift, mean, variance]): (f64, &[f64; 4])| {
                 scale * (z - mean) / (variance + EPSILON).sqrt() + shift
             };
-            let y = y.into_iter().zip(&layer.normalisers).map(normalise);
-            x = y.zip(&layer.pieces).map(activate).collect();
+            let mut y: Vec<f64> = y.into_iter().zip(&layer.normalisers).map(normalise).collect();
+            if layer.residual {
+                y.iter_mut().zip(&two_before).for_each(|(y, before)| *y += before);
+            }
+            two_before = std::mem::replace(&mut x, y.into_iter().zip(&layer.pieces).map(activate).collect());
         }
         x
     }
@@ -130,11 +137,13 @@ fn a_slow_loop_over_the_file_gives_the_same_predictions_and_accuracy() {
         ("leaky", "--activation leaky-relu --slope 0.1 --scaling unit"),
         ("learned", "--activation srelu"),
         ("normalised", "--activation batch-norm-relu"),
+        ("residual", "--activation batch-norm-residual"),
         ("fixed", "--model fixprob --scaling global"),
         ("dense", "--model dense"),
     ];
     for (out, flags) in runs {
-        let quick = "--epochs 4 --hidden 64,32 --epsilon 4 --learning-rate 0.01";
+        let hidden = if out == "residual" { "64,32,64" } else { "64,32" };
+        let quick = format!("--epochs 4 --hidden {hidden} --epsilon 4 --learning-rate 0.01");
         succeed(folder.path(), &format!("train {quick} {flags} --out {out}"));
         let path = folder.path().join(out).join("model.safetensors");
         let reader = Reader::new(&fs::read(&path).unwrap());

@@ -209,7 +209,9 @@ pub(crate) fn encode<F: Format>(spec: &LayerSpec, layer: usize) -> Result<[u8; L
         Activation::Identity => (0, 0.0),
         Activation::Relu => (1, 0.0),
         Activation::LeakyRelu { slope } => (2, slope),
-        Activation::SRelu | Activation::BatchNormRelu => return Err(ImageError::Activation { layer }),
+        Activation::SRelu | Activation::BatchNormRelu | Activation::BatchNormResidual => {
+            return Err(ImageError::Activation { layer });
+        }
     };
     let storage = match storage {
         Storage::Dense => 0,

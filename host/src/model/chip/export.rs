@@ -94,12 +94,15 @@ pub fn export(model: &Model, path: &Path) -> Result<Exported> {
 ///
 /// # Errors
 ///
-/// When an activation has parameters, inputs go through a filter, or a name is too long.
+/// When an activation has parameters or residual connections, inputs go through a filter, or a name is too long.
 pub fn encode(model: &Model) -> Result<Encoded> {
     ensure!(
         model.filter == FilterKind::None,
         "its inputs go through a filter, which no image holds; train with --filter none"
     );
+    if let Some(layer) = model.layers.iter().position(|layer| layer.spec.activation == Activation::BatchNormResidual) {
+        bail!("layer {layer} has residual connections, which no image holds; train with --activation batch-norm-relu");
+    }
     let mut model = model.folded();
     if let Some(layer) = model.layers.iter().position(|layer| layer.spec.activation == Activation::SRelu) {
         bail!("layer {layer} has an SReLU, whose parameters no image holds; train with another --activation");
