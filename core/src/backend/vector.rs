@@ -84,7 +84,12 @@ pub trait Vector: Copy + Send + Sync {
     /// [`Vector::fold_16`] of registers that are computed in the order in which it needs them: few are then there at once.
     #[inline(always)]
     fn fold_16_of(self, register: impl Fn(usize) -> Self::Register) -> [f32; 16] {
-        self.fold_16(core::array::from_fn(register))
+        let mut registers = [self.splat(0.0); 16];
+        // A loop, not `from_fn`: what that calls may stay a function without the vector's instructions.
+        for (i, to) in registers.iter_mut().enumerate() {
+            *to = register(i);
+        }
+        self.fold_16(registers)
     }
 }
 

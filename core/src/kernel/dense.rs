@@ -41,16 +41,22 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     // Five rows that look at each input once.
     while V::SINGLE && weights.len() >= 5 * n {
         let sums = five::<X, V, K, LANES>(vector, take(&mut weights, 5 * n), x);
-        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
+        for (sum, out) in sums.into_iter().zip(&mut out) {
+            emit(out, sum);
+        }
     }
     // As many rows at a time as have room for their sums in registers.
     while V::SUMS >= 4 * K && weights.len() >= 4 * n {
         let sums = sums::<X, V, K, LANES, 4>(vector, take(&mut weights, 4 * n), x);
-        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
+        for (sum, out) in sums.into_iter().zip(&mut out) {
+            emit(out, sum);
+        }
     }
     while V::SUMS >= 2 * K && weights.len() >= 2 * n {
         let sums = sums::<X, V, K, LANES, 2>(vector, take(&mut weights, 2 * n), x);
-        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
+        for (sum, out) in sums.into_iter().zip(&mut out) {
+            emit(out, sum);
+        }
     }
     for (weights, out) in weights.chunks_exact(n).zip(out) {
         let [sum] = sums::<X, V, K, LANES, 1>(vector, weights, x);

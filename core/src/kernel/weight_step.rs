@@ -48,8 +48,14 @@ impl TileUpdate {
             while let Some((group, rest)) = sources.split_first_chunk::<WIDTH>() {
                 let weights = take_mut(&mut weights, WIDTH);
                 let velocity = take_mut(&mut velocity, WIDTH);
-                let registers = group.each_ref().map(&partial);
-                self.apply_group(weights, velocity, &vector.fold_16(registers));
+                let sums = vector.fold_16_of(
+                    #[inline(always)]
+                    |i| match group.get(i) {
+                        Some(source) => partial(source),
+                        None => vector.splat(0.0),
+                    },
+                );
+                self.apply_group(weights, velocity, &sums);
                 sources = rest;
             }
             if !sources.is_empty() {

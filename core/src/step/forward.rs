@@ -326,12 +326,12 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
     }
 
     #[inline(always)]
-    fn biased(&self, sum: [V::Register; K], bias: f32) -> [V::Register; K] {
+    fn biased(&self, mut sum: [V::Register; K], bias: f32) -> [V::Register; K] {
         let bias = self.vector.splat(bias);
-        sum.map(
-            #[inline(always)]
-            |sum| self.vector.add(sum, bias),
-        )
+        for sum in &mut sum {
+            *sum = self.vector.add(*sum, bias);
+        }
+        sum
     }
 
     /// A row's sum, as it comes: those of single samples wait in the place of the activations for
@@ -353,10 +353,12 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Activate<'_, V
             // What a chip does most, with nothing to decide inside the loop.
             Activation::Relu if self.is_plain() => self.plain_rows(out, Activation::Relu),
             Activation::Identity if self.is_plain() => self.plain_rows(out, Activation::Identity),
-            _ => out.for_each(|(y, bias)| {
-                let sum = load(self.vector, y);
-                self.row((y, bias), sum);
-            }),
+            _ => {
+                for (y, bias) in out {
+                    let sum = load(self.vector, y);
+                    self.row((y, bias), sum);
+                }
+            }
         }
     }
 

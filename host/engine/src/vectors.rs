@@ -146,36 +146,48 @@ impl Avx512 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(pub(crate) V3);
 
+/// Parts of [`Vector::fold_16`], as of [`Avx512`]. Methods and not closures, since all must become part of the kernel: elsewhere
+/// the processor's instructions are not known, and each is a call.
 impl Avx2 {
-    /// Eight rows of sixteen lanes from `first` on, the halves of each added.
+    /// Eight sums of sixteen lanes, of registers from `first` on.
     #[inline(always)]
-    fn halves(self, rows: &[[f32x8; 2]; 16], first: usize) -> [f32x8; 8] {
-        let mut sums = [self.0.splat_f32x8(0.0); 8];
-        for (sum, row) in sums.iter_mut().zip(&rows[first..]) {
-            *sum = self.0.add_f32x8(row[0], row[1]);
-        }
-        sums
+    fn eight(self, r: &impl Fn(usize) -> [f32x8; 2], first: usize) -> f32x8 {
+        let [a, b] = [self.pair(r, first), self.pair(r, first + 1)];
+        let [c, d] = [self.pair(r, first + 2), self.pair(r, first + 3)];
+        self.ones(self.twos(a, b), self.twos(c, d))
     }
 
-    /// Eight sums of eight lanes.
+    /// Halves of 8 and of 4, of registers `first` and `first + 4`.
     #[inline(always)]
-    fn fold_8(self, r: [f32x8; 8]) -> f32x8 {
-        let avx = self.0.avx;
-        let add = |a: f32x8, b: f32x8| self.0.add_f32x8(a, b);
-        let fours = |a: f32x8, b: f32x8| -> f32x8 {
-            let (a, b) = (cast(a), cast(b));
-            add(cast(avx._mm256_permute2f128_ps::<0x20>(a, b)), cast(avx._mm256_permute2f128_ps::<0x31>(a, b)))
-        };
-        let twos = |a: f32x8, b: f32x8| -> f32x8 {
-            let (a, b) = (cast(a), cast(b));
-            add(cast(avx._mm256_shuffle_ps::<0x44>(a, b)), cast(avx._mm256_shuffle_ps::<0xEE>(a, b)))
-        };
-        let ones = |a: f32x8, b: f32x8| -> f32x8 {
-            let (a, b) = (cast(a), cast(b));
-            add(cast(avx._mm256_shuffle_ps::<0x88>(a, b)), cast(avx._mm256_shuffle_ps::<0xDD>(a, b)))
-        };
-        let pair = |first: usize| fours(r[first], r[first + 4]);
-        ones(twos(pair(0), pair(1)), twos(pair(2), pair(3)))
+    fn pair(self, r: &impl Fn(usize) -> [f32x8; 2], first: usize) -> f32x8 {
+        let a = self.eights(r(first));
+        self.fours(a, self.eights(r(first + 4)))
+    }
+
+    #[inline(always)]
+    fn eights(self, r: [f32x8; 2]) -> f32x8 {
+        self.0.add_f32x8(r[0], r[1])
+    }
+
+    #[inline(always)]
+    fn fours(self, a: f32x8, b: f32x8) -> f32x8 {
+        let (avx, a, b) = (self.0.avx, cast(a), cast(b));
+        let low = cast(avx._mm256_permute2f128_ps::<0x20>(a, b));
+        self.0.add_f32x8(low, cast(avx._mm256_permute2f128_ps::<0x31>(a, b)))
+    }
+
+    #[inline(always)]
+    fn twos(self, a: f32x8, b: f32x8) -> f32x8 {
+        let (avx, a, b) = (self.0.avx, cast(a), cast(b));
+        let low = cast(avx._mm256_shuffle_ps::<0x44>(a, b));
+        self.0.add_f32x8(low, cast(avx._mm256_shuffle_ps::<0xEE>(a, b)))
+    }
+
+    #[inline(always)]
+    fn ones(self, a: f32x8, b: f32x8) -> f32x8 {
+        let (avx, a, b) = (self.0.avx, cast(a), cast(b));
+        let low = cast(avx._mm256_shuffle_ps::<0x88>(a, b));
+        self.0.add_f32x8(low, cast(avx._mm256_shuffle_ps::<0xDD>(a, b)))
     }
 }
 
@@ -278,8 +290,16 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn fold_16(self, registers: [[f32x8; 2]; 16]) -> [f32; 16] {
-        cast([self.fold_8(self.halves(&registers, 0)), self.fold_8(self.halves(&registers, 8))])
+    fn fold_16(self, r: [[f32x8; 2]; 16]) -> [f32; 16] {
+        self.fold_16_of(
+            #[inline(always)]
+            |i| r[i],
+        )
+    }
+
+    #[inline(always)]
+    fn fold_16_of(self, r: impl Fn(usize) -> [f32x8; 2]) -> [f32; 16] {
+        cast([self.eight(&r, 0), self.eight(&r, 8)])
     }
 }
 
