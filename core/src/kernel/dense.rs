@@ -41,9 +41,7 @@ pub(crate) fn rows<X: Element, V: Vector, const K: usize, const LANES: usize, T>
     // Five rows that look at each input once.
     while V::SINGLE && weights.len() >= 5 * n {
         let sums = five::<X, V, K, LANES>(vector, take(&mut weights, 5 * n), x);
-        for (sum, out) in sums.into_iter().zip(&mut out) {
-            emit(out, sum);
-        }
+        sums.into_iter().zip(&mut out).for_each(|(sum, out)| emit(out, sum));
     }
     // As many rows at a time as have room for their sums in registers.
     while V::SUMS >= 4 * K && weights.len() >= 4 * n {

@@ -32,7 +32,7 @@ pub(crate) fn cut<'a, F: Format, const LANES: usize, const LAYERS: usize>(
         match cut.buffer {
             Buffer::Inputs => workspace.input = slice(bytes)?,
             Buffer::Labels => workspace.labels = slice(bytes)?,
-            Buffer::ResidualGradients => workspace.residual_gradients = slice(bytes)?,
+            Buffer::ResidualGradients if F::LEARNED_ACTIVATIONS => workspace.residual_gradients = slice(bytes)?,
             Buffer::Activations => {
                 let y = slice(bytes)?;
                 let _ = workspace.layers.push(LayerTiles { y, delta: &mut [], activation_gradients: &mut [] });

@@ -55,6 +55,12 @@ pub(crate) trait Model: Sync {
     type Format: Format;
 
     fn spec(&self) -> &LayerSpec;
+    /// Whether the layer adds the activations of the one two before: known to be false when compiling where the format has no
+    /// such activations.
+    #[inline(always)]
+    fn is_residual(&self) -> bool {
+        <Self::Format as Format>::LEARNED_ACTIVATIONS && self.spec().activation.is_residual()
+    }
     fn weights(&self) -> &[f32];
     fn bias(&self) -> &[f32];
     fn activation_parameters(&self) -> &[Parameters];

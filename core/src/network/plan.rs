@@ -184,7 +184,8 @@ impl<'d, F: Format, const LANES: usize> Plan<'d, F, LANES> {
                 (rows, size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
             }
             Buffer::ResidualGradients => {
-                let rows = if description.training { description.residual_rows().saturating_mul(tiles) } else { 0 };
+                let wanted = F::LEARNED_ACTIVATIONS && description.training;
+                let rows = if wanted { description.residual_rows().saturating_mul(tiles) } else { 0 };
                 (rows, size_of::<[f32; LANES]>(), tile_align::<f32, LANES>())
             }
             Buffer::ActivationGradients => {

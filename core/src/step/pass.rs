@@ -181,12 +181,12 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
                     else {
                         break;
                     };
-                    let leave = inner.spec().activation.is_residual();
+                    let leave = inner.is_residual();
                     let rows = if arrive || leave { inner.spec().n_out } else { 0 };
                     let gradients = residual_gradients.get_mut(..rows).unwrap_or_default();
                     let residual = Residual { gradients, arrive, leave };
                     backward(workers, (layer, inner), keep, batch, above, residual, tile);
-                    arrive = layer.spec().activation.is_residual();
+                    arrive = layer.is_residual();
                     above = tile.delta;
                     (layers, hidden) = (below, rest);
                 }
@@ -232,7 +232,7 @@ pub(crate) fn forward_layers<B: Backend, M: Model, const LANES: usize>(
                 forward::<_, _, <M::Format as Format>::Input, LANES>(workers, layer, mask, samples, input, &[], tile);
             }
             (None, Some(x)) => {
-                let residual = before.filter(|_| layer.spec().activation.is_residual()).unwrap_or_default();
+                let residual = before.filter(|_| layer.is_residual()).unwrap_or_default();
                 forward(workers, layer, mask, samples, x, residual, tile);
             }
             (Some(blocks), x) => {

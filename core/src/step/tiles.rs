@@ -60,7 +60,7 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
             });
         }
         let input = cut(&mut &mut *workspace.input, tiles, count).0;
-        let residual_gradients = cut(&mut &mut *workspace.residual_gradients, tiles, count).0;
+        let residual_gradients = cut_residual(&mut &mut *workspace.residual_gradients, tiles, count).0;
         let labels = cut(&mut &mut *workspace.labels, tiles, count).0;
         Self { first: 0, count, input, layers, residual_gradients, labels }
     }
@@ -69,7 +69,7 @@ impl<'a, X: Element, const LANES: usize, const LAYERS: usize> Tiles<'a, X, LANES
     pub(crate) fn split(mut self, count: usize) -> (Self, Self) {
         let (tiles, count) = (self.count.max(1), count.min(self.count));
         let input_rows = self.input.len() / tiles * count;
-        let (residual_gradients, residual_rest) = cut(&mut self.residual_gradients, tiles, count);
+        let (residual_gradients, residual_rest) = cut_residual(&mut self.residual_gradients, tiles, count);
         let (mut input, mut labels) = (self.input, self.labels);
         let mut top = Tiles {
             first: self.first,
@@ -104,6 +104,16 @@ fn cut<'a, T>(rows: &mut &'a mut [T], tiles: usize, count: usize) -> (&'a mut [T
     let mut rows = core::mem::take(rows);
     let at = rows.len() / tiles.max(1) * count;
     (take_mut(&mut rows, at), rows)
+}
+
+/// [`cut`], for gradients through residual connections, which tiles of one sample never have.
+#[inline(always)]
+fn cut_residual<'a, const LANES: usize>(
+    rows: &mut &'a mut [[f32; LANES]],
+    tiles: usize,
+    count: usize,
+) -> (&'a mut [[f32; LANES]], &'a mut [[f32; LANES]]) {
+    if LANES > 1 { cut(rows, tiles, count) } else { (&mut [], &mut []) }
 }
 
 /// A tile as bytes.
