@@ -128,10 +128,11 @@ impl Oracle {
 
     /// The outputs for the samples of a tile, whose neurons are normalised over them.
     fn outputs_in_training(&self, samples: &[Sample], factors: &Factors) -> Vec<Vec<f64>> {
-        let mut x: Vec<Vec<f64>> = samples.iter().map(|sample| sample.x.clone()).collect();
+        let inputs: Vec<Vec<f64>> = samples.iter().map(|sample| sample.x.clone()).collect();
         // Of each layer, the activations of each sample.
         let mut activities: Vec<Vec<Vec<f64>>> = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
+            let x = activities.last().unwrap_or(&inputs);
             let mut y = vec![vec![0.0; layer.bias.len()]; x.len()];
             for (neuron, (weights, bias)) in layer.weights.iter().zip(&layer.bias).enumerate() {
                 let sum = |x: &Vec<f64>| bias + weights.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
@@ -150,10 +151,9 @@ impl Oracle {
                         };
                 }
             }
-            activities.push(y.clone());
-            x = y;
+            activities.push(y);
         }
-        x
+        activities.pop().unwrap_or(inputs)
     }
 
     /// The outputs for one sample.

@@ -40,7 +40,7 @@ pub trait Vector: Copy + Send + Sync {
     type Register: Copy;
     /// A whole number for each lane, in registers.
     type Numbers: Copy;
-    /// Whether [`Vector::fold_16`] is cheaper than sixteen times [`Vector::fold`].
+    /// Whether [`Vector::fold_16_of`] is cheaper than sixteen times [`Vector::fold`].
     const GROUPED: bool;
     /// Units of which a kernel may keep sums in registers at once.
     const SUMS: usize = 1;
@@ -75,21 +75,22 @@ pub trait Vector: Copy + Send + Sync {
     /// Sixteen sums at once, each in the order of [`Vector::fold`].
     #[inline(always)]
     fn fold_16(self, registers: [Self::Register; 16]) -> [f32; 16] {
-        let mut sums = [0.0; 16];
-        for (sum, register) in sums.iter_mut().zip(registers) {
-            *sum = self.fold(register);
-        }
-        sums
+        self.fold_16_of(
+            #[inline(always)]
+            |i| match registers.get(i) {
+                Some(&register) => register,
+                None => self.splat(0.0),
+            },
+        )
     }
     /// [`Vector::fold_16`] of registers that are computed in the order in which it needs them: few are then there at once.
     #[inline(always)]
     fn fold_16_of(self, register: impl Fn(usize) -> Self::Register) -> [f32; 16] {
-        let mut registers = [self.splat(0.0); 16];
-        // A loop, not `from_fn`: what that calls may stay a function without the vector's instructions.
-        for (i, to) in registers.iter_mut().enumerate() {
-            *to = register(i);
+        let mut sums = [0.0; 16];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = self.fold(register(i));
         }
-        self.fold_16(registers)
+        sums
     }
 }
 

@@ -21,17 +21,15 @@ use crate::step::tiles::LayerTiles;
 
 /// Gradients on their way through residual connections, as the layer below sees them.
 pub(crate) struct Residual<'a, const LANES: usize> {
-    /// A row for each of its neurons, or none.
+    /// A row for each of its neurons, or none. A layer with residual connections leaves its own there.
     pub(crate) gradients: &'a mut [[f32; LANES]],
     /// Whether they come from a layer above, and are added to its own.
     pub(crate) arrive: bool,
-    /// Whether it has residual connections itself, and leaves its own there.
-    pub(crate) leave: bool,
 }
 
 impl<const LANES: usize> Residual<'_, LANES> {
     pub(crate) const fn none() -> Self {
-        Self { gradients: &mut [], arrive: false, leave: false }
+        Self { gradients: &mut [], arrive: false }
     }
 }
 
@@ -212,7 +210,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             mut delta,
             mut learned,
             learned_gradients: mut gradients,
-            residual: Residual { gradients: mut through, arrive, leave },
+            residual: Residual { gradients: mut through, arrive },
             activation,
             scale,
             batch,
@@ -239,7 +237,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
             delta: take_mut(&mut delta, row),
             learned: take(&mut learned, row),
             learned_gradients: take_mut(&mut gradients, row),
-            residual: Residual { gradients: take_mut(&mut through, row), arrive, leave },
+            residual: Residual { gradients: take_mut(&mut through, row), arrive },
             activation,
             scale,
             batch,
@@ -254,7 +252,7 @@ impl<F: Format, const LANES: usize> Block for Backward<'_, F, LANES> {
                 delta,
                 learned,
                 learned_gradients: gradients,
-                residual: Residual { gradients: through, arrive, leave },
+                residual: Residual { gradients: through, arrive },
                 activation,
                 scale,
                 batch,
@@ -280,19 +278,10 @@ impl<F: Format, const LANES: usize> Kernel for Backward<'_, F, LANES> {
         // Known to be empty when compiling where the format has no such activations.
         let learned = if F::LEARNED_ACTIVATIONS { learned } else { &[] }.iter().zip(learned_gradients);
         let hides_sign = activation.hides_sign();
-        let Residual { gradients, arrive, leave } = if F::LEARNED_ACTIVATIONS { residual } else { Residual::none() };
+        let Residual { gradients, arrive } = if F::LEARNED_ACTIVATIONS { residual } else { Residual::none() };
         let residual = gradients.iter_mut();
-        let mut finish = Differentiate::<V, _, K, LANES> {
-            vector,
-            learned,
-            residual,
-            arrive,
-            leave,
-            activation,
-            hides_sign,
-            scale,
-            batch,
-        };
+        let mut finish =
+            Differentiate::<V, _, K, LANES> { vector, learned, residual, arrive, activation, hides_sign, scale, batch };
         match sums {
             InputSums::Transposed(transposed) => gather::transposed_rows(
                 vector,
@@ -346,7 +335,6 @@ struct Differentiate<'a, V, T, const K: usize, const LANES: usize> {
     /// See [`Residual`].
     residual: core::slice::IterMut<'a, [f32; LANES]>,
     arrive: bool,
-    leave: bool,
     activation: Activation,
     hides_sign: bool,
     scale: f32,
@@ -381,7 +369,7 @@ impl<V: Vector, T: TileBatch, const K: usize, const LANES: usize> Differentiate<
                 self.scale,
                 parameters,
                 batch,
-                residual.take_if(|_| self.leave),
+                residual.take_if(|_| self.activation.is_residual()),
             );
         }
         if let [row] = units::<V, K, LANES>(core::slice::from_ref(&row)) {

@@ -181,10 +181,9 @@ impl<'p, B: Backend, S, M: Model> Pass<'p, B, S, M> {
                     else {
                         break;
                     };
-                    let leave = inner.is_residual();
-                    let rows = if arrive || leave { inner.spec().n_out } else { 0 };
+                    let rows = if arrive || inner.is_residual() { inner.spec().n_out } else { 0 };
                     let gradients = residual_gradients.get_mut(..rows).unwrap_or_default();
-                    let residual = Residual { gradients, arrive, leave };
+                    let residual = Residual { gradients, arrive };
                     backward(workers, (layer, inner), keep, batch, above, residual, tile);
                     arrive = layer.is_residual();
                     above = tile.delta;

@@ -86,21 +86,13 @@ impl Vector for Avx512 {
 
     /// Folds pairs into one register at each step, so that no lane is idle.
     #[inline(always)]
-    fn fold_16(self, r: [f32x16; 16]) -> [f32; 16] {
-        self.fold_16_of(
-            #[inline(always)]
-            |i| r[i],
-        )
-    }
-
-    #[inline(always)]
     fn fold_16_of(self, r: impl Fn(usize) -> f32x16) -> [f32; 16] {
         let r = &r;
         cast(self.ones(self.twos(self.quad(r, 0), self.quad(r, 1)), self.twos(self.quad(r, 2), self.quad(r, 3))))
     }
 }
 
-/// Parts of [`Vector::fold_16`], each of which adds the halves of two registers. Where a half may stay in its place, a blend
+/// Parts of [`Vector::fold_16_of`], each of which adds the halves of two registers. Where a half may stay in its place, a blend
 /// keeps it there: any unit computes a blend, and few a shuffle. The order of two summands changes no bit.
 impl Avx512 {
     /// Four registers whose sums end in the four 128-bit lanes: lane `i` is of register `first + 4 i`.
@@ -146,7 +138,7 @@ impl Avx512 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(pub(crate) V3);
 
-/// Parts of [`Vector::fold_16`], as of [`Avx512`]. Methods and not closures, since all must become part of the kernel: elsewhere
+/// Parts of [`Vector::fold_16_of`], as of [`Avx512`]. Methods and not closures, since all must become part of the kernel: elsewhere
 /// the processor's instructions are not known, and each is a call.
 impl Avx2 {
     /// Eight sums of sixteen lanes, of registers from `first` on.
@@ -287,14 +279,6 @@ impl Vector for Avx2 {
     #[inline(always)]
     fn fold(self, register: [f32x8; 2]) -> f32 {
         self.fold_16([register; 16])[0]
-    }
-
-    #[inline(always)]
-    fn fold_16(self, r: [[f32x8; 2]; 16]) -> [f32; 16] {
-        self.fold_16_of(
-            #[inline(always)]
-            |i| r[i],
-        )
     }
 
     #[inline(always)]

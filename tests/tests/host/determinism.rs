@@ -119,7 +119,6 @@ fn learned_activations_give_the_same_bits_on_every_backend() {
     }
 }
 
-/// 2^19 multiply-adds a pass are two blocks: one sample alone needs that many connections.
 #[test]
 fn residual_connections_give_the_same_bits_on_every_backend() {
     let residual = |width, connections| {
@@ -133,6 +132,7 @@ fn residual_connections_give_the_same_bits_on_every_backend() {
     check::<64>(&residual(150, 8500), 100, 130);
 }
 
+/// 2^19 multiply-adds a pass are two blocks: one sample alone needs that many connections.
 #[test]
 fn one_sample_cut_into_blocks_gives_the_same_bits_on_every_backend() {
     let layers = [
